@@ -1,0 +1,16 @@
+/** Tests run the TypeScript as it stands; types are checked by `npm run types`. */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/tests'],
+  testMatch: ['**/*.test.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
+    ],
+  },
+  // Two at least: much of the suite waits on sockets and disks, on a machine of two cores too.
+  maxWorkers: Math.max(2, require('node:os').cpus().length - 1),
+  // Bounds against hanging, not measures of speed: machines of two cores are shared.
+  testTimeout: 90000,
+};
