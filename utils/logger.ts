@@ -1,0 +1,22 @@
+/**
+ * Log events, not sentences: `logger.info({ out_trade_no, state }, 'order applied')`.
+ * Implementations write one JSON object a line and keep only fields of an allow-list.
+ */
+export interface LogFields {
+  readonly [field: string]: unknown;
+}
+
+export interface Logger {
+  debug(fields: LogFields, event: string): void;
+  info(fields: LogFields, event: string): void;
+  warn(fields: LogFields, event: string): void;
+  /** `alarm: true` in the fields marks what a person must look at. */
+  error(fields: LogFields, event: string): void;
+}
+
+export const silentLogger: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};

@@ -1,0 +1,135 @@
+/** OpenAPI 3.1 from the route table: a pure function, so that document and surface cannot differ. */
+
+export interface DocumentedRoute {
+  readonly method: 'GET' | 'POST';
+  /** Whole path, parameters as `:name`. */
+  readonly path: string;
+  readonly summary: string;
+  /** Who may: as in the access table. */
+  readonly access: string;
+  readonly schema?: object;
+  readonly payerSchema?: object;
+  readonly paramsSchema?: object;
+  readonly notification?: boolean;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const SECURITY: Json[] = [{ operatorKey: [] }, { bearer: [] }, { wxOpenid: [] }];
+
+const envelope = (data: Json): Json => ({
+  type: 'object',
+  required: ['code', 'msg', 'data'],
+  properties: {
+    code: { const: 0 },
+    msg: { const: 'success' },
+    data: {
+      type: 'object',
+      required: ['status', 'data'],
+      properties: { status: { type: 'integer', description: "WeChat's HTTP status" }, data },
+    },
+  },
+});
+
+const FAILURE: Json = {
+  type: 'object',
+  required: ['code', 'msg', 'error', 'requestId', 'data'],
+  properties: {
+    code: { const: -1 },
+    msg: { type: 'string', description: 'Chinese and English: what to do next' },
+    error: { type: 'string', description: 'see docs/errors.md' },
+    requestId: { type: 'string' },
+    data: {
+      oneOf: [
+        { type: 'null' },
+        {
+          type: 'object',
+          properties: {
+            status: { type: 'integer' },
+            code: { type: 'string' },
+            message: { type: 'string' },
+            requestId: { type: ['string', 'null'] },
+            retryable: { type: 'boolean' },
+          },
+        },
+      ],
+    },
+  },
+};
+
+const json = (schema: Json): Json => ({ content: { 'application/json': { schema } } });
+
+const NOTIFIED: Json = {
+  '200': { description: 'Recorded', ...json({ const: { code: 'SUCCESS', message: '成功' } }) },
+  '4XX': { description: 'Not genuine' },
+  '5XX': { description: 'Not recorded: send it again' },
+};
+
+function parameters(route: DocumentedRoute): Json[] {
+  const list: Json[] = [];
+  const add = (where: 'path' | 'query', schema: object | undefined): void => {
+    const { properties = {}, required = [] } = (schema ?? {}) as {
+      properties?: Record<string, unknown>;
+      required?: readonly string[];
+    };
+    for (const [name, inner] of Object.entries(properties)) {
+      list.push({ name, in: where, required: required.includes(name), schema: inner });
+    }
+  };
+  add('path', route.paramsSchema);
+  if (route.method === 'GET') add('query', route.schema);
+  return list;
+}
+
+function operation(route: DocumentedRoute): Json {
+  const params = parameters(route);
+  const open = route.access === 'open';
+  const body =
+    route.payerSchema === undefined
+      ? route.schema
+      : { anyOf: [route.schema, { ...route.payerSchema, title: 'payer' }] };
+  return {
+    summary: route.summary,
+    description: `access: ${route.access}`,
+    ...(params.length === 0 ? {} : { parameters: params }),
+    ...(route.method === 'POST' && body !== undefined
+      ? { requestBody: { required: true, ...json(body as Json) } }
+      : {}),
+    responses: route.notification
+      ? NOTIFIED
+      : {
+          '200': { description: 'Success', ...json(envelope({})) },
+          ...(open
+            ? {}
+            : {
+                default: {
+                  description: 'Failure',
+                  ...json({ $ref: '#/components/schemas/Failure' }),
+                },
+              }),
+        },
+    ...(open ? { security: [] } : {}),
+  };
+}
+
+export function buildOpenapi(routes: readonly DocumentedRoute[], version: string): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  for (const route of routes) {
+    const path = route.path.replace(/:(\w+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'pay-common', version, description: 'WeChat Pay API v3 for Mini Programs.' },
+    security: SECURITY,
+    paths,
+    components: {
+      schemas: { Failure: FAILURE },
+      securitySchemes: {
+        operatorKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'CloudBase access token' },
+        wxOpenid: { type: 'apiKey', in: 'header', name: 'x-wx-openid' },
+      },
+    },
+  };
+}
