@@ -1,0 +1,149 @@
+/**
+ * Keys arrive through web forms, `.env` files and JSON templates, and few come through whole. What can
+ * be mended without guessing is mended; what is something else altogether is named.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  sign,
+  verify,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto';
+import { ConfigError } from '../utils/errors';
+
+export type PemKind = 'privateKey' | 'publicKey';
+
+const TEXT_CHARS_MAX = 16_384;
+const MODULUS_BITS_MIN = 2048;
+const VARIABLE = { privateKey: 'privateKey', publicKey: 'wxPayPublicKey' } as const;
+const SOURCE = { privateKey: 'apiclient_key.pem', publicKey: 'wxp_pub.pem' } as const;
+
+type Found =
+  | { readonly what: 'private' | 'public'; readonly key: KeyObject }
+  | { readonly what: 'certificate' };
+
+function fault(kind: PemKind, zh: string, en: string): ConfigError {
+  const name = VARIABLE[kind];
+  const advice = `请粘贴 ${SOURCE[kind]} 的完整内容 / paste the whole of ${SOURCE[kind]}`;
+  return new ConfigError('CONFIG_INVALID', [`${name}: ${zh} / ${en}. ${advice}`]);
+}
+
+/** Undoes what forms and templates do to line ends, quotes and blanks. */
+function tidy(text: string): string {
+  return text
+    .replace(/[\u200b-\u200d\u2060\ufeff]/g, '')
+    .replace(/\u00a0/g, ' ')
+    .replace(/\\+r\\+n|\\+n|\\+r/g, '\n')
+    .replace(/\r\n?/g, '\n')
+    .replace(/^[\s"'`“”‘’]+|[\s"'`“”‘’,;]+$/g, '');
+}
+
+const BLOCK = /-{2,}\s*BEGIN ([A-Z0-9 ]{1,40}?)\s*-{2,}([^-]*)(?:-{2,}\s*END [A-Z0-9 ]{1,40}-*)?/g;
+const MARKS =
+  /-*\s*(?:BEGIN|END) (?:RSA |EC |ENCRYPTED )?(?:PRIVATE KEY|PUBLIC KEY|CERTIFICATE)\s*-*/g;
+
+/** The base64 bodies in the text: one per BEGIN line, or all of it when the lines were lost. */
+function bodiesOf(text: string): string[] {
+  const blocks = [...text.matchAll(BLOCK)].map((match) => match[2] ?? '');
+  const bodies = blocks.length > 0 ? blocks : [text.replace(MARKS, '')];
+  return bodies.map((body) => body.replace(/\s+/g, ''));
+}
+
+function attempt<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the bytes are, whatever the label above them said: labels are lost and mistyped. */
+function recognise(der: Buffer): Found | undefined {
+  for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
+    const key = attempt(() => createPrivateKey({ key: der, format: 'der', type }));
+    if (key !== undefined) return { what: 'private', key };
+  }
+  for (const type of ['spki', 'pkcs1'] as const) {
+    const key = attempt(() => createPublicKey({ key: der, format: 'der', type }));
+    if (key !== undefined) return { what: 'public', key };
+  }
+  return attempt(() => new X509Certificate(der)) && { what: 'certificate' };
+}
+
+function foundIn(text: string, kind: PemKind): Found[] {
+  const found = bodiesOf(text)
+    .filter((body) => /^[A-Za-z0-9+/]+=*$/.test(body))
+    .map((body) => Buffer.from(body, 'base64'))
+    // base64 of a PEM, undone once: a PEM in a PEM in a PEM is nobody's mistake.
+    .flatMap((bytes) => {
+      const inner = bytes.toString('latin1');
+      if (!inner.includes('BEGIN ')) return [bytes];
+      return bodiesOf(tidy(inner)).map((body) => Buffer.from(body, 'base64'));
+    })
+    .map(recognise)
+    .filter((one) => one !== undefined);
+  const wanted = kind === 'privateKey' ? 'private' : 'public';
+  return found.sort((a, b) => Number(b.what === wanted) - Number(a.what === wanted));
+}
+
+const IS_NOT = {
+  privateKey: ['应为商户 API 私钥', 'not the merchant API private key'],
+  publicKey: ['应为微信支付公钥', 'not the WeChat Pay public key'],
+} as const;
+const IS = {
+  private: ['这里填入的是私钥', 'this is a private key'],
+  public: ['这里填入的是公钥', 'this is a public key'],
+  certificate: ['这里填入的是证书', 'this is a certificate'],
+} as const;
+
+/** One changed character still parses as a key and signs nonsense: 1 ms here saves an evening. */
+function signsTrue(key: KeyObject): boolean {
+  const probe = Buffer.from('pay-common');
+  const signature = attempt(() => sign('RSA-SHA256', probe, key));
+  return signature !== undefined && verify('RSA-SHA256', probe, createPublicKey(key), signature);
+}
+
+/**
+ * Mends a pasted key and proves that it is one.
+ *
+ * @param text  As it stands in the environment: real or literal `\n`, blanks for line ends, CRLF,
+ *              quotes around it, base64 of the PEM, BEGIN or END line lost, PKCS#1 or PKCS#8.
+ * @returns  PKCS#8 PEM of a private key, SPKI PEM of a public key.
+ * @throws   ConfigError CONFIG_INVALID, one sentence that names the variable and never the value.
+ */
+export function normalizePem(text: string, kind: PemKind): string {
+  if (text.length > TEXT_CHARS_MAX) throw fault(kind, '内容过长', 'the value is too long');
+  const clean = tidy(text);
+  if (/ENCRYPTED/.test(clean)) {
+    throw fault(kind, '私钥带有口令，请先解密', 'the key is protected by a password, decrypt it');
+  }
+  const [found] = foundIn(clean, kind);
+  if (found === undefined) {
+    throw fault(kind, '不是完整的 PEM，内容缺失或被改动', 'not a complete PEM, cut or changed');
+  }
+  const wanted = kind === 'privateKey' ? 'private' : 'public';
+  if (found.what === 'certificate' || found.what !== wanted) {
+    const [is, isNot] = [IS[found.what], IS_NOT[kind]];
+    throw fault(kind, `${is[0]}，${isNot[0]}`, `${is[1]}, ${isNot[1]}`);
+  }
+  const { key } = found;
+  if (key.asymmetricKeyType !== 'rsa') throw fault(kind, '必须是 RSA 密钥', 'must be an RSA key');
+  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) < MODULUS_BITS_MIN) {
+    throw fault(kind, 'RSA 密钥不足 2048 位', 'the RSA key is shorter than 2048 bits');
+  }
+  if (wanted === 'private' && !signsTrue(key)) {
+    throw fault(kind, '私钥内容已损坏，无法签名', 'the key is damaged and cannot sign');
+  }
+  return wanted === 'private'
+    ? key.export({ format: 'pem', type: 'pkcs8' }).toString()
+    : key.export({ format: 'pem', type: 'spki' }).toString();
+}
+
+/** Do both hold the same RSA key? Both must have come through `normalizePem`. */
+export function sameKey(privatePem: string, publicPem: string): boolean {
+  const der = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' });
+  // By way of the private key object: asking for the public half of its PEM takes four times as long.
+  const ours = createPublicKey(createPrivateKey(privatePem));
+  return der(ours).equals(der(createPublicKey(publicPem)));
+}

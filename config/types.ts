@@ -1,0 +1,71 @@
+/** The settings as the service uses them: validated, normalised, frozen. Made by `loadConfig`. */
+
+export interface OperatorKey {
+  readonly scope: 'all' | 'read' | 'sweep';
+  /** SHA-256 of the key, 32 bytes: the key itself is not kept. */
+  readonly digest: Buffer;
+}
+
+export interface Credentials {
+  readonly merchantId: string;
+  readonly appId: string;
+  readonly serviceAppId: string | undefined;
+  /** Exactly 32 bytes. */
+  readonly apiV3Key: string;
+  readonly merchantSerialNumber: string;
+  /** PKCS#8 PEM. */
+  readonly privateKey: string;
+  /** Both or neither: neither = platform certificates. */
+  readonly wxPayPublicKey: string | undefined;
+  readonly wxPayPublicKeyId: string | undefined;
+}
+
+export type EffectSink =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'webhook'; readonly url: string; readonly secrets: readonly string[] }
+  | { readonly kind: 'amqp'; readonly url: string }
+  | { readonly kind: 'hooks'; readonly path: string };
+
+/** What is needed to listen and say what is wrong, even when the rest is missing or damaged. */
+export interface ListenConfig {
+  readonly port: number;
+  /** '' or '/prefix'. */
+  readonly basePath: string;
+  readonly corsAllowOrigin: string | undefined;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Running inside SCF. */
+  readonly scf: boolean;
+  /** Every known setting: is there a value? Never the value. */
+  readonly present: Readonly<Record<string, boolean>>;
+}
+
+export interface Config extends ListenConfig {
+  readonly signMode: 'sdk' | 'gateway';
+  readonly credentials: Credentials;
+  readonly notifyURLPayURL: string;
+  readonly notifyURLRefundsURL: string;
+  /** undefined = WeChat sends no transfer notifications: they are polled. */
+  readonly transferNotifyUrl: string | undefined;
+  readonly databaseUrl: string;
+  readonly cloudbaseApiKey: string | undefined;
+  readonly operatorKeys: readonly OperatorKey[];
+  readonly operatorOpenids: readonly string[];
+  readonly transferMaxFen: number;
+  /** 0 = no limit. */
+  readonly transferDayFen: number;
+  readonly trustWxHeaders: boolean;
+  /** true only where the operator wrote `trustWxHeaders=true` by hand. */
+  readonly trustWxHeadersByHand: boolean;
+  readonly foreignBearer: 'refuse' | 'ignore';
+  readonly cloudbaseEnv: string | undefined;
+  readonly requirePreparedOrders: boolean;
+  readonly orderExpireMinutes: number;
+  readonly ordersPerMinute: number;
+  readonly sink: EffectSink;
+  /** 0 = off. */
+  readonly sweepSeconds: number;
+  readonly wxPayBaseUrl: string;
+  readonly wxPayBackupUrl: string | undefined;
+  /** Not faults, but worth a warning at start: one sentence each. */
+  readonly warnings: readonly string[];
+}

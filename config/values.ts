@@ -1,0 +1,107 @@
+/** Reads the environment by the schema: what is absent, and what each present value means by its type. */
+import { SETTINGS, settingOf, type SettingName } from './schema';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** What forms and templates leave behind where nobody wrote anything. */
+const BLANK = /^(|undefined|null|\{\{\s*env\.\w+\s*\}\})$/;
+
+/** One sentence in Chinese and English that names the variable. */
+export function say(name: string, zh: string, en: string): string {
+  return `${name}: ${zh} / ${en}`;
+}
+
+export function isBlank(value: string | undefined): boolean {
+  return value === undefined || BLANK.test(value.trim());
+}
+
+/** Collects every fault instead of stopping at the first: a person mends a form once, not ten times. */
+export class Values {
+  readonly missing: string[] = [];
+  readonly invalid: string[] = [];
+  readonly warnings: string[] = [];
+
+  constructor(private readonly env: Env) {}
+
+  given(name: SettingName): string | undefined {
+    const value = this.env[name];
+    return value === undefined || isBlank(value) ? undefined : value.trim();
+  }
+
+  /** A fact of the platform, not a setting. */
+  platform(name: string): string | undefined {
+    const value = this.env[name];
+    return value === undefined || isBlank(value) ? undefined : value.trim();
+  }
+
+  text(name: SettingName): string | undefined {
+    return this.given(name) ?? settingOf(name).fallback;
+  }
+
+  need(name: SettingName): string | undefined {
+    const value = this.given(name);
+    const { zh, en } = settingOf(name);
+    if (value === undefined) this.missing.push(say(name, `缺少，${zh}`, `missing, ${en}`));
+    return value;
+  }
+
+  reject(name: string, zh: string, en: string): undefined {
+    this.invalid.push(say(name, zh, en));
+    return undefined;
+  }
+
+  warn(name: string, zh: string, en: string): void {
+    this.warnings.push(say(name, zh, en));
+  }
+
+  list(name: SettingName): readonly string[] {
+    const items = (this.given(name) ?? '').split(',').map((item) => item.trim());
+    return items.filter((item) => item !== '');
+  }
+
+  integer(name: SettingName, fallback = Number(settingOf(name).fallback)): number {
+    const value = this.given(name);
+    if (value === undefined) return fallback;
+    const [min, max] = settingOf(name).range ?? [0, Number.MAX_SAFE_INTEGER];
+    if (/^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max) {
+      return Number(value);
+    }
+    const span = `${String(min)}–${String(max)}`;
+    this.reject(name, `应为 ${span} 的整数`, `must be an integer, ${span}`);
+    return fallback;
+  }
+
+  boolean(name: SettingName, fallback = settingOf(name).fallback === 'true'): boolean {
+    const value = this.given(name)?.toLowerCase();
+    if (value === 'true' || value === 'false') return value === 'true';
+    if (value !== undefined) this.reject(name, '应为 true 或 false', 'must be true or false');
+    return fallback;
+  }
+
+  /** The choices of the schema, narrowed by the caller to the ones it lists. */
+  choice<T extends string>(name: SettingName, choices: readonly T[], fallback: T): T {
+    const value = this.given(name);
+    if (value === undefined) return fallback;
+    const chosen = choices.find((choice) => choice === value);
+    if (chosen !== undefined) return chosen;
+    const all = choices.join(', ');
+    this.reject(name, `应为以下之一：${all}`, `must be one of ${all}`);
+    return fallback;
+  }
+
+  present(): Readonly<Record<string, boolean>> {
+    const entries = SETTINGS.map(({ name }) => [name, this.given(name) !== undefined] as const);
+    return Object.freeze(Object.fromEntries(entries));
+  }
+
+  /** `APPID` or `merchantID` is nobody's setting, and silence about it costs an afternoon. */
+  warnNearMisses(): void {
+    const known = new Map(SETTINGS.map(({ name }) => [name.toLowerCase(), name]));
+    for (const [written, value] of Object.entries(this.env)) {
+      const meant = known.get(written.toLowerCase());
+      if (meant === undefined || meant === written || isBlank(value)) continue;
+      if (this.given(meant) !== undefined) continue;
+      this.warn(written, `未被使用，应写作 ${meant}`, `is not read, write ${meant}`);
+    }
+  }
+}
