@@ -1,0 +1,60 @@
+/**
+ * How often payers may make us ask WeChat about numbers we do not hold: nothing stands behind such a question
+ * but the question. Per instance and in memory: WeChat's own limits are far above what all instances add up to.
+ */
+import type { Clock } from '../utils/clock';
+import { AppError } from '../utils/errors';
+
+export const ASKS_PER_MINUTE = 30;
+/** All payers of this instance together: names are cheaply made up where headers can be. */
+export const ASKS_PER_MINUTE_ALL = 600;
+const WINDOW_MS = 60_000;
+const PAYERS_MAX = 10_000;
+
+interface Window {
+  readonly from: number;
+  count: number;
+}
+
+export interface AskLimit {
+  /** Counts a question. @throws AppError RATE_LIMITED, with when to come again. */
+  take(openid: string): void;
+}
+
+export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
+  const { clock } = deps;
+  const payers = new Map<string, Window>();
+  let all: Window = { from: clock.now(), count: 0 };
+
+  /** A clock that was set back opens a new window rather than keeping an old one for ever. */
+  const live = (window: Window | undefined, now: number): Window =>
+    window === undefined || now < window.from || now - window.from >= WINDOW_MS
+      ? { from: now, count: 0 }
+      : window;
+
+  function guard(window: Window, max: number, now: number): void {
+    if (window.count < max) return;
+    const retryAfterSeconds = Math.ceil((window.from + WINDOW_MS - now) / 1000);
+    throw new AppError('RATE_LIMITED', {
+      retryAfterSeconds,
+      detail: '查询过多未知单号 / too many questions about unknown numbers',
+    });
+  }
+
+  return {
+    take(openid) {
+      const now = clock.now();
+      all = live(all, now);
+      const window = live(payers.get(openid), now);
+      guard(window, ASKS_PER_MINUTE, now);
+      guard(all, ASKS_PER_MINUTE_ALL, now);
+      window.count++;
+      all.count++;
+      // Set anew, so that the first of the map is the one who has been quiet the longest.
+      payers.delete(openid);
+      payers.set(openid, window);
+      const [quietest] = payers.keys();
+      if (payers.size > PAYERS_MAX && quietest !== undefined) payers.delete(quietest);
+    },
+  };
+}

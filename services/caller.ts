@@ -1,0 +1,14 @@
+/** Who is calling, as proven once per request by `identity`. Everything else about a request is hearsay. */
+export type Caller =
+  | { readonly role: 'operator'; readonly via: 'key'; readonly scope: 'all' | 'read' | 'sweep' }
+  | {
+      readonly role: 'payer';
+      readonly via: 'token' | 'header';
+      readonly openid: string;
+      /** One of `operatorOpenids`, proven well enough: may refund and read as an operator. */
+      readonly operator: boolean;
+    };
+
+/** Whether this caller may act for the merchant where openids suffice. */
+export const actsAsOperator = (caller: Caller): boolean =>
+  caller.role === 'operator' || caller.operator;

@@ -1,0 +1,397 @@
+/**
+ * Follows orders, refunds and transfers: asks WeChat, and lets records learn from proven answers only.
+ * Used by the routes that query and close, by notifications that need asking, and by the sweep.
+ */
+import { isPartView } from './combinationState';
+import {
+  createCombinationFollowing,
+  readCombination,
+  type CombinationFollowing,
+} from './combinationFollowing';
+import { asText, readRefund, readTransaction, readTransfer } from './facts';
+import type { Applied, OrderService } from './orderService';
+import type { RefundFacts } from './orderState';
+import { decideTransfer } from './transferState';
+import {
+  SCHEMA_VERSION,
+  type OrderRecord,
+  type Payment,
+  type Product,
+  type Proof,
+  type Source,
+  type TransferRecord,
+} from './records';
+import type { OpenedNotification, WechatReply } from './strategies/strategy';
+import type { CallLimits, WechatApi } from './wechatApi';
+import { refusalOf, saysNotFound, upstreamError as asError } from './wechatErrors';
+import type { Clock } from '../utils/clock';
+import { ConflictError, UpstreamError } from '../utils/errors';
+import { invariant } from '../utils/invariant';
+import type { Logger } from '../utils/logger';
+import { addEffect } from './effects/apply';
+import { orderEffectData } from './effects/data';
+
+type Json = Readonly<Record<string, unknown>>;
+interface From {
+  readonly source: Source;
+  readonly proof: Proof;
+}
+
+export interface FollowingDeps {
+  readonly orders: OrderService;
+  readonly api: WechatApi;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mchid: string;
+  /** Who holds a number, from the reservations. */
+  readonly ownerOf: (
+    kind: 'refund' | 'transaction' | 'transfer_bill',
+    no: string,
+  ) => Promise<string | undefined>;
+}
+
+export interface Synced<R> {
+  readonly reply: WechatReply;
+  /** The record as it is after the answer; undefined when we hold none. */
+  readonly record: R | undefined;
+}
+
+export interface Following {
+  readonly combinations: CombinationFollowing;
+  /** Queries an order and applies the proven answer. Adopts nothing. */
+  syncOrder(no: string, limits?: CallLimits, source?: Source): Promise<Synced<OrderRecord>>;
+  /**
+   * Applies a proven transaction object; adopts an unknown paid order.
+   * @param absent what to do with an order we do not hold.
+   */
+  applyTransaction(
+    body: Json,
+    from: From,
+    options: { absent: 'adopt' | 'ignore'; deadline?: number; known?: OrderRecord },
+  ): Promise<OrderRecord | undefined>;
+  /** query → close → query → record; never closes here what WeChat still lets be paid. */
+  closeOrder(record: OrderRecord, source: Source, limits?: CallLimits): Promise<OrderRecord>;
+  /** Asks for the payment of what a refund needs paid: of an order, or of the combination of a part. */
+  syncPayable(no: string, limits?: CallLimits): Promise<OrderRecord | undefined>;
+  syncRefund(
+    record: OrderRecord,
+    outRefundNo: string,
+    source?: Source,
+    limits?: CallLimits,
+  ): Promise<Synced<OrderRecord>>;
+  applyRefund(
+    no: string,
+    facts: RefundFacts,
+    from: From,
+    options?: { deadline?: number; known?: OrderRecord; limits?: CallLimits },
+  ): Promise<OrderRecord | undefined>;
+  syncTransfer(no: string, limits?: CallLimits, source?: Source): Promise<Synced<TransferRecord>>;
+  applyTransfer(
+    body: Json,
+    from: From,
+    options: { absent: 'adopt' | 'ignore'; deadline?: number; known?: TransferRecord },
+  ): Promise<TransferRecord | undefined>;
+  /** Applies an opened notification. @throws when it is not recorded: answer non-2xx. */
+  applyNotification(n: OpenedNotification, deadline: number): Promise<void>;
+}
+
+const PRODUCTS: Readonly<Record<string, Product>> = {
+  JSAPI: 'jsapi',
+  MWEB: 'h5',
+  NATIVE: 'native',
+  APP: 'app',
+  MICROPAY: 'codepay',
+};
+
+const recordOf = <R>(applied: Applied<R>): R | undefined =>
+  applied.outcome === 'absent' ? undefined : applied.record;
+
+const fromReply = (source: Source): From => ({ source, proof: 'signature' });
+
+/** A query inside a notification: one attempt, so that the answer stays inside WeChat's 5 seconds. */
+export const QUERY_IN_CALLBACK = { totalMs: 2500, retriesMax: 0 } as const;
+
+export function createFollowing(deps: FollowingDeps): Following {
+  const { orders, api, clock, logger } = deps;
+  const combinations = createCombinationFollowing(deps);
+
+  async function syncOrder(
+    no: string,
+    limits: CallLimits = {},
+    source: Source = 'query',
+  ): Promise<Synced<OrderRecord>> {
+    const reply = await api.queryOrder(no, limits);
+    if (reply.kind !== 'proven' || reply.status !== 200) {
+      return { reply, record: await orders.findOrder(no) };
+    }
+    guardNumber(reply.body.out_trade_no, no);
+    const record = await applyTransaction(reply.body, fromReply(source), { absent: 'ignore' });
+    return { reply, record };
+  }
+
+  /** A proven answer about another number proves nothing about ours. */
+  function guardNumber(told: unknown, asked: string): void {
+    if (told !== asked) throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'other number' });
+  }
+
+  const applyTransaction: Following['applyTransaction'] = async (body, from, options) => {
+    const no = asText(body.out_trade_no);
+    if (no === undefined) return undefined;
+    if (body.mchid !== undefined && body.mchid !== deps.mchid) {
+      throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'foreign mchid' });
+    }
+    const facts = readTransaction(body, from);
+    if (facts === undefined) {
+      logger.error(
+        { alarm: true, out_trade_no: no, trade_state: asText(body.trade_state) },
+        'unknown trade state',
+      );
+      return orders.findOrder(no);
+    }
+    const event =
+      facts.is === 'paid'
+        ? ({ type: 'paid', payment: facts.payment, refunded: facts.refunded, ...from } as const)
+        : ({ type: facts.is, trade_state: facts.trade_state, ...from } as const);
+    const applied = await orders.apply(no, event, options);
+    if (applied.outcome !== 'absent') return applied.record;
+    if (options.absent === 'ignore' || facts.is !== 'paid') return undefined;
+    return adoptOrder(no, facts.payment, facts.refunded, body, from);
+  };
+
+  /** Takes in an order made before us or by another system: its money is real, its delivery not ours. */
+  async function adoptOrder(
+    no: string,
+    payment: Payment,
+    refunded: boolean,
+    body: Json,
+    from: From,
+  ): Promise<OrderRecord | undefined> {
+    const now = clock.now();
+    const attach = asText(body.attach);
+    const base: OrderRecord = {
+      kind: 'order',
+      no,
+      state: 'PAID',
+      schema: SCHEMA_VERSION,
+      version: 1,
+      created_at: now,
+      updated_at: now,
+      ...(payment.openid === undefined ? {} : { payer: payment.openid }),
+      history: [{ at: now, what: 'adopted', ...from }],
+      agenda: [],
+      effects: [],
+      effect_seq: 0,
+      product: PRODUCTS[payment.trade_type ?? ''] ?? 'jsapi',
+      appid: payment.appid,
+      mchid: payment.mchid,
+      description: '',
+      ...(attach === undefined ? {} : { attach }),
+      amount: { total: payment.total, currency: 'CNY' },
+      payer_named: false,
+      made_by: 'adopted',
+      prepared: false,
+      facts_hash: '',
+      payment,
+      contradictions: [],
+      refunds: [],
+      ...(refunded ? { refunded_elsewhere: true } : {}),
+    };
+    const data = { ...orderEffectData(base) };
+    const { sink } = orders.context();
+    const record = addEffect(base, { type: 'order.adopted', at: now, data, sink });
+    if ((await orders.insert(record)) === 'inserted') return record;
+    return recordOf(await orders.apply(no, { type: 'paid', payment, refunded, ...from }));
+  }
+
+  const closeOrder: Following['closeOrder'] = async (record, source, limits = {}) => {
+    const { no } = record;
+    const from = fromReply(source);
+    if (record.state === 'PREPARED') {
+      // WeChat was never asked; the conditional write is all there is to close.
+      const done = await orders.apply(
+        no,
+        { type: 'closed', trade_state: 'PREPARED', source, proof: 'none' },
+        { known: record },
+      );
+      return recordOf(done) ?? record;
+    }
+    const before = await syncOrder(no, limits, source);
+    const known = before.record ?? record;
+    if (known.state === 'CLOSED' || known.payment !== undefined) return known;
+    const refusal = refusalOf(before.reply);
+    const mayClose = before.reply.kind === 'proven' || (refusal && saysNotFound(refusal));
+    if (mayClose !== true && refusal === undefined) throw asError(before.reply);
+    const closed = await api.closeOrder(no, limits);
+    const after = await syncOrder(no, limits, source);
+    const now = after.record ?? known;
+    if (now.state === 'CLOSED' || now.payment !== undefined) return now;
+    if (closed.kind === 'proven' && closed.status === 204) {
+      const done = await orders.apply(no, { type: 'closed', trade_state: '204', ...from });
+      return recordOf(done) ?? now;
+    }
+    throw asError(closed);
+  };
+
+  const syncRefund: Following['syncRefund'] = async (
+    record,
+    outRefundNo,
+    source = 'query',
+    limits = {},
+  ) => {
+    const reply = await api.queryRefund(outRefundNo, limits);
+    if (reply.kind === 'proven' && reply.status === 200) {
+      guardNumber(reply.body.out_refund_no, outRefundNo);
+      guardNumber(reply.body.out_trade_no, record.no);
+      const facts = readRefund(reply.body);
+      if (facts === undefined) return { reply, record };
+      const after = await applyRefund(record.no, facts, fromReply(source));
+      return { reply, record: after ?? record };
+    }
+    const refusal = refusalOf(reply);
+    if (refusal?.proven === true && saysNotFound(refusal)) {
+      const missing = await orders.apply(record.no, {
+        type: 'refund_missing',
+        out_refund_no: outRefundNo,
+        ...fromReply(source),
+      });
+      return { reply, record: recordOf(missing) ?? record };
+    }
+    return { reply, record };
+  };
+
+  const syncPayable: Following['syncPayable'] = async (no, limits = {}) => {
+    const held = await orders.findRefundable(no);
+    if (held !== undefined && isPartView(held)) {
+      const { reply } = await combinations.sync(held.part_of, limits);
+      if (reply.kind !== 'proven' || reply.status !== 200) throw asError(reply);
+      return orders.findRefundable(no);
+    }
+    const reply = await api.queryOrder(no, limits);
+    if (reply.kind !== 'proven' || reply.status !== 200) throw asError(reply);
+    guardNumber(reply.body.out_trade_no, no);
+    return applyTransaction(reply.body, fromReply('query'), { absent: 'adopt' });
+  };
+
+  const applyRefund: Following['applyRefund'] = async (no, facts, from, options = {}) => {
+    const event = { type: 'refund_seen', refund: facts, ...from } as const;
+    const first = await orders.apply(no, event, options);
+    if (first.outcome === 'applied' || first.outcome === 'ignored') return first.record;
+    if (first.outcome === 'conflict' && first.code !== 'ORDER_NOT_PAID') {
+      throw new ConflictError(first.code, { detail: first.why });
+    }
+    // A refund of an order whose payment we have not seen: its payment is asked for first.
+    await syncPayable(no, options.limits ?? {});
+    const again = await orders.apply(no, event);
+    if (again.outcome === 'conflict') throw new ConflictError(again.code, { detail: again.why });
+    return recordOf(again);
+  };
+
+  async function syncTransfer(
+    no: string,
+    limits: CallLimits = {},
+    source: Source = 'query',
+  ): Promise<Synced<TransferRecord>> {
+    const reply = await api.queryTransfer(no, limits);
+    if (reply.kind !== 'proven' || reply.status !== 200) {
+      return { reply, record: await orders.findTransfer(no) };
+    }
+    guardNumber(reply.body.out_bill_no, no);
+    const record = await applyTransfer(reply.body, fromReply(source), { absent: 'ignore' });
+    return { reply, record };
+  }
+
+  const applyTransfer: Following['applyTransfer'] = async (body, from, options) => {
+    const facts = readTransfer(body);
+    if (facts === undefined) {
+      logger.error({ alarm: true, state: asText(body.state) }, 'unknown transfer state');
+      return undefined;
+    }
+    const applied = await orders.applyTransfer(
+      facts.out_bill_no,
+      { type: 'seen', facts, ...from },
+      options,
+    );
+    if (applied.outcome !== 'absent') return applied.record;
+    if (options.absent === 'ignore') return undefined;
+    return adoptTransfer(body, facts, from);
+  };
+
+  async function adoptTransfer(
+    body: Json,
+    facts: NonNullable<ReturnType<typeof readTransfer>>,
+    from: From,
+  ): Promise<TransferRecord | undefined> {
+    const now = clock.now();
+    const seed: TransferRecord = {
+      kind: 'transfer',
+      no: facts.out_bill_no,
+      state: 'CREATED',
+      schema: SCHEMA_VERSION,
+      version: 0,
+      created_at: now,
+      updated_at: now,
+      history: [{ at: now, what: 'adopted', ...from }],
+      agenda: [],
+      effects: [],
+      effect_seq: 0,
+      appid: asText(body.appid) ?? '',
+      mchid: deps.mchid,
+      transfer_amount: facts.transfer_amount ?? 0,
+      facts_hash: '',
+      attempts: 0,
+    };
+    const event = { type: 'seen', facts, ...from } as const;
+    const decision = decideTransfer(seed, event, orders.context());
+    invariant(decision.kind === 'next', 'a transfer is adopted by what was seen of it');
+    if ((await orders.insert(decision.record)) === 'inserted') return decision.record;
+    return recordOf(await orders.applyTransfer(facts.out_bill_no, event));
+  }
+
+  const applyNotification: Following['applyNotification'] = async (n, deadline) => {
+    const from: From = { source: 'callback', proof: n.proof };
+    const limits = { deadline, ...QUERY_IN_CALLBACK };
+    if (n.kind === 'payment') {
+      const done = await applyTransaction(n.plaintext, from, { absent: 'adopt', deadline });
+      // Genuine, but with facts we cannot read: not recorded, so not acknowledged.
+      if (done === undefined || readTransaction(n.plaintext, from) === undefined) {
+        throw new UpstreamError('NOTIFICATION_REFUSED', { status: 400 });
+      }
+      return;
+    }
+    if (n.kind === 'refund') {
+      const facts = readRefund(n.plaintext);
+      const no = asText(n.plaintext.out_trade_no);
+      if (facts === undefined || no === undefined) {
+        throw new UpstreamError('NOTIFICATION_REFUSED', { status: 400 });
+      }
+      await applyRefund(no, facts, from, { deadline, limits });
+      return;
+    }
+    if (n.kind === 'transfer') {
+      const done = await applyTransfer(n.plaintext, from, { absent: 'adopt', deadline });
+      if (done === undefined) throw new UpstreamError('NOTIFICATION_REFUSED', { status: 400 });
+      return;
+    }
+    if (n.kind === 'combination') {
+      const options = { absent: 'adopt', deadline } as const;
+      const record = await combinations.apply(n.plaintext, from, options);
+      // Genuine, but with facts we cannot read: not recorded, so not acknowledged.
+      if (record === undefined || readCombination(n.plaintext, from) === undefined) {
+        throw new UpstreamError('NOTIFICATION_REFUSED', { status: 400 });
+      }
+    }
+  };
+
+  return {
+    combinations,
+    syncOrder,
+    applyTransaction,
+    closeOrder,
+    syncPayable,
+    syncRefund,
+    applyRefund,
+    syncTransfer,
+    applyTransfer,
+    applyNotification,
+  };
+}

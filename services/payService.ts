@@ -1,0 +1,460 @@
+/**
+ * What callers ask for, and who may ask it: order, query, close, refund, transfer; and the opening of
+ * notifications. An order belongs to its payer: to anyone else it does not exist.
+ */
+import { createAskLimit } from './askLimit';
+import type { Caller } from './caller';
+import { readCombination } from './combinationFollowing';
+import { combinationMismatch, isPaidCombination, type PaidPart } from './combinationState';
+import { actsAsOperator } from './caller';
+import { asObject, asText, readRefund } from './facts';
+import { QUERY_IN_CALLBACK, type Following } from './following';
+import type { OrderService } from './orderService';
+import { HINT_APART_MS, isFinalForHint } from './orderState';
+import type { OrderInput, PlacedProduct, Placing, PrepareInput } from './placing';
+import type { CombinationRecord, OrderRecord, TransferRecord } from './records';
+import { findRefund, type RefundAnswer, type RefundInput, type Refunding } from './refunding';
+import type { NotificationHint, NotificationInput, PayStrategy } from './strategies/strategy';
+import type { TransferAnswer, TransferInput, Transferring } from './transferring';
+import { isFinalTransfer } from './transferState';
+import type { CallLimits, WechatApi } from './wechatApi';
+import { refusalOf, saysNotFound, upstreamError } from './wechatErrors';
+import type { Clock } from '../utils/clock';
+import {
+  AppError,
+  ConflictError,
+  NotFoundError,
+  SignatureError,
+  UpstreamError,
+  type ErrorCode,
+} from '../utils/errors';
+import type { Logger } from '../utils/logger';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface Answer {
+  readonly status: number;
+  readonly data: Json | null;
+}
+
+export interface PayServiceDeps {
+  readonly strategy: PayStrategy;
+  readonly orders: OrderService;
+  readonly api: WechatApi;
+  readonly placing: Placing;
+  readonly refunding: Refunding;
+  readonly transferring: Transferring;
+  readonly following: Following;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly ownerOf: (
+    kind: 'refund' | 'transaction' | 'transfer_bill',
+    no: string,
+  ) => Promise<string | undefined>;
+}
+
+export interface PayService {
+  order(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<Answer>;
+  prepare(input: PrepareInput): Promise<Answer>;
+  queryByOutTradeNo(no: string, caller: Caller): Promise<Answer>;
+  queryByTransactionId(id: string, caller: Caller): Promise<Answer>;
+  close(no: string, caller: Caller): Promise<Answer>;
+  refund(input: RefundInput, caller: Caller): Promise<RefundAnswer>;
+  refundAbnormal(input: AbnormalInput): Promise<Answer>;
+  refundQuery(no: string, caller: Caller): Promise<Answer>;
+  transfer(input: TransferInput): Promise<TransferAnswer>;
+  transferCancel(no: string): Promise<TransferAnswer>;
+  transferQuery(no: string, caller: Caller): Promise<Answer>;
+  transferQueryByNo(billNo: string, caller: Caller): Promise<Answer>;
+  /** Proves, applies and records a notification. Resolves only after the commit. */
+  notify(input: NotificationInput): Promise<void>;
+}
+
+export interface AbnormalInput {
+  readonly out_refund_no: string;
+  readonly type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD';
+  readonly bank_type?: string;
+  readonly bank_account?: string;
+  readonly real_name?: string;
+}
+
+/** Hints that may be asking WeChat at one moment, over all records of this instance. */
+const HINTS_AT_ONCE_MAX = 8;
+const HINTED = { source: 'callback', proof: 'none' } as const;
+const QUERY_FROM = { source: 'query', proof: 'signature' } as const;
+
+/** What the payer's device needs to open the payment. */
+export async function paymentOf(
+  strategy: PayStrategy,
+  record: Pick<OrderRecord, 'prepay' | 'appid' | 'product'>,
+): Promise<Json> {
+  const { prepay, appid } = record;
+  const prepay_id = prepay?.prepay_id;
+  if (record.product === 'h5') return { h5_url: prepay?.h5_url };
+  if (record.product === 'native') return { code_url: prepay?.code_url };
+  if (prepay_id === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+  if (record.product === 'app') return strategy.signApp({ appid, prepay_id });
+  return { ...(await strategy.signJsapi({ appid, prepay_id })) };
+}
+
+export function createPayService(deps: PayServiceDeps): PayService {
+  const { strategy, orders, api, placing, following, clock, logger } = deps;
+  const asks = createAskLimit({ clock });
+  let hintsNow = 0;
+
+  const mayRead = (record: { readonly payer?: string }, caller: Caller): boolean =>
+    actsAsOperator(caller) || (caller.role === 'payer' && record.payer === caller.openid);
+
+  /** Reading and refunding is all that an operator's openid adds to a payer: the rest is for keys. */
+  const mayAct = (record: { readonly payer?: string }, caller: Caller): boolean =>
+    caller.role === 'operator' || record.payer === caller.openid;
+
+  async function order(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<Answer> {
+    const record = await placing.place(product, input, caller);
+    return { status: 200, data: await paymentOf(strategy, record) };
+  }
+
+  async function queryByOutTradeNo(no: string, caller: Caller): Promise<Answer> {
+    const held = await orders.findOrder(no);
+    guardAsk(held, caller);
+    return judge(await api.queryOrder(no), caller, held);
+  }
+
+  async function queryByTransactionId(id: string, caller: Caller): Promise<Answer> {
+    const owner = await deps.ownerOf('transaction', id);
+    const held = owner === undefined ? undefined : await orders.findOrder(owner);
+    guardAsk(held, caller);
+    return judge(await api.queryTransaction(id), caller, held);
+  }
+
+  /** Another's order does not exist; a number nobody holds may be asked about, but not without end. */
+  function guardAsk(held: OrderRecord | undefined, caller: Caller): void {
+    if (held !== undefined && !mayRead(held, caller)) throw new NotFoundError('ORDER_NOT_FOUND');
+    if (held === undefined && caller.role === 'payer' && !caller.operator) asks.take(caller.openid);
+  }
+
+  /** Applies a query's answer, and tells it only to whom the order belongs. */
+  async function judge(
+    reply: Awaited<ReturnType<WechatApi['queryOrder']>>,
+    caller: Caller,
+    asked: OrderRecord | undefined,
+  ): Promise<Answer> {
+    if (reply.kind !== 'proven' || reply.status !== 200) {
+      const refusal = refusalOf(reply);
+      if (asked === undefined && refusal !== undefined && saysNotFound(refusal)) {
+        throw new NotFoundError('ORDER_NOT_FOUND');
+      }
+      throw upstreamError(reply);
+    }
+    const { body } = reply;
+    const no = asText(body.out_trade_no);
+    if (no === undefined || (asked !== undefined && asked.no !== no)) {
+      throw new UpstreamError('WECHATPAY_UNPROVEN');
+    }
+    const held = asked ?? (await orders.findOrder(no));
+    const openid = asText(asObject(body.payer)?.openid);
+    const owns = held === undefined ? isPayer(caller, openid) : mayRead(held, caller);
+    if (!owns && !actsAsOperator(caller)) throw new NotFoundError('ORDER_NOT_FOUND');
+    await following.applyTransaction(body, QUERY_FROM, { absent: 'adopt' });
+    return { status: 200, data: actsAsOperator(caller) ? body : withoutStranger(body, caller) };
+  }
+
+  /** Whoever scanned the owner's code and paid for him is nobody the owner is told of. */
+  function withoutStranger(body: Json, caller: Caller): Json {
+    const openid = asText(asObject(body.payer)?.openid);
+    if (openid === undefined || isPayer(caller, openid)) return body;
+    const { payer: _stranger, ...rest } = body;
+    return rest;
+  }
+
+  const isPayer = (caller: Caller, openid: string | undefined): boolean =>
+    caller.role === 'payer' && openid !== undefined && caller.openid === openid;
+
+  async function close(no: string, caller: Caller): Promise<Answer> {
+    const held = await orders.findOrder(no);
+    if (held === undefined) {
+      if (caller.role !== 'operator') throw new NotFoundError('ORDER_NOT_FOUND');
+      return closeForeign(no);
+    }
+    if (!mayAct(held, caller)) throw new NotFoundError('ORDER_NOT_FOUND');
+    if (held.product === 'codepay') {
+      throw new ConflictError('MOVE_FORBIDDEN', {
+        detail: '付款码订单只能撤销 / a payment code order is reversed: wxpay_reverse',
+      });
+    }
+    const record = await following.closeOrder(held, caller.role);
+    if (record.payment !== undefined) throw new ConflictError('ORDER_PAID');
+    return { status: 204, data: null };
+  }
+
+  /** An order of another system, closed for an operator: nothing of ours learns from it. */
+  async function closeForeign(no: string): Promise<Answer> {
+    const reply = await api.closeOrder(no);
+    if (reply.kind === 'proven' && reply.status === 204) return { status: 204, data: null };
+    throw upstreamError(reply);
+  }
+
+  async function refundQuery(no: string, caller: Caller): Promise<Answer> {
+    const owner = await deps.ownerOf('refund', no);
+    const held = owner === undefined ? undefined : await orders.findRefundable(owner);
+    if (held === undefined) {
+      if (!actsAsOperator(caller)) throw new NotFoundError('REFUND_NOT_FOUND');
+      return refundQueryForeign(no);
+    }
+    if (!mayRead(held, caller)) throw new NotFoundError('REFUND_NOT_FOUND');
+    const { reply, record } = await following.syncRefund(held, no);
+    if (reply.kind === 'proven' && reply.status === 200) return { status: 200, data: reply.body };
+    const known = record === undefined ? undefined : findRefund(record, no);
+    if (known?.status === 'SUCCESS' || known?.status === 'CLOSED') {
+      return { status: 200, data: { ...known.wechat, out_refund_no: no, status: known.status } };
+    }
+    throw upstreamError(reply);
+  }
+
+  /** A refund made elsewhere: taken in with its order. */
+  async function refundQueryForeign(no: string): Promise<Answer> {
+    const reply = await api.queryRefund(no);
+    if (reply.kind !== 'proven' || reply.status !== 200) {
+      const refusal = refusalOf(reply);
+      if (refusal !== undefined && saysNotFound(refusal)) {
+        throw new NotFoundError('REFUND_NOT_FOUND');
+      }
+      throw upstreamError(reply);
+    }
+    const facts = readRefund(reply.body);
+    const order_no = asText(reply.body.out_trade_no);
+    if (facts !== undefined && order_no !== undefined) {
+      await following.applyRefund(order_no, facts, QUERY_FROM);
+    }
+    return { status: 200, data: reply.body };
+  }
+
+  async function refundAbnormal(input: AbnormalInput): Promise<Answer> {
+    const no = input.out_refund_no;
+    const owner = await deps.ownerOf('refund', no);
+    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+    const held = record === undefined ? undefined : findRefund(record, no);
+    if (record === undefined || held === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+    if (held.status !== 'ABNORMAL' || held.refund_id === undefined) {
+      throw new ConflictError('MOVE_FORBIDDEN', { detail: held.status });
+    }
+    const { bank_account, real_name, ...rest } = input;
+    const account = bank_account === undefined ? undefined : await strategy.encrypt(bank_account);
+    const name = real_name === undefined ? undefined : await strategy.encrypt(real_name);
+    const body = {
+      ...rest,
+      ...(account === undefined ? {} : { bank_account: account.ciphertext }),
+      ...(name === undefined ? {} : { real_name: name.ciphertext }),
+    };
+    const serial = account?.serial ?? name?.serial;
+    const reply = await api.abnormalRefund(held.refund_id, body, serial);
+    if (reply.kind !== 'proven' || reply.status !== 200) throw upstreamError(reply);
+    const facts = readRefund(reply.body);
+    if (facts !== undefined) {
+      await following.applyRefund(record.no, facts, { source: 'reply', proof: 'signature' });
+    }
+    return { status: 200, data: reply.body };
+  }
+
+  async function transferQuery(no: string, caller: Caller): Promise<Answer> {
+    const held = await orders.findTransfer(no);
+    guardTransfer(held, caller);
+    return judgeTransfer(await api.queryTransfer(no), caller, no);
+  }
+
+  async function transferQueryByNo(billNo: string, caller: Caller): Promise<Answer> {
+    const owner = await deps.ownerOf('transfer_bill', billNo);
+    const held = owner === undefined ? undefined : await orders.findTransfer(owner);
+    guardTransfer(held, caller);
+    return judgeTransfer(await api.queryTransferByNo(billNo), caller, held?.no);
+  }
+
+  function guardTransfer(held: TransferRecord | undefined, caller: Caller): void {
+    // A receiver learns of his own transfers, and only of those recorded here.
+    if (held === undefined ? !actsAsOperator(caller) : !mayRead(held, caller)) {
+      throw new NotFoundError('TRANSFER_NOT_FOUND');
+    }
+  }
+
+  async function judgeTransfer(
+    reply: Awaited<ReturnType<WechatApi['queryTransfer']>>,
+    caller: Caller,
+    no: string | undefined,
+  ): Promise<Answer> {
+    if (reply.kind !== 'proven' || reply.status !== 200) {
+      const refusal = refusalOf(reply);
+      if (no === undefined && refusal !== undefined && saysNotFound(refusal)) {
+        throw new NotFoundError('TRANSFER_NOT_FOUND');
+      }
+      throw upstreamError(reply);
+    }
+    if (no !== undefined && reply.body.out_bill_no !== no) {
+      throw new UpstreamError('WECHATPAY_UNPROVEN');
+    }
+    await following.applyTransfer(reply.body, QUERY_FROM, { absent: 'adopt' });
+    const { user_name: _name, ...data } = reply.body;
+    return { status: 200, data };
+  }
+
+  async function notify(input: NotificationInput): Promise<void> {
+    const opened = await strategy.openNotification(input);
+    if (opened.proven) {
+      await following.applyNotification(opened, input.deadline);
+      return;
+    }
+    await followHint(opened, input.deadline);
+  }
+
+  const unproven = (why: string): SignatureError =>
+    new SignatureError('NOTIFICATION_UNPROVEN', { detail: why });
+
+  /** A hint says only what to ask WeChat about; it is asked rarely, and only about what we hold. */
+  async function followHint(hint: NotificationHint, deadline: number): Promise<void> {
+    if (hintsNow >= HINTS_AT_ONCE_MAX) throw unproven('too many at once');
+    hintsNow++;
+    try {
+      if (hint.kind === 'transfer') await followTransferHint(hint, deadline);
+      else if (hint.kind === 'combination') await followCombinationHint(hint, deadline);
+      else await followOrderHint(hint, deadline);
+    } finally {
+      hintsNow--;
+    }
+  }
+
+  const tooSoon = (last: number | undefined): boolean =>
+    last !== undefined && clock.now() - last < HINT_APART_MS;
+
+  async function followOrderHint(hint: NotificationHint, deadline: number): Promise<void> {
+    const no = asText(hint.plaintext.out_trade_no);
+    const record =
+      no === undefined
+        ? undefined
+        : hint.kind === 'refund'
+          ? await orders.findRefundable(no)
+          : await orders.findOrder(no);
+    if (record === undefined) throw unproven('unknown number');
+    if (knownByHeart(record, hint.plaintext)) return;
+    const limits = { ...QUERY_IN_CALLBACK, deadline };
+    const refund_no = asText(hint.plaintext.out_refund_no);
+    if (hint.kind === 'refund') return followRefundHint(record, refund_no ?? '', limits);
+    if (isFinalForHint(record)) throw unproven('nothing to learn');
+    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
+    const marked = await orders.apply(record.no, { type: 'hinted', ...HINTED }, { deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const { reply, record: now } = await following.syncOrder(record.no, limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    if (now?.payment === undefined) throw unproven('WeChat does not say so');
+  }
+
+  async function followRefundHint(
+    record: OrderRecord,
+    no: string,
+    limits: CallLimits & { readonly deadline: number },
+  ): Promise<void> {
+    const held = findRefund(record, no);
+    if (held === undefined || held.status === 'SUCCESS' || held.status === 'CLOSED') {
+      throw unproven('nothing to learn');
+    }
+    if (tooSoon(held.last_hint_at)) throw unproven('asked a moment ago');
+    const event = { type: 'hinted', out_refund_no: no, ...HINTED } as const;
+    const marked = await orders.apply(record.no, event, { deadline: limits.deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const { reply, record: now } = await following.syncRefund(marked.record, no, 'query', limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    const status = now === undefined ? undefined : findRefund(now, no)?.status;
+    // Not recorded, so not acknowledged: the sender comes again when WeChat's books have caught up.
+    if (status === undefined || status === 'REQUESTED' || status === 'PROCESSING') {
+      throw unproven('WeChat does not say so');
+    }
+  }
+
+  /**
+   * A repeat of what is proven and recorded already: it changes nothing, so it may be answered SUCCESS and
+   * the sender rests. Whoever knows WeChat's transaction_id learns nothing from it.
+   */
+  function knownByHeart(record: OrderRecord, told: Json): boolean {
+    const { payment } = record;
+    if (payment === undefined || told.transaction_id !== payment.transaction_id) return false;
+    const refund_no = asText(told.out_refund_no);
+    if (refund_no !== undefined) {
+      const refund = findRefund(record, refund_no);
+      return refund?.refund_id !== undefined && told.refund_id === refund.refund_id
+        ? told.refund_status === refund.status
+        : false;
+    }
+    const amount = asObject(told.amount);
+    return told.trade_state === 'SUCCESS' && amount?.total === payment.total;
+  }
+
+  async function followCombinationHint(hint: NotificationHint, deadline: number): Promise<void> {
+    const no = asText(hint.plaintext.combine_out_trade_no);
+    const record = no === undefined ? undefined : await orders.findCombination(no);
+    if (record === undefined) throw unproven('unknown number');
+    if (isPaidCombination(record)) {
+      // A repeat of what is recorded: whoever knows every transaction_id learns nothing from it.
+      const told = readCombination(hint.plaintext, HINTED);
+      const knows = told?.is === 'paid' && combinationMismatch(record, told.parts) === undefined;
+      if (knows && told.parts.every((part) => paidBy(record, part))) return;
+      throw unproven('nothing to learn');
+    }
+    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
+    const event = { type: 'hinted', ...HINTED } as const;
+    const marked = await orders.applyCombination(record.no, event, { deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const limits = { ...QUERY_IN_CALLBACK, deadline };
+    const { reply, record: now } = await following.combinations.sync(record.no, limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    if (now === undefined || !isPaidCombination(now)) throw unproven('WeChat does not say so');
+  }
+
+  const paidBy = (record: CombinationRecord, told: PaidPart): boolean =>
+    record.sub_orders.some(
+      ({ payment }) => payment?.transaction_id === told.payment.transaction_id,
+    );
+
+  async function followTransferHint(hint: NotificationHint, deadline: number): Promise<void> {
+    const no = asText(hint.plaintext.out_bill_no);
+    const record = no === undefined ? undefined : await orders.findTransfer(no);
+    if (record === undefined) throw unproven('unknown number');
+    if (isFinalTransfer(record.state)) {
+      const { transfer_bill_no: bill, state } = hint.plaintext;
+      if (bill !== undefined && bill === record.transfer_bill_no && state === record.state) return;
+      throw unproven('nothing to learn');
+    }
+    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
+    const from = { source: 'callback', proof: 'none' } as const;
+    const marked = await orders.applyTransfer(record.no, { type: 'hinted', ...from }, { deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const limits = { ...QUERY_IN_CALLBACK, deadline };
+    const { reply, record: now } = await following.syncTransfer(record.no, limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    if (now === undefined || !isFinalTransfer(now.state)) throw unproven('WeChat does not say so');
+  }
+
+  return {
+    order,
+    async prepare(input) {
+      const record = await placing.prepare(input);
+      return { status: 200, data: { out_trade_no: record.no, state: record.state } };
+    },
+    queryByOutTradeNo,
+    queryByTransactionId,
+    close,
+    refund: (input, caller) => deps.refunding.refund(input, caller.role),
+    refundAbnormal,
+    refundQuery,
+    transfer: (input) => deps.transferring.transfer(input),
+    transferCancel: (no) => deps.transferring.cancel(no),
+    transferQuery,
+    transferQueryByNo,
+    async notify(input) {
+      try {
+        await notify(input);
+      } catch (error) {
+        const code: ErrorCode | 'UNKNOWN' = error instanceof AppError ? error.code : 'UNKNOWN';
+        logger.info({ error: code, kind: input.expected ?? 'any' }, 'notification refused');
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,536 @@
+/**
+ * Places orders: recorded before WeChat is asked, asked by one caller at a time with the very same bytes,
+ * answered only after the answer is recorded.
+ */
+import { createHash } from 'node:crypto';
+import type { Caller } from './caller';
+import { isPaidState, withExpiry, type AskFacts } from './orderState';
+import type { OrderRate } from './orderRate';
+import type { OrderService } from './orderService';
+import { SCHEMA_VERSION, type OrderRecord, type Prepay, type Product } from './records';
+import type { WechatReply } from './strategies/strategy';
+import { orderPath, type WechatApi } from './wechatApi';
+import { refusalOf, upstreamError, plainCode } from './wechatErrors';
+import { asText } from './facts';
+import type { Clock } from '../utils/clock';
+import { AuthError, ConflictError, StoreError, ValidationError } from '../utils/errors';
+import { toRfc3339 } from '../utils/time';
+
+/** One caller asks; after this a repeat takes over and sends the stored bytes. */
+export const ASK_LEASE_MS = 10_000;
+/** Others wait this long for his answer. */
+export const WAIT_MAX_MS = 5000;
+export const WAIT_STEP_MS = 50;
+const PREPAY_LIFE_MS = 2 * 3600_000;
+const PREPAY_LEFT_MS = 5 * 60_000;
+const H5_LIFE_MS = 5 * 60_000;
+const H5_LEFT_MS = 60_000;
+const EXPIRY_LEFT_MS = 60_000;
+/** Refusals that say that the order has moved on at WeChat. */
+export const TELLING: ReadonlySet<string> = new Set(['ORDERPAID', 'ORDERCLOSED']);
+
+export type PlacedProduct = Exclude<Product, 'codepay'>;
+
+/** A checked request body. What a payer may send of it is decided by the schemas. */
+export interface OrderInput {
+  readonly out_trade_no: string;
+  readonly description?: string;
+  readonly amount?: { readonly total: number; readonly currency?: 'CNY' };
+  readonly attach?: string;
+  readonly scene_info?: Readonly<Record<string, unknown>>;
+  readonly payer?: { readonly openid: string };
+  readonly useServiceAccount?: boolean;
+  readonly time_expire?: string;
+  readonly goods_tag?: string;
+  readonly detail?: Readonly<Record<string, unknown>>;
+  readonly settle_info?: Readonly<Record<string, unknown>>;
+  readonly limit_pay?: readonly string[];
+  readonly support_fapiao?: boolean;
+}
+
+export interface PrepareInput extends OrderInput {
+  readonly expire_minutes?: number;
+}
+
+export interface PlacingDeps {
+  readonly orders: OrderService;
+  readonly api: WechatApi;
+  readonly clock: Clock;
+  readonly rate: OrderRate;
+  /** Brings an order up to date from a proven query. */
+  readonly sync: (no: string) => Promise<unknown>;
+  readonly wait: (ms: number) => Promise<void>;
+  readonly settings: {
+    readonly appId: string;
+    readonly serviceAppId: string | undefined;
+    readonly mchid: string;
+    readonly notifyUrl: string;
+    readonly expireMinutes: number;
+    readonly requirePrepared: boolean;
+  };
+}
+
+export interface Placing {
+  /** @returns the record, PENDING, with a prepay good for at least a minute. */
+  place(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<OrderRecord>;
+  prepare(input: PrepareInput): Promise<OrderRecord>;
+}
+
+const EXTRA = ['goods_tag', 'detail', 'settle_info', 'limit_pay', 'support_fapiao'] as const;
+
+const extraOf = (input: OrderInput): Readonly<Record<string, unknown>> => {
+  const extra: Record<string, unknown> = {};
+  for (const key of EXTRA) if (input[key] !== undefined) extra[key] = input[key];
+  return extra;
+};
+
+const hashOf = (facts: unknown): string =>
+  createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
+
+/** The prepay inside a proven answer; undefined when it is not there, which makes the outcome unknown. */
+export function readPrepay(
+  product: Product,
+  body: Readonly<Record<string, unknown>>,
+  at: number,
+): Prepay | undefined {
+  const key = product === 'h5' ? 'h5_url' : product === 'native' ? 'code_url' : 'prepay_id';
+  const value = asText(body[key]);
+  return value === undefined ? undefined : { at, [key]: value };
+}
+
+/** A time_expire of the operator, or `minutes` from now. */
+export function expiryOfAsk(timeExpire: string | undefined, minutes: number, now: number): number {
+  if (timeExpire === undefined) return now + minutes * 60_000;
+  const at = Date.parse(timeExpire);
+  if (Number.isNaN(at) || at < now + EXPIRY_LEFT_MS) {
+    throw new ValidationError('PARAM_INVALID', {
+      detail: 'time_expire 须为至少 1 分钟之后的 RFC 3339 时间 / at least 1 minute from now',
+    });
+  }
+  return at;
+}
+
+export function appidOfAsk(
+  useServiceAccount: boolean | undefined,
+  settings: { readonly appId: string; readonly serviceAppId: string | undefined },
+): string {
+  if (useServiceAccount !== true) return settings.appId;
+  if (settings.serviceAppId === undefined) {
+    throw new ValidationError('PARAM_INVALID', {
+      detail: 'useServiceAccount: 未设置 service_app_id / service_app_id is not set',
+    });
+  }
+  return settings.serviceAppId;
+}
+
+/**
+ * Whose order it will be: a payer's is his own; an operator may name whom he likes.
+ * @param required  the field's name, where an operator must name somebody.
+ */
+export function openidOfAsk(
+  caller: Caller,
+  named: string | undefined,
+  required: string | undefined,
+): string | undefined {
+  if (caller.role === 'payer') {
+    if (named !== undefined && named !== caller.openid) {
+      throw new ValidationError('PARAM_INVALID', {
+        detail: 'payer.openid 只能是本人 / may only be your own',
+      });
+    }
+    return caller.openid;
+  }
+  if (required !== undefined && named === undefined) {
+    throw new ValidationError('PARAM_INVALID', { detail: `${required} 必填 / is required` });
+  }
+  return named;
+}
+
+export function createPlacing(deps: PlacingDeps): Placing {
+  const { orders, api, clock, settings } = deps;
+
+  const expiryOf = (input: OrderInput, minutes: number): number =>
+    expiryOfAsk(input.time_expire, minutes, clock.now());
+  const appidOf = (input: OrderInput): string => appidOfAsk(input.useServiceAccount, settings);
+  const openidOf = (product: Product, input: OrderInput, caller: Caller): string | undefined =>
+    openidOfAsk(caller, input.payer?.openid, product === 'jsapi' ? 'payer.openid' : undefined);
+
+  interface Draft {
+    readonly product: PlacedProduct;
+    readonly input: OrderInput;
+    readonly openid: string | undefined;
+    readonly appid: string;
+    readonly expires_at: number;
+    readonly description: string;
+    readonly total: number;
+    readonly attach: string | undefined;
+    readonly extra: Readonly<Record<string, unknown>>;
+  }
+
+  /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
+  function requestOf(draft: Draft): { path: string; body: string; method: 'POST' } {
+    const { product, input, openid } = draft;
+    const body = {
+      appid: draft.appid,
+      mchid: settings.mchid,
+      description: draft.description,
+      out_trade_no: input.out_trade_no,
+      time_expire: toRfc3339(draft.expires_at),
+      ...(draft.attach === undefined ? {} : { attach: draft.attach }),
+      notify_url: settings.notifyUrl,
+      amount: { total: draft.total, currency: 'CNY' },
+      ...(product === 'jsapi' ? { payer: { openid } } : {}),
+      ...(input.scene_info === undefined ? {} : { scene_info: input.scene_info }),
+      ...draft.extra,
+    };
+    return { method: 'POST', path: orderPath(product), body: JSON.stringify(body) };
+  }
+
+  /** Hash of what the caller chose; what we add (expiry, notify URL) is not his. */
+  const factsOf = (draft: Draft): string =>
+    hashOf([
+      draft.product,
+      draft.appid,
+      draft.openid ?? null,
+      draft.description,
+      draft.total,
+      draft.attach ?? null,
+      draft.input.scene_info ?? null,
+      draft.input.time_expire ?? null,
+      draft.extra,
+    ]);
+
+  function draftOf(product: PlacedProduct, input: OrderInput, caller: Caller): Draft | undefined {
+    const openid = openidOf(product, input, caller);
+    const appid = appidOf(input);
+    if (input.description === undefined || input.amount === undefined) return undefined;
+    return {
+      product,
+      input,
+      openid,
+      appid,
+      expires_at: expiryOf(input, settings.expireMinutes),
+      description: input.description,
+      total: input.amount.total,
+      attach: input.attach,
+      extra: extraOf(input),
+    };
+  }
+
+  function recordOf(draft: Draft, caller: Caller): OrderRecord {
+    const now = clock.now();
+    return {
+      kind: 'order',
+      no: draft.input.out_trade_no,
+      state: 'CREATED',
+      schema: SCHEMA_VERSION,
+      version: 1,
+      created_at: now,
+      updated_at: now,
+      ...(draft.openid === undefined ? {} : { payer: draft.openid }),
+      history: [{ at: now, what: 'created', source: caller.role, proof: 'none' }],
+      agenda: withExpiry([], draft.expires_at),
+      effects: [],
+      effect_seq: 0,
+      product: draft.product,
+      appid: draft.appid,
+      mchid: settings.mchid,
+      description: draft.description,
+      ...(draft.attach === undefined ? {} : { attach: draft.attach }),
+      amount: { total: draft.total, currency: 'CNY' },
+      payer_named: draft.product === 'jsapi',
+      made_by: caller.role,
+      prepared: false,
+      facts_hash: factsOf(draft),
+      expires_at: draft.expires_at,
+      request: requestOf(draft),
+      asking_until: now + ASK_LEASE_MS,
+      contradictions: [],
+      refunds: [],
+    };
+  }
+
+  /** WeChat has one number space for both, and refuses whichever comes second in a race. */
+  async function guardPart(no: string): Promise<void> {
+    if (!(await orders.isPart(no))) return;
+    if ((await orders.findOrder(no)) === undefined) throw new ConflictError('ORDER_TAKEN');
+  }
+
+  async function place(
+    product: PlacedProduct,
+    input: OrderInput,
+    caller: Caller,
+  ): Promise<OrderRecord> {
+    const draft = draftOf(product, input, caller);
+    const preparedOnly = settings.requirePrepared && caller.role === 'payer';
+    if (draft !== undefined && !preparedOnly) {
+      const record = recordOf(draft, caller);
+      const { no } = record;
+      const made = await deps.rate.within({
+        caller,
+        key: `order ${no}`,
+        exists: async () => (await orders.findOrder(no)) !== undefined,
+        guard: () => guardPart(no),
+        insert: () => orders.insert(record),
+      });
+      if (made === 'inserted') return ask(record);
+    }
+    const held = await orders.findOrder(input.out_trade_no);
+    if (held === undefined) {
+      if (preparedOnly) throw new AuthError('ORDER_NOT_PREPARED');
+      throw new ValidationError('PARAM_INVALID', {
+        detail: `${input.description === undefined ? 'description' : 'amount'} 必填 / is required`,
+      });
+    }
+    // His own price, placed before the setting was turned on, is no price of the merchant's.
+    if (preparedOnly && !held.prepared && held.made_by === 'payer') {
+      throw new AuthError('ORDER_NOT_PREPARED');
+    }
+    return resume(held, { product, input, caller, draft });
+  }
+
+  interface Repeat {
+    readonly product: PlacedProduct;
+    readonly input: OrderInput;
+    readonly caller: Caller;
+    readonly draft: Draft | undefined;
+  }
+
+  /** The same number again: the same answer, a take-over, or a clear no. */
+  async function resume(held: OrderRecord, repeat: Repeat): Promise<OrderRecord> {
+    const until = clock.now() + WAIT_MAX_MS;
+    let record = held;
+    for (let waited = 0; waited < WAIT_MAX_MS / WAIT_STEP_MS; waited++) {
+      guardOwner(record, repeat.caller);
+      const facts = factsToAsk(record, repeat);
+      guardOpen(record);
+      if (facts === undefined && freshPrepay(record, clock.now())) return record;
+      const mine = await takeOver(record, facts, repeat);
+      if (mine !== undefined) return ask(mine);
+      if (clock.now() >= until) break;
+      await deps.wait(WAIT_STEP_MS);
+      record = (await orders.findOrder(record.no)) ?? record;
+    }
+    throw new StoreError('ORDER_BUSY', { retryAfterSeconds: 5 });
+  }
+
+  /** The record with the right to ask, or undefined while another caller has it. */
+  async function takeOver(
+    record: OrderRecord,
+    facts: AskFacts | undefined,
+    repeat: Repeat,
+  ): Promise<OrderRecord | undefined> {
+    const now = clock.now();
+    if (record.asking_until !== undefined && record.asking_until > now) return undefined;
+    const until = now + ASK_LEASE_MS;
+    const from = { source: repeat.caller.role, proof: 'none' } as const;
+    const event = {
+      type: 'ask',
+      until,
+      ...(facts === undefined ? {} : { facts }),
+      ...from,
+    } as const;
+    const asked = await orders.apply(record.no, event, { known: record });
+    if (asked.outcome === 'applied') return asked.record;
+    // Another caller moved it between our look and our write: look again, then say what it is now.
+    const moved = asked.outcome === 'absent' || asked.record.version !== record.version;
+    if (asked.outcome === 'conflict' && asked.code !== 'ORDER_BUSY' && !moved) {
+      throw new ConflictError(asked.code);
+    }
+    return undefined;
+  }
+
+  function guardOwner(record: OrderRecord, caller: Caller): void {
+    if (caller.role === 'operator') return;
+    if (record.payer === undefined && record.state === 'PREPARED') return;
+    if (record.payer !== caller.openid) throw new ConflictError('ORDER_TAKEN');
+  }
+
+  function guardOpen(record: OrderRecord): void {
+    if (record.payment !== undefined || isPaidState(record.state))
+      throw new ConflictError('ORDER_PAID');
+    if (record.state === 'CLOSED' || record.state === 'REVERSING' || record.product === 'codepay') {
+      throw new ConflictError('ORDER_CLOSED');
+    }
+    const waiting = record.state === 'PREPARED' || record.state === 'REJECTED';
+    if (!waiting && record.expires_at !== undefined && record.expires_at <= clock.now()) {
+      throw new ConflictError('ORDER_CLOSED', { detail: '已过期 / expired' });
+    }
+  }
+
+  /** Facts that the next `ask` brings in, undefined for a plain repeat. Throws where they differ. */
+  function factsToAsk(record: OrderRecord, repeat: Repeat): AskFacts | undefined {
+    if (record.prepared) return preparedFacts(record, repeat);
+    const { draft } = repeat;
+    if (draft === undefined) {
+      guardSent(record, repeat.input);
+      return undefined;
+    }
+    if (factsOf(draft) === record.facts_hash && record.state !== 'REJECTED') return undefined;
+    if (record.state !== 'REJECTED') throw new ConflictError('ORDER_PARAMS_DIFFER');
+    return {
+      product: draft.product,
+      appid: draft.appid,
+      description: draft.description,
+      ...(draft.attach === undefined ? {} : { attach: draft.attach }),
+      amount: { total: draft.total, currency: 'CNY' },
+      ...(draft.openid === undefined ? {} : { payer: draft.openid }),
+      payer_named: draft.product === 'jsapi',
+      facts_hash: factsOf(draft),
+      expires_at: draft.expires_at,
+      request: requestOf(draft),
+    };
+  }
+
+  /** What a payer repeats of an order must be what stands in it. */
+  function guardSent(record: OrderRecord, input: OrderInput): void {
+    const differs =
+      (input.description !== undefined && input.description !== record.description) ||
+      (input.amount !== undefined && input.amount.total !== record.amount.total) ||
+      (input.attach !== undefined && input.attach !== record.attach);
+    if (differs) throw new ConflictError('ORDER_PARAMS_DIFFER');
+  }
+
+  function preparedFacts(record: OrderRecord, repeat: Repeat): AskFacts | undefined {
+    const { input, product, caller } = repeat;
+    guardSent(record, input);
+    if (record.state !== 'PREPARED' && record.state !== 'REJECTED') {
+      if (record.product !== product) throw new ConflictError('ORDER_PARAMS_DIFFER');
+      return undefined;
+    }
+    const openid = record.payer ?? openidOf(product, input, caller);
+    const draft: Draft = {
+      product,
+      input: { ...input, out_trade_no: record.no },
+      openid,
+      appid: input.useServiceAccount === undefined ? record.appid : appidOf(input),
+      // A deadline that the operator fixed stands; minutes count from the payer's first ask.
+      expires_at:
+        record.expires_at ??
+        clock.now() + (record.expire_minutes ?? settings.expireMinutes) * 60_000,
+      description: record.description,
+      total: record.amount.total,
+      attach: record.attach,
+      extra: record.extra ?? {},
+    };
+    return {
+      product,
+      appid: draft.appid,
+      ...(openid === undefined ? {} : { payer: openid }),
+      payer_named: product === 'jsapi',
+      expires_at: draft.expires_at,
+      request: requestOf(draft),
+    };
+  }
+
+  /** Asks WeChat with the stored bytes and records the answer before anyone hears it. */
+  async function ask(record: OrderRecord): Promise<OrderRecord> {
+    const { request } = record;
+    if (request === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+    const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
+    const prepay =
+      reply.kind === 'proven' && reply.status === 200
+        ? readPrepay(record.product, reply.body, clock.now())
+        : undefined;
+    if (prepay === undefined) return askFailed(record, reply);
+    const applied = await orders.apply(
+      record.no,
+      { type: 'prepay', prepay, source: 'reply', proof: 'signature' },
+      { known: record },
+    );
+    if (applied.outcome === 'absent') throw new StoreError('STORE_UNAVAILABLE');
+    if (applied.outcome === 'applied') return applied.record;
+    guardOpen(applied.record);
+    return applied.record;
+  }
+
+  async function askFailed(record: OrderRecord, reply: WechatReply): Promise<never> {
+    const refusal = refusalOf(reply);
+    const from = {
+      source: 'reply',
+      proof: refusal?.proven === true ? 'signature' : 'none',
+    } as const;
+    if (refusal === undefined) {
+      await orders.apply(record.no, { type: 'ask_unknown', ...from }, { known: record });
+      // A proven 200 without a prepay is as unknown as no answer.
+      throw upstreamError(reply);
+    }
+    const { code, message, proven, repeated } = refusal;
+    await orders.apply(
+      record.no,
+      { type: 'ask_refused', proven: proven && !repeated, code, message, ...from },
+      { known: record },
+    );
+    if (TELLING.has(plainCode(code))) {
+      // Unproven, but worth a question; its proven answer is what the caller is told.
+      await deps.sync(record.no);
+      guardOpen((await orders.findOrder(record.no)) ?? record);
+    }
+    throw upstreamError(reply);
+  }
+
+  async function prepare(input: PrepareInput): Promise<OrderRecord> {
+    if (input.description === undefined || input.amount === undefined) {
+      throw new ValidationError('PARAM_INVALID', { detail: 'description, amount' });
+    }
+    const now = clock.now();
+    const expires_at =
+      input.time_expire === undefined ? undefined : expiryOf(input, settings.expireMinutes);
+    const payer = input.payer?.openid;
+    const extra = extraOf(input);
+    const facts = [payer ?? null, input.description, input.amount.total, input.attach ?? null];
+    const record: OrderRecord = {
+      kind: 'order',
+      no: input.out_trade_no,
+      state: 'PREPARED',
+      schema: SCHEMA_VERSION,
+      version: 1,
+      created_at: now,
+      updated_at: now,
+      ...(payer === undefined ? {} : { payer }),
+      history: [{ at: now, what: 'prepared', source: 'operator', proof: 'none' }],
+      agenda: [],
+      effects: [],
+      effect_seq: 0,
+      product: 'jsapi',
+      appid: appidOf(input),
+      mchid: settings.mchid,
+      description: input.description,
+      ...(input.attach === undefined ? {} : { attach: input.attach }),
+      amount: { total: input.amount.total, currency: 'CNY' },
+      payer_named: false,
+      made_by: 'operator',
+      prepared: true,
+      facts_hash: hashOf([
+        ...facts,
+        input.time_expire ?? null,
+        input.expire_minutes ?? null,
+        extra,
+      ]),
+      ...(input.expire_minutes === undefined ? {} : { expire_minutes: input.expire_minutes }),
+      ...(expires_at === undefined ? {} : { expires_at }),
+      ...(Object.keys(extra).length === 0 ? {} : { extra }),
+      contradictions: [],
+      refunds: [],
+    };
+    await guardPart(record.no);
+    if ((await orders.insert(record)) === 'inserted') return record;
+    const held = await orders.findOrder(record.no);
+    if (held?.prepared === true && held.facts_hash === record.facts_hash) return held;
+    throw new ConflictError('ORDER_PARAMS_DIFFER');
+  }
+
+  return { place, prepare };
+}
+
+/** "≥ 5 min of its 2 h and ≥ 1 min of time_expire are left". */
+export function freshPrepay(
+  record: Pick<OrderRecord, 'prepay' | 'product' | 'expires_at'>,
+  now: number,
+): boolean {
+  const { prepay } = record;
+  if (prepay === undefined) return false;
+  const life = record.product === 'h5' ? H5_LIFE_MS - H5_LEFT_MS : PREPAY_LIFE_MS - PREPAY_LEFT_MS;
+  if (now - prepay.at > life) return false;
+  return record.expires_at === undefined || record.expires_at - now >= EXPIRY_LEFT_MS;
+}

@@ -1,0 +1,299 @@
+/**
+ * What the service remembers. One record holds facts, history, agenda and effects together, so that one
+ * conditional write moves all of it. Moments ending in `_at`/`until`/`at` inside a record are milliseconds
+ * since 1970; WeChat's own times keep WeChat's text. Unknown fields are kept by every write.
+ */
+
+/** The format this build writes. A record whose `min_reader` is above it is refused, never rewritten. */
+export const SCHEMA_VERSION = 1;
+
+export type RecordKind = 'order' | 'combination' | 'transfer' | 'report';
+
+export type Source = 'payer' | 'operator' | 'reply' | 'callback' | 'query' | 'sweep' | 'system';
+/** How a fact was proven: WeChat's signature over it, the AES-GCM tag, or not at all (our own doing). */
+export type Proof = 'signature' | 'decryption' | 'none';
+
+export interface HistoryEntry {
+  readonly at: number;
+  readonly what: string;
+  readonly source: Source;
+  readonly proof: Proof;
+  readonly detail?: string;
+}
+
+export type AgendaVerb =
+  | 'deliver' // the first effect not yet settled
+  | 'query' // payment ladder
+  | 'expire' // query → close → query
+  | 'refund' // follow or repeat the refund `key`
+  | 'transfer' // follow or repeat the transfer
+  | 'reverse'; // repeat the reversal of a payment code order
+
+export interface AgendaItem {
+  readonly do: AgendaVerb;
+  /** out_refund_no, where `do` is `refund`. */
+  readonly key?: string;
+  readonly at: number;
+  readonly tries: number;
+}
+
+export type EffectType =
+  | 'order.created'
+  | 'order.paid'
+  | 'order.paid_after_close'
+  | 'order.closed'
+  | 'order.mismatch'
+  | 'order.adopted'
+  | 'order.refunded_elsewhere'
+  | 'refund.requested'
+  | 'refund.succeeded'
+  | 'refund.abnormal'
+  | 'refund.closed'
+  | 'transfer.accepted'
+  | 'transfer.succeeded'
+  | 'transfer.failed'
+  | 'transfer.cancelled';
+
+export type EffectState = 'pending' | 'delivered' | 'dead' | 'skipped';
+
+export interface Effect {
+  /** Stable: the same for every delivery and redelivery. */
+  readonly id: string;
+  readonly type: EffectType;
+  readonly at: number;
+  /** Amounts, payer, our state and WeChat's facts as they were at that moment. */
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly state: EffectState;
+  readonly tries: number;
+  readonly settled_at?: number;
+  readonly error?: string;
+}
+
+export interface RecordBase {
+  readonly kind: RecordKind;
+  /** out_trade_no, combine_out_trade_no, out_bill_no, or the report's name. */
+  readonly no: string;
+  readonly state: string;
+  readonly schema: number;
+  readonly min_reader?: number;
+  /** 1 after the insert, one more with every replace. */
+  readonly version: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+  /** openid of the payer (transfer: of the receiver), once bound. */
+  readonly payer?: string;
+  readonly history: readonly HistoryEntry[];
+  readonly agenda: readonly AgendaItem[];
+  readonly lease_until?: number;
+  readonly effects: readonly Effect[];
+  /** Effects made so far: names the next effect's id. */
+  readonly effect_seq: number;
+}
+
+export type Product = 'jsapi' | 'h5' | 'native' | 'app' | 'codepay';
+
+export type OrderState =
+  | 'PREPARED'
+  | 'CREATED'
+  | 'PENDING'
+  | 'PAID'
+  | 'REFUNDING'
+  | 'PARTIALLY_REFUNDED'
+  | 'REFUNDED'
+  | 'CLOSED'
+  | 'REJECTED'
+  | 'MISMATCH'
+  | 'REVERSING';
+
+export const ORDER_STATES: readonly OrderState[] = [
+  'PREPARED',
+  'CREATED',
+  'PENDING',
+  'PAID',
+  'REFUNDING',
+  'PARTIALLY_REFUNDED',
+  'REFUNDED',
+  'CLOSED',
+  'REJECTED',
+  'MISMATCH',
+  'REVERSING',
+];
+
+export interface Payment {
+  readonly transaction_id: string;
+  readonly total: number;
+  readonly payer_total?: number;
+  readonly currency: string;
+  readonly appid: string;
+  readonly mchid: string;
+  readonly openid?: string;
+  readonly trade_type?: string;
+  readonly bank_type?: string;
+  readonly success_time?: string;
+  readonly proof: Proof;
+  readonly source: Source;
+}
+
+export type RefundStatus = 'REQUESTED' | 'PROCESSING' | 'SUCCESS' | 'CLOSED' | 'ABNORMAL';
+
+export interface Refund {
+  readonly out_refund_no: string;
+  readonly status: RefundStatus;
+  readonly refund: number;
+  readonly total: number;
+  readonly refund_id?: string;
+  readonly success_time?: string;
+  readonly user_received_account?: string;
+  readonly reason?: string;
+  /** Why it is CLOSED or ABNORMAL, in our words: `rejected`, `unresolved`, or WeChat's. */
+  readonly verdict?: string;
+  readonly facts_hash?: string;
+  readonly source: Source;
+  readonly requested_at: number;
+  readonly last_attempt_at?: number;
+  /** How often the request went out in all; a proven refusal of the first is a verdict, of a later one not. */
+  readonly attempts: number;
+  /** The request as first sent, repeated byte for byte. */
+  readonly request?: WechatRequest;
+  /** Proven "no such refund" answers since the last attempt: when the first and the latest came. */
+  readonly missing_first_at?: number;
+  readonly last_hint_at?: number;
+  /** WeChat's last proven answer. */
+  readonly wechat?: Readonly<Record<string, unknown>>;
+}
+
+export interface WechatRequest {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly body: string;
+  /** Wechatpay-Serial of the key that encrypted fields in the body. */
+  readonly serial?: string;
+}
+
+export interface Prepay {
+  readonly at: number;
+  readonly prepay_id?: string;
+  readonly h5_url?: string;
+  readonly code_url?: string;
+}
+
+export interface OrderRecord extends RecordBase {
+  readonly kind: 'order';
+  readonly state: OrderState;
+  readonly product: Product;
+  readonly appid: string;
+  readonly mchid: string;
+  readonly description: string;
+  readonly attach?: string;
+  readonly amount: { readonly total: number; readonly currency: 'CNY' };
+  /** true: the request to WeChat named this payer, so the paying openid is compared. */
+  readonly payer_named: boolean;
+  readonly made_by: 'payer' | 'operator' | 'adopted';
+  readonly prepared: boolean;
+  /** Hash of what the caller chose: tells a repeat from another order under the same number. */
+  readonly facts_hash: string;
+  readonly expire_minutes?: number;
+  readonly expires_at?: number;
+  readonly request?: WechatRequest;
+  readonly asking_until?: number;
+  readonly prepay?: Prepay;
+  readonly payment?: Payment;
+  /** Genuine facts that contradict the payment above. */
+  readonly contradictions: readonly Payment[];
+  readonly refunds: readonly Refund[];
+  readonly refunded_elsewhere?: boolean;
+  /** Fields that a prepared order adds to the request: goods_tag, detail, … */
+  readonly extra?: Readonly<Record<string, unknown>>;
+  readonly last_hint_at?: number;
+  /** When the reversal of a payment code order was committed. */
+  readonly reversing_at?: number;
+  /** WeChat's last refusal, as shown to the caller. */
+  readonly refusal?: { readonly code: string; readonly message: string; readonly proven: boolean };
+}
+
+export type TransferState =
+  | 'CREATED'
+  | 'ACCEPTED'
+  | 'PROCESSING'
+  | 'WAIT_USER_CONFIRM'
+  | 'TRANSFERING'
+  | 'SUCCESS'
+  | 'FAIL'
+  | 'CANCELING'
+  | 'CANCELLED';
+
+export const TRANSFER_STATES: readonly TransferState[] = [
+  'CREATED',
+  'ACCEPTED',
+  'PROCESSING',
+  'WAIT_USER_CONFIRM',
+  'TRANSFERING',
+  'SUCCESS',
+  'FAIL',
+  'CANCELING',
+  'CANCELLED',
+];
+
+export interface TransferRecord extends RecordBase {
+  readonly kind: 'transfer';
+  readonly state: TransferState;
+  readonly appid: string;
+  readonly mchid: string;
+  readonly transfer_amount: number;
+  readonly transfer_scene_id?: string;
+  readonly transfer_remark?: string;
+  readonly facts_hash: string;
+  /** Keyed hash of user_name: a repeat is compared without keeping the name. */
+  readonly user_name_hash?: string;
+  readonly request?: WechatRequest;
+  readonly attempts: number;
+  readonly last_attempt_at?: number;
+  readonly transfer_bill_no?: string;
+  readonly package_info?: string;
+  readonly fail_reason?: string;
+  readonly update_time?: string;
+  readonly success_time?: string;
+  readonly last_hint_at?: number;
+  readonly wechat?: Readonly<Record<string, unknown>>;
+}
+
+export interface SubOrder {
+  readonly mchid: string;
+  readonly out_trade_no: string;
+  readonly description: string;
+  readonly amount: { readonly total_amount: number; readonly currency: 'CNY' };
+  readonly attach?: string;
+  readonly trade_state?: string;
+  readonly payment?: Payment;
+  readonly refunds: readonly Refund[];
+}
+
+/** A combined order: states as an order's; paid when every sub-order is. */
+export interface CombinationRecord extends RecordBase {
+  readonly kind: 'combination';
+  readonly state: OrderState;
+  readonly product: Product;
+  readonly appid: string;
+  readonly mchid: string;
+  readonly payer_named: boolean;
+  readonly made_by: 'payer' | 'operator' | 'adopted';
+  readonly facts_hash: string;
+  readonly expires_at?: number;
+  readonly request?: WechatRequest;
+  readonly asking_until?: number;
+  readonly prepay?: Prepay;
+  readonly sub_orders: readonly SubOrder[];
+  /** Genuine payments that contradict those of the parts, or of parts we do not hold. */
+  readonly contradictions?: readonly Payment[];
+  readonly refunded_elsewhere?: boolean;
+  readonly last_hint_at?: number;
+  readonly refusal?: { readonly code: string; readonly message: string; readonly proven: boolean };
+}
+
+export interface ReportRecord extends RecordBase {
+  readonly kind: 'report';
+  readonly bill_date: string;
+  readonly report: Readonly<Record<string, unknown>>;
+}
+
+export type StoredRecord = OrderRecord | TransferRecord | CombinationRecord | ReportRecord;

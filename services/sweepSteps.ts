@@ -1,0 +1,237 @@
+/**
+ * What the sweep does with each item of an agenda that asks WeChat: when the item comes again (written with
+ * the lease, before the attempt), and the attempt itself. Facts are applied by whoever knows them
+ * (`following`, `refunding`, `transferring`); nothing here judges money.
+ */
+import { withoutItem } from './agenda';
+import type { Following } from './following';
+import type { OrderService } from './orderService';
+import { QUERY_LADDER_MS, withHistory } from './orderState';
+import type { AgendaItem, AgendaVerb, OrderRecord, StoredRecord, TransferRecord } from './records';
+import { findRefund, type Refunding } from './refunding';
+import type { OrderStore } from './stores/orderStore';
+import { TRANSFER_REPEAT_MAX_MS } from './transferState';
+import type { Transferring } from './transferring';
+import type { WechatReply } from './strategies/strategy';
+import type { CallLimits } from './wechatApi';
+import { refusalOf, saysNotFound } from './wechatErrors';
+import type { Clock } from '../utils/clock';
+import { AppError } from '../utils/errors';
+import type { Logger } from '../utils/logger';
+
+/** One kind of work. Others may add theirs: see `SweepDeps.steps`. */
+export interface Step<R extends StoredRecord = StoredRecord> {
+  /** The item as it is written with the lease: its next moment, one try more. undefined = it is the last try. */
+  next(record: R, item: AgendaItem, now: number): AgendaItem | undefined;
+  /** @returns WeChat's last reply, where there is one to look at for the brake. */
+  run(held: R, item: AgendaItem, limits: CallLimits): Promise<WechatReply | undefined>;
+}
+
+export type Steps = Partial<Record<`${StoredRecord['kind']}.${AgendaVerb}`, Step>>;
+
+export interface StepsDeps {
+  readonly store: OrderStore;
+  readonly orders: OrderService;
+  readonly following: Following;
+  readonly refunding: Refunding;
+  readonly transferring: Transferring;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+const minutes = (...values: readonly number[]): readonly number[] =>
+  values.map((m) => m * MINUTE_MS);
+
+/** Refunds: every minute at first, then slower; bank cards take days. */
+const REFUND_LADDER_MS = minutes(1, 1, 1, 1, 5, 10, 30, 60, 180, 360, 720, 1440);
+const TRANSFER_LADDER_MS = minutes(1, 1, 2, 5, 10, 30, 60);
+export const EXPIRE_LADDER_MS = minutes(1, 1, 2, 5, 10, 30, 60);
+/** How often a refund nobody has refused is sent again by itself; after that it is only asked about. */
+const REFUND_REPEATS_MAX = 3;
+/** The receiver has 24 h and WeChat's closing lags; what is not over by then is looked at rarely. */
+const TRANSFER_SLOW_AFTER_MS = 2 * DAY_MS;
+const TRANSFER_SLOW_MS = 6 * HOUR_MS;
+/** An order WeChat never gave a prepay for and says it does not hold, though not provably. */
+const UNPROVEN_MAX_MS = DAY_MS;
+/** Past these WeChat no longer tells: transfers are queried for 30 days, refunds made within a year. */
+const ORDER_END_MS = 30 * DAY_MS;
+const TRANSFER_END_MS = 31 * DAY_MS;
+export const REFUND_END_MS = 400 * DAY_MS;
+
+/** The till waits: a payment code is asked about every five seconds until it is settled or reversed. */
+const CODEPAY_QUERY_MS = 5000;
+
+export const rung = (ladder: readonly number[], tries: number): number =>
+  ladder[Math.min(tries, ladder.length - 1)] ?? MINUTE_MS;
+
+export const later = (item: AgendaItem, at: number): AgendaItem => ({
+  ...item,
+  at,
+  tries: item.tries + 1,
+});
+
+/** The payment ladder counts from the prepay: rungs a late sweep has passed are not made up for. */
+export function nextQuery(item: AgendaItem, now: number): AgendaItem | undefined {
+  const start = item.at - rung(QUERY_LADDER_MS, item.tries);
+  for (let tries = item.tries + 1; tries < QUERY_LADDER_MS.length; tries++) {
+    const at = start + rung(QUERY_LADDER_MS, tries);
+    if (at > now) return { ...item, at, tries };
+  }
+  return undefined;
+}
+
+export function createSteps(deps: StepsDeps): Steps {
+  const { store, orders, following, clock, logger } = deps;
+
+  const giveUp = (record: StoredRecord, item: AgendaItem, why: string): Promise<void> =>
+    leaveToOperator({ store, clock, logger }, record, item, why);
+
+  const query: Step<OrderRecord> = {
+    next: (record, item, now) =>
+      record.product === 'codepay' ? later(item, now + CODEPAY_QUERY_MS) : nextQuery(item, now),
+    run: async (held, _item, limits) => (await following.syncOrder(held.no, limits, 'sweep')).reply,
+  };
+
+  const expire: Step<OrderRecord> = {
+    next: (_record, item, now) => later(item, now + rung(EXPIRE_LADDER_MS, item.tries)),
+    async run(held, item, limits) {
+      if (held.state !== 'CREATED' && held.state !== 'PENDING') {
+        await store.replace(
+          {
+            ...held,
+            agenda: withoutItem(held.agenda, 'expire'),
+            version: held.version + 1,
+          },
+          held.version,
+        );
+        return undefined;
+      }
+      try {
+        await following.closeOrder(held, 'sweep', limits);
+      } catch (error) {
+        const now = (await store.find('order', held.no)) ?? held;
+        const why = endOfExpiry(now, error, clock.now());
+        if (why === undefined) throw error;
+        await giveUp(now, item, why);
+      }
+      return undefined;
+    },
+  };
+
+  const refund: Step<OrderRecord> = {
+    next: (record, item, now) => {
+      const asked = findRefund(record, item.key ?? '');
+      const at = now + rung(REFUND_LADDER_MS, item.tries);
+      // Whether it is left to an operator is decided when its day is over, not half a day later.
+      const end = (asked?.requested_at ?? now) + DAY_MS;
+      const open = asked?.status === 'REQUESTED' && now < end;
+      return later(item, open ? Math.min(at, end) : at);
+    },
+    async run(held, item, limits) {
+      const no = item.key ?? '';
+      const asked = findRefund(held, no);
+      if (asked === undefined || clock.now() - asked.requested_at >= REFUND_END_MS) {
+        await giveUp(held, item, `refund ${no} is not over`);
+        return undefined;
+      }
+      const { reply, record } = await following.syncRefund(held, no, 'sweep', limits);
+      const now = record === undefined ? undefined : findRefund(record, no);
+      if (now?.status !== 'REQUESTED' || record === undefined) return reply;
+      const refusal = refusalOf(reply);
+      const missing = refusal !== undefined && saysNotFound(refusal);
+      // A proven "no such refund" is on its way to a verdict of its own, however late it comes.
+      const verdictNear = missing && refusal.proven;
+      if (clock.now() - now.requested_at >= DAY_MS && !verdictNear) {
+        await orders.apply(record.no, {
+          type: 'refund_unresolved',
+          out_refund_no: no,
+          source: 'sweep',
+          proof: 'none',
+        });
+        return reply;
+      }
+      // The same bytes again while the outcome is unknown and nobody has said no; then only queries.
+      const again = missing && !wasRefused(record, no) && now.attempts <= REFUND_REPEATS_MAX;
+      if (!again) return reply;
+      return (await deps.refunding.repeat(record, no, 'sweep', limits)) ?? reply;
+    },
+  };
+
+  const transfer: Step<TransferRecord> = {
+    next: (record, item, now) => {
+      const slow = now - record.created_at >= TRANSFER_SLOW_AFTER_MS;
+      return later(item, now + (slow ? TRANSFER_SLOW_MS : rung(TRANSFER_LADDER_MS, item.tries)));
+    },
+    async run(held, item, limits) {
+      const { reply, record } = await following.syncTransfer(held.no, limits, 'sweep');
+      const age = clock.now() - held.created_at;
+      if (record?.state !== 'CREATED') {
+        const open = record?.agenda.some((i) => i.do === 'transfer') === true;
+        if (open && age >= TRANSFER_END_MS) await giveUp(record, item, 'transfer is not over');
+        return reply;
+      }
+      if (age >= TRANSFER_REPEAT_MAX_MS) {
+        const from = { source: 'sweep', proof: 'none' } as const;
+        await orders.applyTransfer(held.no, { type: 'unresolved', ...from });
+        return reply;
+      }
+      const refusal = refusalOf(reply);
+      if (refusal === undefined || !saysNotFound(refusal)) return reply;
+      return (await deps.transferring.repeat(record, 'sweep', limits)) ?? reply;
+    },
+  };
+
+  // A step is only ever called with records of the kind its name begins with.
+  return {
+    'order.query': query,
+    'order.expire': expire,
+    'order.refund': refund,
+    'transfer.transfer': transfer,
+  };
+}
+
+/** Nothing more can be learned by asking: the item goes, the record stays as it is, an operator looks. */
+export async function leaveToOperator(
+  { store, clock, logger }: Pick<StepsDeps, 'store' | 'clock' | 'logger'>,
+  record: StoredRecord,
+  item: AgendaItem,
+  why: string,
+): Promise<void> {
+  const now = clock.now();
+  const entry = { at: now, what: 'unresolved', source: 'sweep', proof: 'none' } as const;
+  const next = {
+    ...record,
+    agenda: withoutItem(record.agenda, item.do, item.key),
+    history: withHistory(record.history, { ...entry, detail: why }),
+    version: record.version + 1,
+    updated_at: now,
+  } as StoredRecord;
+  if ((await store.replace(next, record.version)) !== 'replaced') return;
+  const { kind, no, state } = record;
+  logger.error({ alarm: true, kind, no, state, reason: why }, 'left to an operator');
+}
+
+const wasRefused = (record: OrderRecord, no: string): boolean =>
+  record.history.some(
+    (h) => h.what === 'refund refused, unproven' && h.detail?.startsWith(`${no} `) === true,
+  );
+
+/**
+ * Why an order that cannot be closed is no longer asked about; undefined while it still is. It is never
+ * closed here without proof: WeChat might yet let it be paid, and a payment finds its record as it is.
+ */
+export function endOfExpiry(
+  record: Pick<OrderRecord, 'created_at' | 'expires_at' | 'prepay'>,
+  error: unknown,
+  now: number,
+): string | undefined {
+  const late = now - (record.expires_at ?? record.created_at);
+  if (late >= ORDER_END_MS) return 'neither paid nor closed a month after its expiry';
+  const told = error instanceof AppError ? error.upstream : undefined;
+  if (told === undefined || record.prepay !== undefined) return undefined;
+  const missing = saysNotFound({ ...told, proven: false, repeated: false });
+  return missing && late >= UNPROVEN_MAX_MS ? 'never known to WeChat, unproven' : undefined;
+}

@@ -1,0 +1,211 @@
+/**
+ * What may happen to a transfer. Pure. WeChat's own words are the states; only proven facts move them, and
+ * no error code is ever a verdict: the money may be on its way all the same.
+ */
+import { withItem, withoutItem } from './agenda';
+import { addEffect } from './effects/apply';
+import { transferEffectData } from './effects/data';
+import {
+  hintedLately,
+  unwritten,
+  withHistory,
+  type DecideContext,
+  type Decision,
+} from './orderState';
+import type {
+  AgendaItem,
+  EffectType,
+  HistoryEntry,
+  Proof,
+  Source,
+  TransferRecord,
+  TransferState,
+} from './records';
+
+interface From {
+  readonly source: Source;
+  readonly proof: Proof;
+}
+
+/** A transfer as WeChat proved it. */
+export interface TransferFacts {
+  readonly out_bill_no: string;
+  readonly state: Exclude<TransferState, 'CREATED'>;
+  readonly transfer_bill_no?: string;
+  readonly transfer_amount?: number;
+  readonly openid?: string;
+  readonly package_info?: string;
+  readonly fail_reason?: string;
+  readonly update_time?: string;
+  readonly wechat?: Readonly<Record<string, unknown>>;
+}
+
+export type TransferEvent =
+  | ({ readonly type: 'attempt' } & From)
+  | ({ readonly type: 'seen'; readonly facts: TransferFacts } & From)
+  | ({ readonly type: 'refused'; readonly code: string } & From)
+  | ({ readonly type: 'unresolved' } & From)
+  | ({ readonly type: 'hinted' } & From);
+
+export type TransferEventType = TransferEvent['type'];
+
+/** How far along a state is: a late answer never takes a transfer back. */
+const RANK: Readonly<Record<TransferState, number>> = {
+  CREATED: 0,
+  ACCEPTED: 1,
+  PROCESSING: 2,
+  WAIT_USER_CONFIRM: 3,
+  TRANSFERING: 4,
+  CANCELING: 5,
+  SUCCESS: 6,
+  FAIL: 6,
+  CANCELLED: 6,
+};
+const FINAL_RANK = 6;
+export const TRANSFER_FIRST_POLL_MS = 60_000;
+/** A create is repeated no later than this after it was recorded. */
+export const TRANSFER_REPEAT_MAX_MS = 24 * 3600_000;
+
+const FINAL_EFFECT: Readonly<Partial<Record<TransferState, EffectType>>> = {
+  SUCCESS: 'transfer.succeeded',
+  FAIL: 'transfer.failed',
+  CANCELLED: 'transfer.cancelled',
+};
+
+export const isFinalTransfer = (state: TransferState): boolean => RANK[state] === FINAL_RANK;
+
+interface Change {
+  readonly to?: TransferState;
+  readonly patch?: Partial<TransferRecord>;
+  readonly what: string;
+  readonly detail?: string;
+  readonly effects?: readonly EffectType[];
+  readonly agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[];
+  readonly alarm?: string;
+}
+
+function next(
+  record: TransferRecord,
+  event: TransferEvent,
+  ctx: DecideContext,
+  change: Change,
+): Decision<TransferRecord> {
+  const entry: HistoryEntry = {
+    at: ctx.now,
+    what: change.what,
+    source: event.source,
+    proof: event.proof,
+    ...(change.detail === undefined ? {} : { detail: change.detail }),
+  };
+  let result: TransferRecord = {
+    ...record,
+    ...change.patch,
+    state: change.to ?? record.state,
+    version: record.version + 1,
+    updated_at: ctx.now,
+    history: withHistory(record.history, entry),
+    agenda: change.agenda?.(record.agenda) ?? record.agenda,
+  };
+  for (const type of change.effects ?? []) {
+    result = addEffect(result, {
+      type,
+      at: ctx.now,
+      data: { ...transferEffectData(result) },
+      sink: ctx.sink,
+    });
+  }
+  return {
+    kind: 'next',
+    record: result,
+    ...(change.alarm === undefined ? {} : { alarm: change.alarm }),
+  };
+}
+
+function onSeen(
+  record: TransferRecord,
+  event: Extract<TransferEvent, { type: 'seen' }>,
+  ctx: DecideContext,
+): Decision<TransferRecord> {
+  const { facts } = event;
+  if (event.proof === 'none' && record.attempts > 0) {
+    return { kind: 'ignored', why: 'it was sent: only WeChat can end it' };
+  }
+  const done = isFinalTransfer(record.state);
+  if (done && facts.state === record.state) return { kind: 'ignored', why: 'known' };
+  if (done && isFinalTransfer(facts.state)) {
+    return next(record, event, ctx, {
+      what: 'contradicting end',
+      detail: facts.state,
+      alarm: `a transfer that ended ${record.state} is told to be ${facts.state}`,
+    });
+  }
+  const newInfo = facts.package_info !== undefined && record.package_info !== facts.package_info;
+  if (RANK[facts.state] < RANK[record.state] || (facts.state === record.state && !newInfo)) {
+    return { kind: 'ignored', why: `${record.state} already, told ${facts.state}` };
+  }
+  const { wechat, state, out_bill_no: _no, openid, transfer_amount: amount, ...rest } = facts;
+  const differs = amount !== undefined && amount !== record.transfer_amount;
+  const end = FINAL_EFFECT[state];
+  // What was stopped here before it was ever sent was not accepted by anyone.
+  const first = record.state === 'CREATED' && event.proof !== 'none';
+  return next(record, event, ctx, {
+    to: state,
+    patch: {
+      ...rest,
+      ...(record.payer === undefined && openid !== undefined ? { payer: openid } : {}),
+      ...(wechat === undefined ? {} : { wechat }),
+      ...(state === 'SUCCESS' && rest.update_time !== undefined
+        ? { success_time: rest.update_time }
+        : {}),
+    },
+    what: `transfer ${state}`,
+    effects: [...(first ? ['transfer.accepted' as const] : []), ...(end ? [end] : [])],
+    agenda: (agenda) => follow(agenda, state, ctx.now),
+    ...(differs ? { alarm: 'transfer amount differs from ours' } : {}),
+  });
+}
+
+function follow(
+  agenda: readonly AgendaItem[],
+  state: TransferState,
+  now: number,
+): readonly AgendaItem[] {
+  if (isFinalTransfer(state)) return withoutItem(agenda, 'transfer');
+  return withItem(agenda, { do: 'transfer', at: now + TRANSFER_FIRST_POLL_MS, tries: 0 });
+}
+
+/** What an event makes of a transfer; see `decide` of orders for the answers. */
+export function decideTransfer(
+  record: TransferRecord,
+  event: TransferEvent,
+  ctx: DecideContext,
+): Decision<TransferRecord> {
+  switch (event.type) {
+    case 'attempt':
+      if (record.state !== 'CREATED' && record.state !== 'ACCEPTED') {
+        return { kind: 'ignored', why: 'nothing to send' };
+      }
+      return next(record, event, ctx, {
+        patch: { attempts: record.attempts + 1, last_attempt_at: ctx.now },
+        what: 'transfer sent',
+      });
+    case 'seen':
+      return onSeen(record, event, ctx);
+    case 'refused':
+      if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
+      return next(record, event, ctx, { what: 'transfer refused', detail: event.code });
+    case 'unresolved':
+      if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
+      return next(record, event, ctx, {
+        what: 'transfer unresolved',
+        agenda: (agenda) => withoutItem(agenda, 'transfer'),
+        alarm: 'a transfer is unresolved after a day: an operator must look',
+      });
+    case 'hinted':
+      if (hintedLately(record, ctx.now)) return { kind: 'ignored', why: 'hinted a moment ago' };
+      return unwritten(
+        record,
+        next(record, event, ctx, { patch: { last_hint_at: ctx.now }, what: 'hint followed' }),
+      );
+  }
+}
