@@ -1,0 +1,429 @@
+/**
+ * Records in CloudBase's document database, over HTTPS through `@cloudbase/node-sdk`. No server to rent, and the same promises:
+ * insert-once is the primary key `_id`, the conditional replace one update with the version in its condition.
+ *
+ * A reply that got lost leaves the outcome open. So every write carries a token of its own: what the document then holds
+ * tells whose write it was.
+ *
+ * The record travels as text: a document of it would be merged field by field by an update, not replaced.
+ * Indexes cannot be made through the SDK; docs/operations.md lists those of `cloudbaseIndexes`.
+ */
+import { randomUUID } from 'node:crypto';
+import { SCHEMA_VERSION } from '../records';
+import type { StoredRecord } from '../records';
+import type { Clock } from '../../utils/clock';
+import { ConfigError, StoreError } from '../../utils/errors';
+import type { Logger } from '../../utils/logger';
+import type { OrderStore, Page, RecordFilter, Reservation, ReservationKind } from './orderStore';
+import { codeOf, storeError, withTimeout } from './sqlDriver';
+import {
+  PAGE_MAX,
+  RECORD_KINDS_COUNTED,
+  checkLimit,
+  checkNew,
+  checkNext,
+  checkReservation,
+  columnsOf,
+  damaged,
+  isKey,
+  readCursor,
+  readRecord,
+  writeCursor,
+} from './storeRules';
+import type { Cursor } from './storeRules';
+
+export interface CloudbaseOptions {
+  readonly env: string | undefined;
+  /** CLOUDBASE_APIKEY. */
+  readonly apiKey: string | undefined;
+  readonly serviceUrl?: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Milliseconds for one request. */
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 10_000;
+/** The SDK's limit is one of silence; this one, beyond it, holds for an answer that trickles, too. */
+const GRACE_MS = 1000;
+const RECORDS = 'pay_record';
+const RESERVATIONS = 'pay_reservation';
+const MIGRATIONS = 'pay_migration';
+const MIGRATION_VERSION = 1;
+/** The database gives 1000 documents at most, and one of them only says that there is a next page. */
+const PAGE_SIZE_MAX = PAGE_MAX - 1;
+
+/** To be made in the console; without them the database searches whole collections. */
+export const cloudbaseIndexes: Readonly<Record<string, readonly string[]>> = {
+  [RECORDS]: [
+    'due_at',
+    'created_at,kind,no',
+    'kind,created_at',
+    'payer,created_at',
+    'success_at',
+    'state,created_at',
+  ],
+  [RESERVATIONS]: ['kind,at,no'],
+};
+
+type Doc = Readonly<Record<string, unknown>>;
+
+/** The part of the SDK in use; its own types say `any` for nearly all of it. */
+interface Condition {
+  and(other: Condition): Condition;
+}
+type Comparison = (value: string | number) => Condition;
+interface Query {
+  where(query: object): Query;
+  options(options: { readonly multiple: boolean }): Query;
+  orderBy(field: string, direction: 'asc' | 'desc'): Query;
+  limit(limit: number): Query;
+  get(): Promise<{ readonly data: readonly Doc[] }>;
+  update(data: object): Promise<{ readonly updated: number }>;
+  count(): Promise<{ readonly total: number }>;
+  add(data: object): Promise<unknown>;
+}
+interface Database {
+  readonly command: {
+    readonly and: (conditions: readonly object[]) => object;
+    readonly or: (conditions: readonly object[]) => object;
+    readonly in: (values: readonly string[]) => Condition;
+    readonly gt: Comparison;
+    readonly gte: Comparison;
+    readonly lt: Comparison;
+    readonly lte: Comparison;
+  };
+  collection(name: string): Query;
+  createCollection(name: string): Promise<unknown>;
+}
+
+const idOf = (kind: string, no: string): string => `${kind}:${no}`;
+
+function isDuplicate(error: unknown): boolean {
+  const said = `${codeOf(error)} ${error instanceof Error ? error.message : ''}`;
+  return /DATABASE_DUPLICATE_WRITE|E11000|duplicate/i.test(said);
+}
+
+/** The database's own words stay in `cause`. */
+function failed(what: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return storeError('STORE_UNAVAILABLE', `cloudbase: ${what} failed (${codeOf(error)})`, error);
+}
+
+/** @throws ConfigError: without explicit credentials the SDK would end the process (platform notes 3.2). */
+async function connect(options: CloudbaseOptions): Promise<Database> {
+  const { env, apiKey, serviceUrl, timeoutMs = TIMEOUT_MS } = options;
+  if (env === undefined || env === '' || apiKey === undefined || apiKey === '') {
+    throw new ConfigError('CONFIG_INVALID', [
+      'databaseUrl cloudbase: needs cloudbaseEnv (or TCB_ENV) and CLOUDBASE_APIKEY',
+    ]);
+  }
+  const { init } = (await import('@cloudbase/node-sdk')).default;
+  const app = init({
+    env,
+    accessKey: apiKey,
+    timeout: timeoutMs,
+    // A repeat by the SDK would look like somebody else's write; we repeat with the token in hand.
+    retries: 0,
+    ...(serviceUrl === undefined ? {} : { serviceUrl }),
+  });
+  return app.database() as unknown as Database;
+}
+
+const documentOf = (record: StoredRecord, token: string): object => ({
+  kind: record.kind,
+  no: record.no,
+  version: record.version,
+  ...columnsOf(record),
+  body: JSON.stringify(record),
+  write_token: token,
+});
+
+export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promise<OrderStore> {
+  const { clock, logger } = options;
+  const limitMs = (options.timeoutMs ?? TIMEOUT_MS) + GRACE_MS;
+  const db = await connect(options);
+  let closed = false;
+  const records = (): Query => collection(RECORDS);
+  const reserved = (): Query => collection(RESERVATIONS);
+
+  function collection(name: string): Query {
+    if (closed) throw storeError('STORE_UNAVAILABLE', 'cloudbase: the store is closed');
+    return db.collection(name);
+  }
+
+  async function read(what: string, query: Query): Promise<readonly Doc[]> {
+    try {
+      return (await withTimeout(query.get(), limitMs)).data;
+    } catch (error) {
+      throw failed(what, error);
+    }
+  }
+
+  async function one(from: () => Query, kind: string, no: string): Promise<Doc | undefined> {
+    if (!isKey(no)) return undefined;
+    const [doc] = await read(
+      'a read',
+      from()
+        .where({ _id: idOf(kind, no) })
+        .limit(1),
+    );
+    return doc;
+  }
+
+  /** Adds a document once; a lost or repeated request is told from another writer by the token. */
+  async function addOnce(
+    to: () => Query,
+    doc: { readonly _id: string; readonly add_token: string },
+    key: readonly [kind: string, no: string],
+  ): Promise<'added' | Doc> {
+    const target = to();
+    try {
+      await withTimeout(target.add(doc), limitMs);
+      return 'added';
+    } catch (error) {
+      const held = await one(to, ...key);
+      if (held?.['add_token'] === doc.add_token) return 'added';
+      if (held !== undefined) return held;
+      if (isDuplicate(error)) throw failed('reading the number again', error);
+      throw failed('a write', error);
+    }
+  }
+
+  async function reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined> {
+    const doc = await one(reserved, kind, no);
+    return doc === undefined ? undefined : openReservation(doc);
+  }
+
+  async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
+    const doc = await one(records, kind, no);
+    return doc === undefined ? undefined : openDoc(doc);
+  }
+
+  return {
+    name: 'cloudbase',
+    durable: true,
+
+    async insert(record) {
+      checkNew(record);
+      const { kind, no } = record;
+      const add_token = randomUUID();
+      const doc = { _id: idOf(kind, no), add_token, ...documentOf(record, add_token) };
+      return (await addOnce(records, doc, [kind, no])) === 'added' ? 'inserted' : 'exists';
+    },
+
+    // One function answers for every kind: a record's `kind` is the kind it was found under.
+    find: find as OrderStore['find'],
+
+    async replace(next, expectedVersion) {
+      checkNext(next, expectedVersion);
+      const { kind, no, version } = next;
+      const token = randomUUID();
+      const target = records().where({ _id: idOf(kind, no), version: expectedVersion });
+      let lost: unknown;
+      try {
+        const sent = target.options({ multiple: false }).update(documentOf(next, token));
+        const { updated } = await withTimeout(sent, limitMs);
+        if (updated === 1) return 'replaced';
+      } catch (error) {
+        lost = error;
+      }
+      const held = await one(records, kind, no);
+      if (held?.['write_token'] === token) return 'replaced';
+      // Nobody can have built on a write of ours that never was: at its version, another's won.
+      const settled = held === undefined || held['version'] === version;
+      if (lost === undefined || settled) return 'conflict';
+      throw failed('a write', lost);
+    },
+
+    async due(now, limit) {
+      checkLimit(limit);
+      const { gt, lte } = db.command;
+      const query = records()
+        .where({ due_at: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) })
+        .orderBy('due_at', 'asc')
+        .orderBy('kind', 'asc')
+        .orderBy('no', 'asc');
+      return (await read('a read', query.limit(limit))).flatMap((doc) => openDue(doc, logger));
+    },
+
+    async oldestDue() {
+      const query = records().where({ due_at: db.command.gt(-1) });
+      const [doc] = await read('a read', query.orderBy('due_at', 'asc').limit(1));
+      return doc === undefined ? undefined : number(doc, 'due_at');
+    },
+
+    async list(filter) {
+      checkLimit(filter.limit);
+      const query = records()
+        .where(listConditions(db.command, filter))
+        .orderBy('created_at', 'desc')
+        .orderBy('kind', 'desc')
+        .orderBy('no', 'desc');
+      const size = Math.min(filter.limit, PAGE_SIZE_MAX);
+      const docs = await read('a list', query.limit(size + 1));
+      const shown = page(docs, size, (doc) => [
+        number(doc, 'created_at'),
+        String(doc['kind']),
+        String(doc['no']),
+      ]);
+      return { ...shown, items: shown.items.map(openDoc) };
+    },
+
+    async count(payer, since) {
+      const { gte, in: oneOf } = db.command;
+      const query = records().where({
+        payer,
+        made_by: 'payer',
+        created_at: gte(since),
+        kind: oneOf(RECORD_KINDS_COUNTED),
+      });
+      try {
+        return number({ ...(await withTimeout(query.count(), limitMs)) }, 'total');
+      } catch (error) {
+        throw failed('a count', error);
+      }
+    },
+
+    async reserve(kind, no, owner, at) {
+      checkReservation(no, owner, at);
+      const doc = { _id: idOf(kind, no), add_token: randomUUID(), kind, no, owner, at };
+      const result = await addOnce(reserved, doc, [kind, no]);
+      if (result === 'added') return 'reserved';
+      const held = openReservation(result);
+      return held.owner === owner ? 'reserved' : { owner: held.owner };
+    },
+
+    reservation,
+
+    async reservations(kind, { from, to, limit, after }) {
+      checkLimit(limit);
+      const { and, or, gt, gte, lt } = db.command;
+      const conditions: object[] = [{ kind, at: gte(from).and(lt(to)) }];
+      if (after !== undefined) {
+        const [at, no = ''] = readCursor(after, 1);
+        conditions.push(or([{ at: gt(at) }, { at, no: gt(no) }]));
+      }
+      const query = reserved().where(and(conditions)).orderBy('at', 'asc').orderBy('no', 'asc');
+      const size = Math.min(limit, PAGE_SIZE_MAX);
+      const docs = await read('a list', query.limit(size + 1));
+      const shown = page(docs, size, (doc) => [number(doc, 'at'), String(doc['no'])]);
+      return { ...shown, items: shown.items.map(openReservation) };
+    },
+
+    async migrate() {
+      for (const name of [MIGRATIONS, RECORDS, RESERVATIONS]) await createCollection(name);
+      await schemaVersion();
+      const no = String(MIGRATION_VERSION);
+      const facts = { version: MIGRATION_VERSION, min_reader: 1, applied_at: clock.now() };
+      const doc = { _id: idOf('migration', no), add_token: randomUUID(), ...facts };
+      await addOnce(() => collection(MIGRATIONS), doc, ['migration', no]);
+    },
+
+    async ping() {
+      await schemaVersion();
+    },
+
+    async close() {
+      closed = true;
+    },
+  };
+
+  /** @throws StoreError STORE_NEWER where a newer build demands a newer reader. */
+  async function schemaVersion(): Promise<void> {
+    const query = collection(MIGRATIONS).where({ min_reader: db.command.gt(SCHEMA_VERSION) });
+    const [newer] = await read('a ping', query.limit(1));
+    if (newer === undefined) return;
+    throw new StoreError('STORE_NEWER', {
+      detail: `the collections need a reader of version ${String(newer['min_reader'])}`,
+    });
+  }
+
+  /** Asks first: creating what exists is an error, and its code is documented nowhere. */
+  async function createCollection(name: string): Promise<void> {
+    const look = () => withTimeout(collection(name).limit(1).get(), limitMs);
+    try {
+      await look();
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'DATABASE_COLLECTION_NOT_EXIST') {
+        throw failed(`looking at ${name}`, error);
+      }
+    }
+    let refusal: unknown;
+    try {
+      await withTimeout(db.createCollection(name), limitMs);
+    } catch (error) {
+      refusal = error; // another instance may have been faster: then it is there
+    }
+    try {
+      await look();
+    } catch (error) {
+      throw failed(`creating the collection ${name}`, refusal ?? error);
+    }
+  }
+}
+
+/** One document more than the page says that there is a next page. */
+function page(data: readonly Doc[], size: number, cursor: (doc: Doc) => Cursor): Page<Doc> {
+  const items = data.slice(0, size);
+  const last = items.at(-1);
+  if (data.length <= size || last === undefined) return { items };
+  return { items, next: writeCursor(cursor(last)) };
+}
+
+function listConditions(command: Database['command'], filter: RecordFilter): object {
+  const { and, or, gt, gte, lt } = command;
+  const { kind, state, payer, created_from, created_to, success_from, success_to } = filter;
+  const conditions: object[] = [{ created_at: gt(-1) }];
+  if (kind !== undefined) conditions.push({ kind });
+  if (state !== undefined) conditions.push({ state });
+  if (payer !== undefined) conditions.push({ payer });
+  if (created_from !== undefined) conditions.push({ created_at: gte(created_from) });
+  if (created_to !== undefined) conditions.push({ created_at: lt(created_to) });
+  if (success_from !== undefined) conditions.push({ success_at: gte(success_from) });
+  // `gt`, too: null must not count as a time before the end.
+  if (success_to !== undefined) conditions.push({ success_at: gt(-1).and(lt(success_to)) });
+  if (filter.after !== undefined) {
+    const [at, afterKind = '', no = ''] = readCursor(filter.after, 2);
+    conditions.push(
+      or([
+        { created_at: lt(at) },
+        { created_at: at, kind: lt(afterKind) },
+        { created_at: at, kind: afterKind, no: lt(no) },
+      ]),
+    );
+  }
+  return and(conditions);
+}
+
+function openDoc(doc: Doc): StoredRecord {
+  const key = { kind: String(doc['kind']), no: String(doc['no']), version: number(doc, 'version') };
+  if (doc['_id'] !== idOf(key.kind, key.no)) throw damaged(idOf(key.kind, key.no));
+  return readRecord(key, doc['body']);
+}
+
+/** One damaged record must not keep the sweep from all the others: it is left out and alarmed. */
+function openDue(doc: Doc, logger: Logger): StoredRecord[] {
+  try {
+    return [openDoc(doc)];
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    const { kind, no } = doc;
+    logger.error({ alarm: true, kind, no, code: error.code }, 'record unreadable');
+    return [];
+  }
+}
+
+function openReservation(doc: Doc): Reservation {
+  const { kind, no, owner } = doc;
+  const good = typeof kind === 'string' && typeof no === 'string' && typeof owner === 'string';
+  if (!good) throw damaged('a reservation');
+  return { kind: kind as ReservationKind, no, owner, at: number(doc, 'at') };
+}
+
+function number(doc: Doc, field: string): number {
+  const value = doc[field];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(field);
+  return value;
+}

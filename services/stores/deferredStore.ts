@@ -1,0 +1,86 @@
+/**
+ * A store that is opened on its first use and, where that fails, on the next one again: the process
+ * starts and answers /healthz while its database does not.
+ */
+import type { RecordKind } from '../records';
+import type { OrderStore } from './orderStore';
+import { AppError } from '../../utils/errors';
+
+export interface DeferredOptions {
+  readonly name: string;
+  readonly durable: boolean;
+  readonly open: () => Promise<OrderStore>;
+}
+
+export interface DeferredStore extends OrderStore {
+  /** Opens it now; resolves to false instead of throwing. */
+  warm(): Promise<boolean>;
+  /** Opened, and if not, why not: for /healthz, which waits for no database. */
+  opening(): { readonly opened: boolean; readonly error?: string };
+}
+
+export function createDeferredStore(options: DeferredOptions): DeferredStore {
+  let opening: Promise<OrderStore> | undefined;
+  let opened: OrderStore | undefined;
+  let closed = false;
+  let failure: string | undefined;
+
+  function store(): Promise<OrderStore> {
+    opening ??= options.open().then(
+      (s) => (opened = s),
+      (error: unknown) => {
+        opening = undefined;
+        failure = error instanceof AppError ? error.message : 'STORE_UNAVAILABLE';
+        throw error;
+      },
+    );
+    return opening;
+  }
+
+  // One body for all overloads of `find`: the kind asked for decides what comes back.
+  const find = (async (kind: RecordKind, no: string) =>
+    (opened ?? (await store())).find(kind, no)) as OrderStore['find'];
+
+  return {
+    get name() {
+      return opened?.name ?? options.name;
+    },
+    get durable() {
+      return opened?.durable ?? options.durable;
+    },
+    get inOrder() {
+      return opened?.inOrder ?? false;
+    },
+    find,
+    insert: async (record) => (opened ?? (await store())).insert(record),
+    replace: async (next, version) => (opened ?? (await store())).replace(next, version),
+    due: async (now, limit) => (opened ?? (await store())).due(now, limit),
+    oldestDue: async () => (opened ?? (await store())).oldestDue(),
+    list: async (filter) => (opened ?? (await store())).list(filter),
+    count: async (payer, since) => (opened ?? (await store())).count(payer, since),
+    reserve: async (kind, no, owner, at) =>
+      (opened ?? (await store())).reserve(kind, no, owner, at),
+    reservation: async (kind, no) => (opened ?? (await store())).reservation(kind, no),
+    reservations: async (kind, range) => (opened ?? (await store())).reservations(kind, range),
+    migrate: async () => (opened ?? (await store())).migrate(),
+    ping: async () => (opened ?? (await store())).ping(),
+    opening: () => ({
+      opened: opened !== undefined,
+      ...(failure === undefined || opened !== undefined ? {} : { error: failure }),
+    }),
+    async warm() {
+      try {
+        await store();
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      const pending = opened ?? (await opening?.catch(() => undefined));
+      await pending?.close();
+    },
+  };
+}

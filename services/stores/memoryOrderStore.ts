@@ -1,0 +1,198 @@
+/**
+ * The store in the process's memory: for demos and tests, and the one to read before writing another. It keeps text,
+ * not objects, so that nobody can change a stored record behind its back and what JSON drops is dropped here too.
+ */
+import type { StoredRecord } from '../records';
+import { StoreError } from '../../utils/errors';
+import type { OrderStore, RecordFilter, Reservation } from './orderStore';
+import {
+  RECORD_KINDS_COUNTED,
+  checkLimit,
+  checkNew,
+  checkNext,
+  checkReservation,
+  columnsOf,
+  readCursor,
+  readRecord,
+  writeCursor,
+} from './storeRules';
+import type { Cursor, RecordColumns } from './storeRules';
+
+interface MemoryRow extends RecordColumns {
+  readonly kind: string;
+  readonly no: string;
+  readonly version: number;
+  readonly body: string;
+}
+
+const rowOf = (record: StoredRecord): MemoryRow => ({
+  kind: record.kind,
+  no: record.no,
+  version: record.version,
+  ...columnsOf(record),
+  body: JSON.stringify(record),
+});
+
+const keyOf = (kind: string, no: string): string => `${kind}:${no}`;
+const open = (row: MemoryRow): StoredRecord => readRecord(row, row.body);
+
+type SortKey = readonly (string | number)[];
+
+function compare(a: SortKey, b: SortKey): number {
+  for (const [i, left] of a.entries()) {
+    const right = b[i];
+    if (right === undefined || left === right) continue;
+    return left < right ? -1 : 1;
+  }
+  return 0;
+}
+
+const listKey = (row: MemoryRow): Cursor => [row.created_at, row.kind, row.no];
+const dueKey = (row: MemoryRow): SortKey => [row.due_at ?? 0, row.kind, row.no];
+
+const within = (value: number | null, from?: number, to?: number): boolean => {
+  if (from === undefined && to === undefined) return true;
+  return value !== null && value >= (from ?? -Infinity) && value < (to ?? Infinity);
+};
+
+const matches = (row: MemoryRow, filter: RecordFilter): boolean =>
+  (filter.kind === undefined || row.kind === filter.kind) &&
+  (filter.state === undefined || row.state === filter.state) &&
+  (filter.payer === undefined || row.payer === filter.payer) &&
+  within(row.created_at, filter.created_from, filter.created_to) &&
+  within(row.success_at, filter.success_from, filter.success_to);
+
+/** Cuts one page off sorted rows; the cursor names the last row handed out. */
+function page<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  as: { readonly item: (row: Row) => Item; readonly cursor: (row: Row) => Cursor },
+): { items: Item[]; next?: string } {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return {
+    items: items.map(as.item),
+    ...(more ? { next: writeCursor(as.cursor(last)) } : {}),
+  };
+}
+
+export function createMemoryOrderStore(): OrderStore {
+  const records = new Map<string, MemoryRow>();
+  const reservations = new Map<string, Reservation>();
+  let closed = false;
+
+  const mustBeOpen = (): void => {
+    if (closed) throw new StoreError('STORE_UNAVAILABLE', { detail: 'the store is closed' });
+  };
+
+  async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
+    mustBeOpen();
+    const row = records.get(keyOf(kind, no));
+    return row === undefined ? undefined : open(row);
+  }
+
+  return {
+    name: 'memory',
+    durable: false,
+
+    async insert(record) {
+      mustBeOpen();
+      checkNew(record);
+      const key = keyOf(record.kind, record.no);
+      if (records.has(key)) return 'exists';
+      records.set(key, rowOf(record));
+      return 'inserted';
+    },
+
+    // One function answers for every kind: a record's `kind` is the kind it was found under.
+    find: find as OrderStore['find'],
+
+    async replace(next, expectedVersion) {
+      mustBeOpen();
+      checkNext(next, expectedVersion);
+      const key = keyOf(next.kind, next.no);
+      if (records.get(key)?.version !== expectedVersion) return 'conflict';
+      records.set(key, rowOf(next));
+      return 'replaced';
+    },
+
+    async due(now, limit) {
+      mustBeOpen();
+      checkLimit(limit);
+      return [...records.values()]
+        .filter((row) => row.due_at !== null && row.due_at <= now)
+        .sort((a, b) => compare(dueKey(a), dueKey(b)))
+        .slice(0, limit)
+        .map(open);
+    },
+
+    async oldestDue() {
+      mustBeOpen();
+      let oldest: number | undefined;
+      for (const { due_at } of records.values()) {
+        if (due_at !== null && (oldest === undefined || due_at < oldest)) oldest = due_at;
+      }
+      return oldest;
+    },
+
+    async list(filter) {
+      mustBeOpen();
+      checkLimit(filter.limit);
+      const after = filter.after === undefined ? undefined : readCursor(filter.after, 2);
+      const rows = [...records.values()]
+        .filter((row) => matches(row, filter))
+        .filter((row) => after === undefined || compare(listKey(row), after) < 0)
+        .sort((a, b) => compare(listKey(b), listKey(a)));
+      return page(rows, filter.limit, { item: open, cursor: listKey });
+    },
+
+    async count(payer, since) {
+      mustBeOpen();
+      const counted: readonly string[] = RECORD_KINDS_COUNTED;
+      return [...records.values()].filter(
+        (row) =>
+          counted.includes(row.kind) &&
+          row.payer === payer &&
+          row.made_by === 'payer' &&
+          row.created_at >= since,
+      ).length;
+    },
+
+    async reserve(kind, no, owner, at) {
+      mustBeOpen();
+      checkReservation(no, owner, at);
+      const held = reservations.get(keyOf(kind, no));
+      if (held !== undefined) return held.owner === owner ? 'reserved' : { owner: held.owner };
+      reservations.set(keyOf(kind, no), { kind, no, owner, at });
+      return 'reserved';
+    },
+
+    async reservation(kind, no) {
+      mustBeOpen();
+      return reservations.get(keyOf(kind, no));
+    },
+
+    async reservations(kind, range) {
+      mustBeOpen();
+      checkLimit(range.limit);
+      const after = range.after === undefined ? undefined : readCursor(range.after, 1);
+      const key = (row: Reservation): Cursor => [row.at, row.no];
+      const rows = [...reservations.values()]
+        .filter((row) => row.kind === kind && within(row.at, range.from, range.to))
+        .filter((row) => after === undefined || compare(key(row), after) > 0)
+        .sort((a, b) => compare(key(a), key(b)));
+      return page(rows, range.limit, { item: (row) => row, cursor: key });
+    },
+
+    async migrate() {
+      mustBeOpen();
+    },
+    async ping() {
+      mustBeOpen();
+    },
+    async close() {
+      closed = true;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * Where records live. The interface is small on purpose: everything a database must promise is here.
+ *
+ * glossary: *record* – facts, history, agenda and effects of one number; *version* – 1 after insert, +1 with
+ * every replace, and the fence of every lease; *due_at* – when the sweep should look (see `dueAt`);
+ * *reservation* – a number (refund, transaction, …) that leads to the record owning it.
+ *
+ * Every promise below is tested by `describeOrderStore`; passing that suite is what makes a store a store.
+ * Errors: anything the database does wrong is a StoreError `STORE_UNAVAILABLE` (retryable), never a false
+ * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`.
+ */
+import type { RecordKind, StoredRecord } from '../records';
+
+export type ReservationKind = 'refund' | 'transaction' | 'transfer_bill' | 'sub_order';
+
+export interface Reservation {
+  readonly kind: ReservationKind;
+  readonly no: string;
+  readonly owner: string;
+  readonly at: number;
+}
+
+export interface RecordFilter {
+  readonly kind?: RecordKind;
+  readonly state?: string;
+  readonly payer?: string;
+  /** Milliseconds, from inclusive, to exclusive. */
+  readonly created_from?: number;
+  readonly created_to?: number;
+  readonly success_from?: number;
+  readonly success_to?: number;
+  /** 1 to 1000. */
+  readonly limit: number;
+  /** Opaque: `next` of the page before. */
+  readonly after?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Hand in as `after`; absent on the last page. */
+  readonly next?: string;
+}
+
+export interface OrderStore {
+  /** e.g. `sqlite`, `mysql`: for logs and /healthz. */
+  readonly name: string;
+  /** false: what is written may be lost when the process ends. */
+  readonly durable: boolean;
+  /**
+   * true: writes are committed in the order in which they are handed in, so a caller may hand in a
+   * reservation and the `replace` that needs it without waiting between the two.
+   */
+  readonly inOrder?: boolean;
+  /** Writes a new record (its `version` must be 1), or says that the number exists. Never overwrites. Durable on return. */
+  insert(record: StoredRecord): Promise<'inserted' | 'exists'>;
+  find(kind: 'order', no: string): Promise<import('../records').OrderRecord | undefined>;
+  find(kind: 'transfer', no: string): Promise<import('../records').TransferRecord | undefined>;
+  find(
+    kind: 'combination',
+    no: string,
+  ): Promise<import('../records').CombinationRecord | undefined>;
+  find(kind: 'report', no: string): Promise<import('../records').ReportRecord | undefined>;
+  find(kind: RecordKind, no: string): Promise<StoredRecord | undefined>;
+  /**
+   * Replaces the record if its stored version is `expectedVersion`; `next.version` must be one more.
+   * One conditional statement, atomic over all processes, durable on return. Fields unknown to this build survive.
+   */
+  replace(next: StoredRecord, expectedVersion: number): Promise<'replaced' | 'conflict'>;
+  /** Records with due_at ≤ now, earliest first. Reads only: the lease is taken by `replace`. */
+  due(now: number, limit: number): Promise<readonly StoredRecord[]>;
+  /** Earliest due_at of all, for /healthz. */
+  oldestDue(): Promise<number | undefined>;
+  /** Newest created first, stable under concurrent inserts. */
+  list(filter: RecordFilter): Promise<Page<StoredRecord>>;
+  /** How many orders (and combinations) this payer made since (inclusive). */
+  count(payer: string, since: number): Promise<number>;
+  /** Reserves a number for an owner, once for ever; the same owner gets 'reserved' again. */
+  reserve(
+    kind: ReservationKind,
+    no: string,
+    owner: string,
+    at: number,
+  ): Promise<'reserved' | { readonly owner: string }>;
+  /** Who holds a number. */
+  reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined>;
+  /** By `at`, from inclusive, to exclusive, stable paging. */
+  reservations(
+    kind: ReservationKind,
+    range: {
+      readonly from: number;
+      readonly to: number;
+      readonly limit: number;
+      readonly after?: string;
+    },
+  ): Promise<Page<Reservation>>;
+  /** Creates or extends the schema; only adds; safe to run at once from many instances. */
+  migrate(): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

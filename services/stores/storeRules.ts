@@ -1,0 +1,231 @@
+/** What every store does alike, whatever the database: checks on the way in and out, cursors, columns. */
+import { dueAt } from '../agenda';
+import { SCHEMA_VERSION } from '../records';
+import type { Refund, RecordKind, StoredRecord } from '../records';
+import { StoreError, ValidationError } from '../../utils/errors';
+import { invariant } from '../../utils/invariant';
+
+export const PAGE_MAX = 1000;
+/**
+ * Numbers are printable ASCII without blanks. So every database compares and orders them alike: MySQL's binary
+ * collations ignore trailing blanks, PostgreSQL refuses NUL, SQLite's driver cuts a text at it.
+ */
+const KEY = /^[\x21-\x7e]{1,128}$/;
+const OWNER_LENGTH_MAX = 255;
+/** Columns are for reports; the record itself is in the body, so a text that does not fit is left out. */
+const TEXT_LENGTH_MAX = 128;
+
+export const isKey = (no: string): boolean => KEY.test(no);
+
+export function checkNew(record: StoredRecord): void {
+  invariant(record.version === 1, `a new record has version 1, not ${String(record.version)}`);
+  checkWritten(record);
+}
+
+export function checkNext(next: StoredRecord, expectedVersion: number): void {
+  invariant(
+    Number.isSafeInteger(expectedVersion) && next.version === expectedVersion + 1,
+    `version ${String(next.version)} cannot replace ${String(expectedVersion)}`,
+  );
+  checkWritten(next);
+}
+
+function checkWritten(record: StoredRecord): void {
+  invariant(isKey(record.no), `${record.kind}: a number is 1 to 128 printable ASCII characters`);
+  invariant(
+    Number.isSafeInteger(record.created_at) && Number.isSafeInteger(record.updated_at),
+    `${record.kind} ${record.no}: times are whole milliseconds`,
+  );
+  refuseNewer(record);
+}
+
+export function checkReservation(no: string, owner: string, at: number): void {
+  invariant(isKey(no), 'a reserved number is 1 to 128 printable ASCII characters');
+  invariant(
+    owner.length > 0 && owner.length <= OWNER_LENGTH_MAX,
+    'an owner has 1 to 255 characters',
+  );
+  invariant(Number.isSafeInteger(at), 'a reservation has a time in whole milliseconds');
+}
+
+export function checkLimit(limit: number): void {
+  invariant(
+    Number.isInteger(limit) && limit >= 1 && limit <= PAGE_MAX,
+    `a page has 1 to ${String(PAGE_MAX)} items, not ${String(limit)}`,
+  );
+}
+
+function refuseNewer(record: StoredRecord): void {
+  if ((record.min_reader ?? 0) <= SCHEMA_VERSION) return;
+  throw new StoreError('STORE_NEWER', {
+    detail: `${record.kind} ${record.no} needs a reader of version ${String(record.min_reader)}`,
+  });
+}
+
+export interface RecordKey {
+  readonly kind: string;
+  readonly no: string;
+  readonly version: number;
+}
+
+/**
+ * The record in a row, checked: it parses, is whole, and says of itself what its key columns say.
+ *
+ * @throws  StoreError STORE_NEWER (needs a newer reader) · STORE_UNAVAILABLE (damaged: never guessed at).
+ */
+export function readRecord(key: RecordKey, body: unknown): StoredRecord {
+  const record = parseObject(body);
+  const whole =
+    record !== undefined &&
+    record['kind'] === key.kind &&
+    record['no'] === key.no &&
+    record['version'] === key.version &&
+    Number.isSafeInteger(record['created_at']) &&
+    Array.isArray(record['history']) &&
+    Array.isArray(record['agenda']) &&
+    Array.isArray(record['effects']);
+  if (!whole) throw damaged(`${key.kind} ${key.no}`);
+  // Checked above as far as every record is alike; what a kind adds is written by this service alone.
+  const stored = record as unknown as StoredRecord;
+  refuseNewer(stored);
+  return stored;
+}
+
+export const damaged = (what: string): StoreError =>
+  new StoreError('STORE_UNAVAILABLE', { detail: `the stored row of ${what} is damaged` });
+
+function parseObject(text: unknown): Record<string, unknown> | undefined {
+  if (typeof text !== 'string') return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined; // the caller says which row it was
+  }
+}
+
+/** What a merchant reports on, as columns beside the body. `null` = not known (yet). */
+export interface RecordColumns {
+  readonly state: string;
+  readonly payer: string | null;
+  /** Who made it: only what a payer made himself counts towards his `count`. */
+  readonly made_by: string | null;
+  readonly total_fen: number | null;
+  readonly paid_fen: number | null;
+  readonly refunded_fen: number | null;
+  readonly transaction_id: string | null;
+  readonly success_at: number | null;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly due_at: number | null;
+  readonly record_schema: number;
+  readonly min_reader: number;
+}
+
+type Facts = Pick<
+  RecordColumns,
+  'made_by' | 'total_fen' | 'paid_fen' | 'refunded_fen' | 'transaction_id' | 'success_at'
+>;
+
+/** Every column of a record, from the record alone. Pure. */
+export function columnsOf(record: StoredRecord): RecordColumns {
+  return {
+    state: record.state,
+    payer: text(record.payer),
+    ...factsOf(record),
+    created_at: record.created_at,
+    updated_at: record.updated_at,
+    due_at: dueAt(record) ?? null,
+    record_schema: record.schema,
+    min_reader: record.min_reader ?? 0,
+  };
+}
+
+function factsOf(record: StoredRecord): Facts {
+  switch (record.kind) {
+    case 'order':
+      return {
+        made_by: record.made_by,
+        total_fen: fen(record.amount.total),
+        paid_fen: fen(record.payment?.total),
+        refunded_fen: refunded(record.refunds),
+        transaction_id: text(record.payment?.transaction_id),
+        success_at: moment(record.payment?.success_time),
+      };
+    case 'combination': {
+      const paid = record.sub_orders.flatMap((sub) => sub.payment ?? []);
+      const times = paid.flatMap((payment) => moment(payment.success_time) ?? []);
+      return {
+        made_by: record.made_by,
+        total_fen: fen(sum(record.sub_orders.map((sub) => sub.amount.total_amount))),
+        paid_fen: paid.length === 0 ? null : fen(sum(paid.map((payment) => payment.total))),
+        refunded_fen: refunded(record.sub_orders.flatMap((sub) => sub.refunds)),
+        transaction_id: null, // each sub-order has its own: they are reservations
+        success_at: times.length === 0 ? null : Math.max(...times),
+      };
+    }
+    case 'transfer': {
+      const done = record.state === 'SUCCESS';
+      return {
+        made_by: null,
+        total_fen: fen(record.transfer_amount),
+        paid_fen: done ? fen(record.transfer_amount) : null,
+        refunded_fen: null,
+        transaction_id: text(record.transfer_bill_no),
+        success_at: done ? moment(record.success_time ?? record.update_time) : null,
+      };
+    }
+    case 'report':
+      return {
+        made_by: null,
+        total_fen: null,
+        paid_fen: null,
+        refunded_fen: null,
+        transaction_id: null,
+        success_at: null,
+      };
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+const refunded = (refunds: readonly Refund[]): number | null =>
+  fen(sum(refunds.filter((one) => one.status === 'SUCCESS').map((one) => one.refund)));
+
+const fen = (value: number | undefined): number | null =>
+  value !== undefined && Number.isSafeInteger(value) ? value : null;
+
+const text = (value: string | undefined): string | null =>
+  value !== undefined && value.length <= TEXT_LENGTH_MAX && !value.includes('\0') ? value : null;
+
+/** RFC 3339 → milliseconds. */
+function moment(time: string | undefined): number | null {
+  const ms = time === undefined ? NaN : Date.parse(time);
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** A place in a list that stays true while rows are added: the sort key of the last row seen. */
+export type Cursor = readonly [at: number, ...keys: string[]];
+
+export const writeCursor = (cursor: Cursor): string =>
+  Buffer.from(JSON.stringify(cursor)).toString('base64url');
+
+/** @throws ValidationError PARAM_INVALID: a cursor comes from the caller. */
+export function readCursor(after: string, keyCount: number): Cursor {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(after, 'base64url').toString('utf8'));
+  } catch {
+    value = undefined; // said below, as for any other text that is no cursor
+  }
+  const good =
+    Array.isArray(value) &&
+    value.length === keyCount + 1 &&
+    Number.isSafeInteger(value[0]) &&
+    value.slice(1).every((key: unknown) => typeof key === 'string' && isKey(key));
+  if (!good) throw new ValidationError('PARAM_INVALID', { detail: 'after is not a page cursor' });
+  return value as Cursor;
+}
+
+export const RECORD_KINDS_COUNTED: readonly RecordKind[] = ['order', 'combination'];
