@@ -1,0 +1,210 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../../utils/clock';
+import { SignatureError, UpstreamError, type ErrorCode } from '../../utils/errors';
+import type { Logger } from '../../utils/logger';
+import { openAesGcm } from './aesGcm';
+import { isJsonObject, objectOrJson, parseJsonObject, textOf, type JsonObject } from './jsonObject';
+import { kindOf, merchantAgrees, type LabelledNotification, type Labels } from './labels';
+import { claimsSignature, isProbe, type Unproven } from './signature';
+import type { NotificationHint, NotificationInput, OpenedNotification } from './strategy';
+import type { Verifier } from './verifier';
+
+const ALGORITHM = 'AEAD_AES_256_GCM';
+const ID_MAX = 64;
+const CODES: Readonly<Record<Exclude<Unproven, 'keys'>, ErrorCode>> = {
+  headers_missing: 'SIGNATURE_INVALID',
+  scheme: 'SIGNATURE_INVALID',
+  timestamp: 'TIMESTAMP_EXPIRED',
+  serial_unknown: 'SERIAL_UNKNOWN',
+  signature: 'SIGNATURE_INVALID',
+};
+
+export interface OpenerDeps {
+  readonly aesKey: KeyObject;
+  readonly merchantId: string;
+  readonly verifier: Verifier;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export type Opened = OpenedNotification | NotificationHint;
+
+/** The two forms a notification comes in. Each either proves it, gives a hint, or throws an AppError. */
+export interface Opener {
+  /** WeChat's own: four headers, signature over the raw bytes, then decryption. */
+  openSigned(input: NotificationInput): Promise<OpenedNotification>;
+  /**
+   * Anything without signature headers. `tagProves`: ciphertext under `rawData.resource` that opens with
+   * the merchant's APIv3 key proves where it comes from (Integration Center's form).
+   */
+  openUnsigned(input: NotificationInput, options: { tagProves: boolean }): Opened;
+}
+
+export const isSigned = (input: NotificationInput): boolean => claimsSignature(input.headers);
+
+export function createOpener(deps: OpenerDeps): Opener {
+  return {
+    async openSigned(input) {
+      await proveSignature(deps, input);
+      return openEnvelope(deps, input);
+    },
+    openUnsigned(input, { tagProves }) {
+      const body = parseJsonObject(input.raw);
+      if (body === undefined) throw refuse(deps, 'NOTIFICATION_UNPROVEN', 'not a JSON object');
+      const forward = readForward(body);
+      const { resource } = forward;
+      if (resource === undefined) return openHint(deps, input, forward);
+      const plaintext = decrypt(deps, resource);
+      if (tagProves && forward.underRawData) {
+        const kind = checkedKind(deps, { input, forward, plaintext, proof: 'decryption' });
+        return { proven: true, proof: 'decryption', kind, id: forward.id, plaintext };
+      }
+      const kind = checkedKind(deps, { input, forward, plaintext, proof: 'none' });
+      return { proven: false, kind, plaintext };
+    },
+  };
+}
+
+/**
+ * @throws SignatureError when checked and wrong · UpstreamError KEYS_UNAVAILABLE when it could not be
+ *   checked, so that WeChat sends it again.
+ */
+async function proveSignature(deps: OpenerDeps, input: NotificationInput): Promise<void> {
+  const { headers, raw, deadline } = input;
+  const waitMs = deadline - deps.clock.now();
+  const verdict = await deps.verifier.verify({ headers, raw, waitMs });
+  if (verdict === 'proven') return;
+  const probe = isProbe(headers);
+  const serial = headers['wechatpay-serial'];
+  const fields = { reason: probe ? 'probe' : verdict, serial };
+  if (verdict === 'keys') {
+    deps.logger.warn(fields, 'notification not checked');
+    throw new UpstreamError('KEYS_UNAVAILABLE');
+  }
+  // Stripped headers point at a proxy, a probe is WeChat's own test: told apart here, refused alike.
+  if (probe) deps.logger.info(fields, 'notification refused');
+  else deps.logger.warn(fields, 'notification refused');
+  throw new SignatureError(CODES[verdict], { detail: verdict });
+}
+
+/** WeChat's own envelope, its signature already checked. */
+function openEnvelope(deps: OpenerDeps, input: NotificationInput): OpenedNotification {
+  const body = parseJsonObject(input.raw);
+  const resource = body?.['resource'];
+  if (body === undefined || !isJsonObject(resource)) {
+    throw refuse(deps, 'NOTIFICATION_REFUSED', 'no resource');
+  }
+  const plaintext = decrypt(deps, resource);
+  const labels = labelsOf([body], [resource]);
+  const forward = { ...readForward(body), id: idOf([body]), labels, complete: true };
+  const kind = checkedKind(deps, { input, forward, plaintext, proof: 'signature' });
+  return { proven: true, proof: 'signature', kind, id: forward.id, plaintext };
+}
+
+interface Forward {
+  readonly id: string | undefined;
+  readonly labels: Labels;
+  /** The envelope part that holds a ciphertext, if any does. */
+  readonly resource: JsonObject | undefined;
+  readonly underRawData: boolean;
+  /** Integration Center's plaintext, which proves nothing. */
+  readonly parsed: JsonObject | undefined;
+  readonly complete: boolean;
+}
+
+/** Reads Integration Center's body (P§7.8): each part an object or the JSON text of one. */
+function readForward(body: JsonObject): Forward {
+  const rawData = objectOrJson(body['rawData']);
+  const notify = objectOrJson(body['ParsedNotify']);
+  const inner = sealedOf(rawData);
+  const resource = inner ?? sealedOf(body);
+  const envelopes = [rawData, notify, body].filter((part) => part !== undefined);
+  const resources = envelopes
+    .map((part) => objectOrJson(part['resource']))
+    .filter((part) => part !== undefined);
+  return {
+    id: idOf(envelopes),
+    labels: { ...labelsOf(envelopes, resources), associatedData: resource?.['associated_data'] },
+    resource,
+    underRawData: inner !== undefined,
+    parsed: objectOrJson(body['ParsedContent']) ?? objectOrJson(body['Plaintext']),
+    complete: false,
+  };
+}
+
+function idOf(envelopes: readonly JsonObject[]): string | undefined {
+  const ids = envelopes.map((part) => textOf(part, 'id'));
+  return ids.find((id) => id !== undefined && id.length <= ID_MAX);
+}
+
+/** A `resource` with a `ciphertext` of whatever kind: once someone claims one it must open. */
+function sealedOf(envelope: JsonObject | undefined): JsonObject | undefined {
+  const resource = objectOrJson(envelope?.['resource']);
+  return resource !== undefined && Object.hasOwn(resource, 'ciphertext') ? resource : undefined;
+}
+
+/** Every label that is present, of whatever type: one that is no text agrees with nothing. */
+function labelsOf(envelopes: readonly JsonObject[], resources: readonly JsonObject[]): Labels {
+  const present = (parts: readonly JsonObject[], key: string): readonly unknown[] =>
+    parts.map((part) => part[key]).filter((label) => label !== undefined && label !== null);
+  return {
+    eventTypes: present(envelopes, 'event_type'),
+    originalTypes: present(resources, 'original_type'),
+    associatedData: resources[0]?.['associated_data'],
+  };
+}
+
+/** @throws SignatureError SIGNATURE_INVALID: a ciphertext that does not open is never passed over. */
+function decrypt(deps: OpenerDeps, resource: JsonObject): JsonObject {
+  const algorithm = resource['algorithm'] ?? ALGORITHM;
+  const bytes = algorithm === ALGORITHM ? openAesGcm(deps.aesKey, resource) : undefined;
+  if (bytes === undefined) {
+    throw refuse(deps, 'SIGNATURE_INVALID', 'resource does not decrypt: check apiV3Key');
+  }
+  const plaintext = parseJsonObject(bytes);
+  if (plaintext === undefined) {
+    throw refuse(deps, 'NOTIFICATION_REFUSED', 'the plaintext is no JSON object');
+  }
+  return plaintext;
+}
+
+function openHint(deps: OpenerDeps, input: NotificationInput, forward: Forward): NotificationHint {
+  const plaintext = forward.parsed;
+  if (plaintext === undefined)
+    throw refuse(deps, 'NOTIFICATION_UNPROVEN', 'no signature, no content');
+  const kind = checkedKind(deps, { input, forward, plaintext, proof: 'none' });
+  return { proven: false, kind, plaintext };
+}
+
+interface Checkable {
+  readonly input: NotificationInput;
+  readonly forward: Forward;
+  readonly plaintext: JsonObject;
+  readonly proof: 'signature' | 'decryption' | 'none';
+}
+
+/** @throws SignatureError NOTIFICATION_REFUSED when labels, route or merchant contradict the plaintext. */
+function checkedKind(
+  deps: OpenerDeps,
+  { input, forward, plaintext, proof }: Checkable,
+): OpenedNotification['kind'] {
+  const labelled: LabelledNotification = {
+    plaintext,
+    labels: forward.labels,
+    expected: input.expected,
+    complete: forward.complete,
+  };
+  const result = kindOf(labelled);
+  if ('fault' in result) throw refuse(deps, 'NOTIFICATION_REFUSED', result.fault);
+  // A hint may leave the merchant out, it is only asked about; the self-test names none.
+  const required = proof !== 'none' && result.kind !== 'echo';
+  if (!merchantAgrees(plaintext, deps.merchantId, required)) {
+    throw refuse(deps, 'NOTIFICATION_REFUSED', 'mchid is not ours');
+  }
+  return result.kind;
+}
+
+function refuse(deps: OpenerDeps, code: ErrorCode, detail: string): SignatureError {
+  deps.logger.warn({ code, reason: detail }, 'notification refused');
+  return new SignatureError(code, { detail });
+}

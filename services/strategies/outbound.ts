@@ -1,0 +1,73 @@
+import type { KeyObject } from 'node:crypto';
+import type { Config } from '../../config/types';
+import type { Clock } from '../../utils/clock';
+import type { Logger } from '../../utils/logger';
+import { createAesKey } from './aesGcm';
+import { loadCertificates } from './certificates';
+import { createDownload } from './download';
+import { createHttpClient } from './http';
+import { createKeyRing, KEY_WAIT_MS, type KeyRing } from './keyRing';
+import { createReplyJudge, faultReply } from './reply';
+import { createSigner, type Signer } from './signer';
+import type { PayStrategy, WechatCall, WechatReply } from './strategy';
+import { createTransport } from './transport';
+import { createVerifier, type Verifier } from './verifier';
+
+export interface StrategyDeps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What both modes share: the way out, the keys, the check of signatures. */
+export interface Outbound {
+  readonly aesKey: KeyObject;
+  readonly ring: KeyRing;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly call: PayStrategy['call'];
+  readonly download: PayStrategy['download'];
+  close(): void;
+}
+
+/** @throws ConfigError CONFIG_INVALID when a key cannot be read. Opens no connection. */
+export function createOutbound({ config, clock, logger }: StrategyDeps): Outbound {
+  const { credentials, wxPayBaseUrl: baseUrl, wxPayBackupUrl: backupUrl } = config;
+  const aesKey = createAesKey(credentials.apiV3Key);
+  const signer = createSigner({ credentials, clock });
+  const http = createHttpClient();
+  const transport = createTransport({ http, signer, clock, logger, baseUrl, backupUrl });
+  const ring: KeyRing = createKeyRing({
+    credentials,
+    clock,
+    logger,
+    load: (held) =>
+      loadCertificates({ transport, aesKey, clock, requestSerial: ring.requestSerial }, held),
+  });
+  const { requestSerial } = ring;
+  const verifier = createVerifier({ ring, clock });
+  const judge = createReplyJudge({ verifier, logger });
+
+  async function call(call: WechatCall): Promise<WechatReply> {
+    const waitMs = Math.min(KEY_WAIT_MS, (call.deadline ?? Infinity) - clock.now());
+    // Without a key no reply could be believed: rather nothing is asked than something done unseen.
+    if (!(await ring.ready(waitMs))) return { kind: 'unknown', reason: 'keys', requestId: null };
+    const serial = call.serial ?? requestSerial;
+    const request = { ...call, ...(serial === undefined ? {} : { serial }) };
+    const sent = await transport.send(request, (reply, context) => judge(call, reply, context));
+    return 'value' in sent ? sent.value : faultReply(sent.fault);
+  }
+
+  return {
+    aesKey,
+    ring,
+    signer,
+    verifier,
+    call,
+    download: createDownload({ http, transport, clock, requestSerial, baseUrl, backupUrl }),
+    close() {
+      ring.close();
+      transport.close();
+    },
+  };
+}
