@@ -1,0 +1,156 @@
+/**
+ * Asks WeChat once about each difference, a few at a time, and lets the record learn from a proven answer.
+ * What then no longer differs is resolved; the rest is for people.
+ */
+import { judgePayment, judgeRefund, type Paid } from './judge';
+import type { TradeRow } from './billRows';
+import type { Difference, DifferenceClass, Facts } from './report';
+import { asObject, asText, readRefund } from '../facts';
+import type { Following } from '../following';
+import type { WechatReply } from '../strategies/strategy';
+import type { WechatApi } from '../wechatApi';
+import { refusalOf } from '../wechatErrors';
+import { AppError } from '../../utils/errors';
+import type { Logger } from '../../utils/logger';
+import { beijingDay, fromRfc3339 } from '../../utils/time';
+
+/** A difference as found, with the row it came from, where there is one. */
+export interface Found {
+  readonly class: DifferenceClass;
+  readonly out_trade_no: string;
+  readonly out_refund_no?: string;
+  readonly here: Facts | null;
+  readonly wechat: Facts | null;
+  readonly row?: TradeRow;
+}
+
+export interface ResolveDeps {
+  readonly api: Pick<WechatApi, 'queryOrder' | 'queryTransaction' | 'queryRefund'>;
+  readonly following: Pick<Following, 'applyTransaction' | 'applyRefund'>;
+  readonly find: (outTradeNo: string) => Promise<Paid | undefined>;
+  readonly logger: Logger;
+  readonly wait: (ms: number) => Promise<void>;
+  readonly atOnce: number;
+  /** Least time between two questions. */
+  readonly gapMs: number;
+}
+
+const FROM = { source: 'query', proof: 'signature' } as const;
+const QUERY = { retriesMax: 1 } as const;
+
+export interface ResolveOptions {
+  readonly bill_date: string;
+  readonly signal?: AbortSignal;
+  /** true: no more questions (time is over). */
+  readonly enough: () => boolean;
+  readonly onDone: (done: number, total: number) => void;
+}
+
+export function createResolver(deps: ResolveDeps) {
+  const { api, following, find, logger } = deps;
+
+  /** What WeChat's answer is called in the report. */
+  function answerOf(reply: WechatReply): string {
+    const refusal = refusalOf(reply);
+    if (refusal !== undefined) return `${refusal.code}${refusal.proven ? '' : ' (unproven)'}`;
+    if (reply.kind !== 'proven') return 'unknown';
+    return asText(reply.body.trade_state) ?? asText(reply.body.status) ?? 'unknown';
+  }
+
+  async function askPayment(found: Found): Promise<WechatReply> {
+    const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
+    const reply =
+      id === undefined
+        ? await api.queryOrder(found.out_trade_no, QUERY)
+        : await api.queryTransaction(id, QUERY);
+    const proven = reply.kind === 'proven' && reply.status === 200;
+    // A proven answer about another number proves nothing about this one.
+    if (proven && reply.body.out_trade_no === found.out_trade_no) {
+      await following.applyTransaction(reply.body, FROM, { absent: 'adopt' });
+    }
+    return reply;
+  }
+
+  async function askRefund(found: Found): Promise<WechatReply> {
+    const no = found.out_refund_no ?? '';
+    const reply = await api.queryRefund(no, QUERY);
+    if (reply.kind !== 'proven' || reply.status !== 200) return reply;
+    const facts = readRefund(reply.body);
+    const ours = reply.body.out_refund_no === no && reply.body.out_trade_no === found.out_trade_no;
+    if (facts !== undefined && ours) await following.applyRefund(found.out_trade_no, facts, FROM);
+    return reply;
+  }
+
+  /** WeChat wants fewer questions: what is left is reported as it was found, and asked about next time. */
+  let braked = false;
+
+  const isRefund = (found: Found): boolean => found.class.startsWith('refund_');
+
+  /** undefined: the answer shows that there is no difference on this day at all. */
+  async function judge(
+    found: Found,
+    reply: WechatReply,
+    bill_date: string,
+  ): Promise<Difference | undefined> {
+    const { row, ...rest } = found;
+    const wechat = { ...found.wechat, answer: answerOf(reply) };
+    if (row === undefined) {
+      const body = reply.kind === 'proven' && reply.status === 200 ? reply.body : undefined;
+      const begun = fromRfc3339(isRefund(found) ? body?.create_time : body?.success_time);
+      // It belongs to another day's bill.
+      if (begun !== undefined && beijingDay(begun) !== bill_date) return undefined;
+      if (!isRefund(found) && asObject(body?.amount) !== undefined && begun === undefined) {
+        const { out_trade_no: no } = found;
+        logger.error({ alarm: true, no, reason: 'paid here, not at WeChat' }, 'books differ');
+      }
+      return { ...rest, wechat, resolved: false };
+    }
+    if (found.class === 'duplicate') return { ...rest, wechat, resolved: false };
+    const held = await find(found.out_trade_no);
+    const still = isRefund(found) ? judgeRefund(row, held) : judgePayment(row, held);
+    if (still !== undefined) return { ...rest, here: still.here, wechat, resolved: false };
+    return { ...rest, wechat, resolved: true };
+  }
+
+  async function one(found: Found, bill_date: string): Promise<Difference | undefined> {
+    const { row: _row, ...rest } = found;
+    // A query tells nothing of fees.
+    if (found.class === 'fee') return { ...rest, resolved: false };
+    try {
+      const reply = isRefund(found) ? await askRefund(found) : await askPayment(found);
+      const status = refusalOf(reply)?.status ?? (reply.kind === 'unknown' ? reply.status : 0);
+      if (status === 429) braked = true;
+      return await judge(found, reply, bill_date);
+    } catch (error) {
+      const code = error instanceof AppError ? error.code : 'UNKNOWN';
+      logger.warn({ no: found.out_trade_no, error: code }, 'difference not resolved');
+      return { ...rest, wechat: { ...found.wechat, answer: code }, resolved: false };
+    }
+  }
+
+  return async function resolve(
+    all: readonly Found[],
+    options: ResolveOptions,
+  ): Promise<Difference[]> {
+    const results: (Difference | undefined)[] = all.map(({ row: _row, ...rest }) => ({
+      ...rest,
+      resolved: false,
+    }));
+    let next = 0;
+    braked = false;
+    let done = 0;
+    const worker = async (): Promise<void> => {
+      while (next < all.length && !braked && !options.enough()) {
+        options.signal?.throwIfAborted();
+        const at = next++;
+        const found = all[at];
+        if (found === undefined) return;
+        if (deps.gapMs > 0 && found.class !== 'fee') await deps.wait(deps.gapMs * deps.atOnce);
+        results[at] = await one(found, options.bill_date);
+        options.onDone(++done, all.length);
+      }
+    };
+    await Promise.all(Array.from({ length: deps.atOnce }, worker));
+    return results.filter((d) => d !== undefined);
+  };
+}
