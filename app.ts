@@ -1,0 +1,78 @@
+/** The house's front door: order of checks, routes, and what happens to a request that is nobody's. */
+import type { RequestListener } from 'node:http';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { authorize, guardEnabled } from './routes/access';
+import { createDesk, type AppDeps, type Desk, type Visit } from './routes/desk';
+import { PAY_ROUTES } from './routes/payRoutes';
+import { NotFoundError } from './utils/errors';
+
+export type { AppDeps, Ready } from './routes/desk';
+
+interface Locals {
+  visit?: Visit;
+}
+
+const visitOf = (res: Response): Visit => (res.locals as Required<Locals>).visit;
+
+export function createApp(deps: AppDeps): Express {
+  const desk = createDesk(deps);
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.locals.desk = desk;
+  app.use((req: Request, res: Response, next: NextFunction) => {
+    const handler = desk.find(req);
+    if (handler !== undefined) return desk.run(handler, req, res);
+    const visit = desk.open(req, res);
+    if (visit === undefined) return undefined;
+    (res.locals as Locals).visit = visit;
+    next();
+    return undefined;
+  });
+  const router = express.Router({ caseSensitive: true, strict: true });
+  mount(router, desk, deps);
+  // Gateways may or may not pass their prefix through: both are taken.
+  if (deps.listen.basePath !== '') app.use(deps.listen.basePath, router);
+  app.use(router);
+  app.use((_req: Request, _res: Response) => {
+    throw new NotFoundError('ROUTE_NOT_FOUND');
+  });
+  app.use((thrown: unknown, _req: Request, res: Response, _next: NextFunction) => {
+    desk.fail(thrown, visitOf(res));
+  });
+  return app;
+}
+
+/** What a server listens with: the desk first, Express for all that is not its own. */
+export function listenerOf(app: Express): RequestListener {
+  const desk = app.locals.desk as Desk;
+  return (req, res) => {
+    const handler = desk.find(req);
+    if (handler === undefined) app(req, res);
+    else void desk.run(handler, req, res);
+  };
+}
+
+function mount(router: express.Router, desk: Desk, deps: AppDeps): void {
+  for (const spec of PAY_ROUTES.filter((r) => r.method === 'GET' || r.name.includes(':'))) {
+    const verb = spec.method === 'GET' ? 'get' : 'post';
+    router[verb](`/wx-pay/${spec.name}`, async (req: Request, res: Response) => {
+      const visit = visitOf(res);
+      desk.ready();
+      const body = spec.method === 'POST' ? await desk.readJson(visit) : {};
+      const input = { body, params: { ...req.params }, query: { ...req.query } };
+      await desk.serve(spec, input, visit, false);
+    });
+  }
+  router.get('/healthz', (req, res) => deps.status.health(req, res));
+  router.get('/readyz', (req, res) => deps.status.ready(req, res));
+  router.get('/openapi.json', (req, res) => deps.status.openapi(req, res));
+  router.get('/docs', (req, res) => deps.status.docs(req, res));
+  router.get('/metrics', async (req, res) => {
+    const { identity, operators } = desk.ready();
+    guardEnabled('operatorReads', operators);
+    authorize('operatorReads', await identity.identify(req.headers, false));
+    await deps.status.metrics(req, res);
+  });
+}

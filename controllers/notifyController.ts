@@ -1,0 +1,35 @@
+/** Notifications: bytes in, proven, recorded; then, and only then, an answer. */
+import type { PayService } from '../services/payService';
+import type { NotificationInput } from '../services/strategies/strategy';
+import type { Clock } from '../utils/clock';
+import { StoreError } from '../utils/errors';
+
+export interface NotifyController {
+  /** Resolves when the notification is recorded. @throws otherwise: 4xx not genuine, 5xx try again. */
+  receive(input: Omit<NotificationInput, 'deadline'>): Promise<void>;
+}
+
+/** WeChat gives up after 5 s: past this the answer is 5xx, and WeChat comes again. */
+export const NOTIFY_DEADLINE_MS = 4000;
+
+export function createNotifyController(deps: {
+  payService: PayService;
+  clock: Clock;
+}): NotifyController {
+  return {
+    async receive(input) {
+      const deadline = deps.clock.now() + NOTIFY_DEADLINE_MS;
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => {
+          reject(new StoreError('STORE_UNAVAILABLE', { detail: 'deadline' }));
+        }, NOTIFY_DEADLINE_MS);
+      });
+      try {
+        await Promise.race([deps.payService.notify({ ...input, deadline }), late]);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** The operator's view of the records. */
+import type { Controller } from './types';
+import type { RecordService } from '../services/recordService';
+import type { RecordFilter } from '../services/stores/orderStore';
+import { ValidationError } from '../utils/errors';
+import type { RecordPath, RecordsQuery, RedeliverBody } from '../utils/schemas/recordSchemas';
+import { beijingDayStart } from '../utils/time';
+
+export interface RecordController {
+  readonly list: Controller;
+  readonly get: Controller;
+  readonly redeliver: Controller;
+}
+
+const LIMIT_DEFAULT = 20;
+
+/** A Beijing day or an RFC 3339 moment → milliseconds. */
+function moment(text: string, name: string): number {
+  const ms = text.length === 10 ? beijingDayStart(text) : Date.parse(text);
+  if (Number.isNaN(ms)) throw new ValidationError('PARAM_INVALID', { detail: name });
+  return ms;
+}
+
+function filterOf(query: RecordsQuery): RecordFilter {
+  const { kind, state, payer, from, to, limit, after } = query;
+  return {
+    ...(kind === undefined ? {} : { kind }),
+    ...(state === undefined ? {} : { state }),
+    ...(payer === undefined ? {} : { payer }),
+    ...(from === undefined ? {} : { created_from: moment(from, 'from') }),
+    ...(to === undefined ? {} : { created_to: moment(to, 'to') }),
+    ...(after === undefined ? {} : { after }),
+    limit: limit === undefined ? LIMIT_DEFAULT : Number(limit),
+  };
+}
+
+export function createRecordController(deps: { recordService: RecordService }): RecordController {
+  const records = deps.recordService;
+  return {
+    list: async (call) => ({
+      status: 200,
+      data: await records.list(filterOf(call.query)),
+    }),
+    get: async (call) => {
+      const { kind, no } = call.params as RecordPath;
+      return { status: 200, data: await records.get(kind, no) };
+    },
+    redeliver: async (call) => {
+      const { kind, no } = call.params as RecordPath;
+      const { effect_id } = call.body as RedeliverBody;
+      return { status: 200, data: await records.redeliver(kind, no, effect_id) };
+    },
+  };
+}

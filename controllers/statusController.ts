@@ -1,0 +1,145 @@
+/** How the service is: alive, ready, counted, documented. Names of settings, never values. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ListenConfig } from '../config/types';
+import type { Clock } from '../utils/clock';
+import { AppError, ConfigError } from '../utils/errors';
+import type { Metrics } from '../utils/metrics';
+import { docsPage } from '../utils/docsPage';
+import { sendJson } from '../utils/respond';
+import { toRfc3339 } from '../utils/time';
+
+const SWEEP_QUIET_MAX_MS = 10 * 60_000;
+
+type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | void;
+
+export interface StatusController {
+  readonly health: Handler;
+  readonly ready: Handler;
+  readonly metrics: Handler;
+  readonly openapi: Handler;
+  readonly docs: Handler;
+}
+
+export interface StatusDeps {
+  readonly listen: ListenConfig;
+  readonly build: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly document: () => Readonly<Record<string, unknown>>;
+  readonly signMode?: string;
+  readonly configError?: ConfigError;
+  readonly warnings: readonly string[];
+  readonly store?: {
+    readonly name: string;
+    readonly durable: boolean;
+    oldestDue(): Promise<number | undefined>;
+    ping(): Promise<void>;
+    opening?(): { readonly opened: boolean; readonly error?: string };
+  };
+  readonly keys?: () => { readonly ready: boolean; readonly serials: readonly string[] };
+  readonly lastSweep?: () => number | undefined;
+  /** true: no timer runs in this process, one outside must call wxpay_sweep. */
+  readonly sweepExpected?: boolean;
+}
+
+export function createStatusController(deps: StatusDeps): StatusController {
+  const { store, clock } = deps;
+  const started = clock.now();
+
+  /** A missing timer shows: records would wait for ever, and nobody would notice. */
+  function sweepWarnings(): readonly string[] {
+    if (deps.sweepExpected !== true) return [];
+    const quietMs = clock.now() - (deps.lastSweep?.() ?? started);
+    if (quietMs <= SWEEP_QUIET_MAX_MS) return [];
+    const minutes = String(Math.floor(quietMs / 60_000));
+    return [
+      `本实例已 ${minutes} 分钟未执行 wxpay_sweep，请部署 examples/sweep-timer / ` +
+        `wxpay_sweep has not run here for ${minutes} min: deploy examples/sweep-timer`,
+    ];
+  }
+
+  /** undefined when the store does not answer: health is about this process, not about the store. */
+  async function oldestDueAgeMs(): Promise<number | null | undefined> {
+    if (store === undefined) return null;
+    if (store.opening?.().opened === false) return undefined;
+    try {
+      const due = await store.oldestDue();
+      return due === undefined ? null : Math.max(0, clock.now() - due);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function health(_req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const last = deps.lastSweep?.();
+    const age = await oldestDueAgeMs();
+    sendJson(res, 200, {
+      code: 0,
+      msg: 'success',
+      status: deps.configError === undefined ? 'ok' : 'not configured',
+      build: deps.build,
+      sign_mode: deps.signMode ?? null,
+      settings: deps.listen.present,
+      store: store?.name ?? null,
+      durable: store?.durable ?? false,
+      last_sweep: last === undefined ? null : toRfc3339(last),
+      oldest_due_age_ms: age ?? null,
+      store_error: store?.opening?.().error ?? null,
+      store_answers: store !== undefined && age !== undefined,
+      ...(deps.configError === undefined
+        ? {}
+        : { error: deps.configError.code, faults: deps.configError.faults }),
+      warnings: [...deps.warnings, ...sweepWarnings()],
+    });
+  }
+
+  async function ready(_req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const keys = deps.keys?.();
+    let storeReady = false;
+    let code: string | null = deps.configError?.code ?? null;
+    try {
+      await store?.ping();
+      storeReady = store !== undefined;
+    } catch (error) {
+      code = error instanceof AppError ? error.code : 'STORE_UNAVAILABLE';
+    }
+    const all = deps.configError === undefined && storeReady && keys?.ready === true;
+    sendJson(res, all ? 200 : 503, {
+      code: all ? 0 : -1,
+      msg: all ? 'success' : 'not ready',
+      ready: all,
+      credentials: deps.configError === undefined,
+      store: storeReady,
+      keys: keys?.ready ?? false,
+      key_serials: keys?.serials ?? [],
+      error: all ? null : code,
+    });
+  }
+
+  return {
+    health,
+    ready,
+    async metrics(_req, res) {
+      const age = await oldestDueAgeMs();
+      const last = deps.lastSweep?.();
+      const text = deps.metrics.text({
+        oldest_due_age_ms: age ?? 0,
+        store_up: age === undefined ? 0 : 1,
+        last_sweep_age_ms: last === undefined ? -1 : clock.now() - last,
+        resident_memory_bytes: process.memoryUsage.rss(),
+      });
+      res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+      res.end(text);
+    },
+    openapi(_req, res) {
+      sendJson(res, 200, deps.document());
+    },
+    docs(_req, res) {
+      res.writeHead(200, {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+      });
+      res.end(docsPage(deps.document()));
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/** Who may use a route: one table, deny by default. */
+import type { Caller } from '../services/caller';
+import { AuthError } from '../utils/errors';
+
+export type Access =
+  /** Payers for themselves, operators for anyone. */
+  | 'payer'
+  /** The owner of what is asked about, and operators, reading keys included. */
+  | 'owner'
+  /** As owner, but it changes something: a reading key will not do. */
+  | 'ownerActs'
+  /** Refunds: an operator's key, or an operator's proven openid. */
+  | 'operator'
+  /** Reads of the merchant's books: also by a reading key. */
+  | 'operatorReads'
+  /** An operator's key alone: never an openid. */
+  | 'operatorKey'
+  | 'sweep';
+
+export interface OperatorSettings {
+  readonly keys: boolean;
+  readonly openids: boolean;
+}
+
+const OPERATOR_ONLY: ReadonlySet<Access> = new Set<Access>([
+  'operator',
+  'operatorReads',
+  'operatorKey',
+  'sweep',
+]);
+
+/** Before identity: a route that nobody could use says how to enable it. */
+export function guardEnabled(access: Access, settings: OperatorSettings): void {
+  if (!OPERATOR_ONLY.has(access)) return;
+  const byOpenid = access === 'operator' || access === 'operatorReads';
+  if (!settings.keys && !(byOpenid && settings.openids)) throw new AuthError('OPERATOR_DISABLED');
+}
+
+function allowed(access: Access, caller: Caller): boolean {
+  if (caller.role === 'payer') {
+    if (access === 'payer' || access === 'owner' || access === 'ownerActs') return true;
+    return caller.operator && (access === 'operator' || access === 'operatorReads');
+  }
+  if (caller.scope === 'all') return true;
+  if (caller.scope === 'sweep') return access === 'sweep';
+  return access === 'owner' || access === 'operatorReads';
+}
+
+/** @throws AuthError FORBIDDEN */
+export function authorize(access: Access, caller: Caller): void {
+  if (!allowed(access, caller)) throw new AuthError('FORBIDDEN');
+}

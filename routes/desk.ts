@@ -1,0 +1,317 @@
+/**
+ * The desk: every POST of this surface, found by its exact path. Orders and callbacks are answered here without
+ * walking Express's layers, which took a fifth of their time (docs/performance.md); all else is Express's.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import { authorize, guardEnabled, type OperatorSettings } from './access';
+import { NOTIFY_ROUTES } from './notifyRoutes';
+import { PAY_ROUTES, type Controllers, type RouteSpec } from './payRoutes';
+import type { ListenConfig } from '../config/types';
+import type { NotifyController } from '../controllers/notifyController';
+import type { StatusController } from '../controllers/statusController';
+import type { Reply } from '../controllers/types';
+import type { Identity } from '../services/identity';
+import type { NotificationKind } from '../services/strategies/strategy';
+import { isJsonType, parseJsonObject } from '../utils/body';
+import { corsHeaders } from '../utils/cors';
+import {
+  AppError,
+  ConfigError,
+  InvariantError,
+  NotFoundError,
+  ValidationError,
+} from '../utils/errors';
+import type { Logger } from '../utils/logger';
+import type { Metrics } from '../utils/metrics';
+import { readBody } from '../utils/readBody';
+import { sendError, sendNotRecorded, sendNotified, sendSuccess } from '../utils/respond';
+import { emptySchema } from '../utils/schemas/recordSchemas';
+import type { Validate } from '../utils/validate';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Everything that works only with whole settings. */
+export interface Ready {
+  readonly identity: Identity;
+  readonly controllers: Controllers;
+  readonly notify: NotifyController;
+  readonly operators: OperatorSettings;
+  readonly validate: Validate;
+}
+
+export interface AppDeps {
+  readonly listen: ListenConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly status: StatusController;
+  /** A ConfigError instead: the process listens all the same, and says what is missing. */
+  readonly ready: Ready | ConfigError;
+  /** After an answered request: where no timer runs, the moment to look after what is due. */
+  readonly afterRequest?: () => void;
+}
+
+/** One request on its way through: what was read of it, and in which voice it is answered. */
+export interface Visit {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+  voice: 'api' | 'notify';
+  bytes: Buffer;
+}
+
+export type Handler = (visit: Visit) => Promise<void>;
+
+export interface Input {
+  readonly body: Json;
+  readonly params: Json;
+  readonly query: Json;
+}
+
+export interface Desk {
+  /** The handler of a POST that is ours, by its exact path, with or without `basePath`. */
+  find(req: IncomingMessage): Handler | undefined;
+  /** Request id, safe headers, CORS and the clock; answers an OPTIONS at once (then undefined). */
+  open(req: IncomingMessage, res: ServerResponse): Visit | undefined;
+  /** Opens a visit, runs its handler, answers its failure. */
+  run(handler: Handler, req: IncomingMessage, res: ServerResponse): Promise<void>;
+  /** Checks who, whether and what, and runs a route. */
+  serve(spec: RouteSpec, input: Input, visit: Visit, oldDispatch: boolean): Promise<void>;
+  /** The body of an API call, read and parsed. */
+  readJson(visit: Visit): Promise<Json>;
+  fail(thrown: unknown, visit: Visit): void;
+  readonly ready: () => Ready;
+}
+
+const API_LIMIT = 64 * 1024;
+const NOTIFY_LIMIT = 256 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+const POST_BY_NAME: ReadonlyMap<string, RouteSpec> = new Map(
+  PAY_ROUTES.filter((r) => r.method === 'POST' && !r.name.includes(':')).map((r) => [r.name, r]),
+);
+
+/** The path of a request, without query and `basePath`. */
+function pathOf(url: string | undefined, basePath: string): string {
+  const text = url ?? '/';
+  const end = text.indexOf('?');
+  const path = end < 0 ? text : text.slice(0, end);
+  if (basePath === '' || !path.startsWith(basePath)) return path;
+  const inner = path.slice(basePath.length);
+  return inner === '' ? '/' : inner.startsWith('/') ? inner : path;
+}
+
+/** A bounded set of names for metrics: never a caller's own text. */
+function routeOf(inner: string): string {
+  if (inner in NOTIFY_ROUTES) return inner;
+  if (inner.startsWith('/wx-pay/records')) return '/wx-pay/records';
+  const name = inner.startsWith('/wx-pay/') ? inner.slice(8) : undefined;
+  if (name !== undefined && POST_BY_NAME.has(name)) return inner;
+  return STATUS_PATHS.has(inner) ? inner : 'other';
+}
+
+const STATUS_PATHS = new Set(['/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']);
+
+export function createDesk(deps: AppDeps): Desk {
+  const { basePath } = deps.listen;
+  const handlers = new Map<string, Handler>();
+  const open = createOpening(deps);
+
+  function ready(): Ready {
+    if (deps.ready instanceof ConfigError) throw deps.ready;
+    return deps.ready;
+  }
+
+  async function serve(
+    spec: RouteSpec,
+    input: Input,
+    visit: Visit,
+    oldDispatch: boolean,
+  ): Promise<void> {
+    const { identity, operators, validate, controllers } = ready();
+    guardEnabled(spec.access, operators);
+    const caller = await identity.identify(visit.req.headers, oldDispatch);
+    authorize(spec.access, caller);
+    const isPayer = caller.role === 'payer';
+    const schema = isPayer && spec.payerSchema !== undefined ? spec.payerSchema : spec.schema;
+    validate(schema)(spec.method === 'GET' ? input.query : input.body);
+    validate(spec.paramsSchema ?? emptySchema)(input.params);
+    answer(deps, visit, await spec.controller(controllers)({ caller, ...input }));
+  }
+
+  async function readJson(visit: Visit): Promise<Json> {
+    visit.bytes = await readBody(visit.req, API_LIMIT);
+    // Settings before all else about a request: a half-configured service says what is missing to anyone.
+    ready();
+    return jsonOf(visit);
+  }
+
+  async function notified(visit: Visit, kind: NotificationKind | undefined): Promise<void> {
+    visit.voice = 'notify';
+    await ready().notify.receive({
+      headers: visit.req.headers,
+      raw: visit.bytes,
+      ...(kind === undefined ? {} : { expected: kind }),
+    });
+    sendNotified(visit.res);
+  }
+
+  /** `POST /`: the old dispatch by `_action` or `path`, or a notification as Integration Center forwards it. */
+  async function dispatch(visit: Visit): Promise<void> {
+    const parsed = parseJsonObject(visit.bytes);
+    const { _action: action, path, ...body } = parsed;
+    if (action === undefined && path === undefined) {
+      if (!('rawData' in parsed) && !('ParsedNotify' in parsed)) {
+        throw new NotFoundError('ROUTE_NOT_FOUND');
+      }
+      return notified(visit, undefined);
+    }
+    const name = actionName(action, path);
+    const spec = name === undefined ? undefined : POST_BY_NAME.get(name);
+    if (spec === undefined)
+      throw new ValidationError('PARAM_INVALID', { detail: '_action | path' });
+    if (visit.bytes.length > API_LIMIT) throw new ValidationError('BODY_TOO_LARGE');
+    requireJson(visit.req);
+    // With both, only the one that dispatched is taken away: the other must pass the schema, and will not.
+    const rest = action !== undefined && path !== undefined ? { ...body, path } : body;
+    ready();
+    await serve(spec, { body: rest, params: {}, query: {} }, visit, true);
+  }
+
+  for (const [path, kind] of Object.entries(NOTIFY_ROUTES)) {
+    handlers.set(path, async (visit) => {
+      visit.voice = 'notify';
+      visit.bytes = await readBody(visit.req, NOTIFY_LIMIT);
+      await notified(visit, kind);
+    });
+  }
+  for (const [name, spec] of POST_BY_NAME) {
+    handlers.set(`/wx-pay/${name}`, async (visit) => {
+      const body = await readJson(visit);
+      await serve(spec, { body, params: {}, query: {} }, visit, false);
+    });
+  }
+  handlers.set('/', async (visit) => {
+    visit.bytes = await readBody(visit.req, NOTIFY_LIMIT);
+    await dispatch(visit);
+  });
+
+  const fail = (thrown: unknown, visit: Visit): void => {
+    failed(deps.logger, thrown, visit);
+  };
+
+  return {
+    find: (req) => (req.method === 'POST' ? handlers.get(pathOf(req.url, basePath)) : undefined),
+    open,
+    async run(handler, req, res) {
+      const visit = open(req, res);
+      if (visit === undefined) return;
+      try {
+        await handler(visit);
+      } catch (error) {
+        fail(error, visit);
+      }
+    },
+    serve,
+    readJson,
+    fail,
+    ready,
+  };
+}
+
+function createOpening(deps: AppDeps): Desk['open'] {
+  // Unique over instances by its beginning, within one by its count: no randomness is paid per request.
+  const instance = randomBytes(6).toString('hex');
+  let count = 0;
+  const { corsAllowOrigin, basePath } = deps.listen;
+  return (req, res) => {
+    const requestId = `${instance}-${(++count).toString(36)}`;
+    res.setHeader('X-Request-Id', requestId);
+    res.setHeader('Cache-Control', 'no-store');
+    res.setHeader('X-Content-Type-Options', 'nosniff');
+    res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+    res.setHeader('Referrer-Policy', 'no-referrer');
+    const cors = corsHeaders(corsAllowOrigin, req.headers.origin);
+    for (const [name, value] of cors) res.setHeader(name, value);
+    if (req.method === 'OPTIONS') {
+      res.writeHead(204);
+      res.end();
+      return undefined;
+    }
+    const started = performance.now();
+    const { method, url } = req;
+    res.on('finish', () => {
+      const ms = performance.now() - started;
+      deps.metrics.observe(routeOf(pathOf(url, basePath)), res.statusCode, ms);
+      deps.logger.debug({ requestId, method, status: res.statusCode, ms }, 'request');
+      deps.afterRequest?.();
+    });
+    return { req, res, requestId, voice: 'api', bytes: NOTHING };
+  };
+}
+
+function requireJson(req: IncomingMessage): void {
+  if (!isJsonType(req.headers['content-type'])) {
+    throw new ValidationError('CONTENT_TYPE_UNSUPPORTED');
+  }
+}
+
+/** The body as an object; one that was not sent is empty, of whatever type. */
+function jsonOf(visit: Visit): Json {
+  if (visit.bytes.length > 0) requireJson(visit.req);
+  return parseJsonObject(visit.bytes);
+}
+
+function answer(deps: AppDeps, visit: Visit, reply: Reply): void {
+  const { res, requestId } = visit;
+  if ('data' in reply) {
+    sendSuccess(res, reply.status, reply.data);
+    return;
+  }
+  res.writeHead(200, { ...reply.headers });
+  reply.stream.on('error', (error) => {
+    deps.logger.error({ err: error, requestId }, 'stream broken');
+    // Half a bill must not look like a whole one: the connection is broken, not ended.
+    res.destroy();
+  });
+  res.on('close', () => (reply.stream as unknown as { destroy?: () => void }).destroy?.());
+  reply.stream.pipe(res);
+}
+
+function actionName(action: unknown, path: unknown): string | undefined {
+  if (action !== undefined) return typeof action === 'string' ? action : undefined;
+  if (typeof path !== 'string' || !path.startsWith('/wx-pay/')) return undefined;
+  return path.slice('/wx-pay/'.length);
+}
+
+/** Express's own refusals (a path that cannot be decoded) in our words; anything else is a bug. */
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const status = (error as { status?: unknown } | null)?.status;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new ValidationError('BODY_INVALID', { cause: error });
+  }
+  const broken = new InvariantError('unexpected');
+  broken.cause = error;
+  return broken;
+}
+
+/** The one place where a failure becomes an answer. */
+function failed(logger: Logger, thrown: unknown, visit: Visit): void {
+  const { req, res, requestId, voice } = visit;
+  const error = asAppError(thrown);
+  const fields = { requestId, error: error.code, status: error.status };
+  if (error.status >= 500 && !(error instanceof ConfigError)) {
+    const alarm = error.code === 'INVARIANT_BROKEN';
+    logger.error({ ...fields, err: error.cause ?? error, alarm }, 'failed');
+  } else logger.info(fields, 'refused');
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  // What was not read of a refused body must not be taken for the next request.
+  if (!req.complete) res.setHeader('connection', 'close');
+  if (voice === 'notify') sendNotRecorded(res, error);
+  else sendError(res, error, requestId);
+}
