@@ -1,0 +1,109 @@
+/**
+ * The operator's routes of a service. Without `--url` it is the service itself, put together in this
+ * process on the same settings and database and asked over loopback with a key made for this one run:
+ * so a command can do exactly what an operator can, checked by the same schemas.
+ */
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { parseUrl, placeOf } from '../config/hosts';
+import { silentLogger } from '../utils/logger';
+import { ask, isJson, type Json } from './http';
+import { CommandError, UsageError, type Env, type Io } from './io';
+import { readSettings } from './settings';
+
+export interface Connection {
+  /** `data.data` of a success. @throws CommandError with what the service says otherwise. */
+  call(call: RouteCall): Promise<Json>;
+  close(): Promise<void>;
+}
+
+export interface RouteCall {
+  readonly method: 'GET' | 'POST';
+  /** Below `/wx-pay/`, percent-encoded. */
+  readonly route: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: Json;
+  readonly timeoutMs?: number;
+}
+
+/** Options of every command that speaks with a service. */
+export const CONNECT_OPTIONS = {
+  env: { type: 'string' },
+  url: { type: 'string' },
+} as const;
+
+const TIMEOUT_MS = 60_000;
+const KEY_CHARS_MIN = 32;
+
+export async function connect(
+  io: Io,
+  where: { readonly env?: string | undefined; readonly url?: string | undefined },
+): Promise<Connection> {
+  const env = readSettings(io, where.env);
+  return where.url === undefined ? local(io, env) : remote(where.url, env);
+}
+
+function remote(text: string, env: Env): Connection {
+  const base = parseUrl(text);
+  const loopback = base !== undefined && placeOf(base.hostname) === 'loopback';
+  if (base === undefined || !(base.protocol === 'https:' || loopback)) {
+    throw new UsageError(
+      '--url 应为 https 地址（本机可用 http） / must be https, or http on loopback',
+    );
+  }
+  const key = keyOf(env);
+  if (key === undefined) {
+    throw new UsageError(
+      '请以环境变量 PAY_COMMON_KEY 提供运营密钥 / give an operator key as PAY_COMMON_KEY',
+    );
+  }
+  return { call: (call) => perform(base, key, call), close: () => Promise.resolve() };
+}
+
+/** Not an argument: other users of a machine can read the arguments of a program. */
+function keyOf(env: Env): string | undefined {
+  const own = env['PAY_COMMON_KEY']?.trim();
+  if (own !== undefined && own !== '') return own;
+  const keys = (env['operatorKeys'] ?? '').split(',').map((key) => key.trim());
+  return keys.find((key) => key.length >= KEY_CHARS_MIN && !/^(read|sweep|sha256):/.test(key));
+}
+
+async function local(io: Io, env: Env): Promise<Connection> {
+  const key = randomBytes(32).toString('hex');
+  const { assemble, listenOn, shutDown } = await io.load.server();
+  const own = { operatorKeys: key, PORT: '0', sweepSeconds: '0', basePath: '' };
+  const service = assemble({ ...env, ...own }, { logger: silentLogger, clock: io.clock });
+  const server = await listenOn(service, '127.0.0.1');
+  const base = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  return {
+    call: (call) => perform(base, key, call),
+    close: () => shutDown(server, service),
+  };
+}
+
+async function perform(base: URL, key: string, call: RouteCall): Promise<Json> {
+  const url = new URL(`${base.pathname.replace(/\/$/, '')}/wx-pay/${call.route}`, base);
+  for (const [name, value] of Object.entries(call.query ?? {})) {
+    if (value !== undefined) url.searchParams.set(name, value);
+  }
+  const { status, body } = await ask({
+    method: call.method,
+    url,
+    headers: { 'x-api-key': key },
+    ...(call.body === undefined ? {} : { body: call.body }),
+    timeoutMs: call.timeoutMs ?? TIMEOUT_MS,
+  });
+  if (isJson(body) && body['code'] === 0 && isJson(body['data']) && isJson(body['data']['data'])) {
+    return body['data']['data'];
+  }
+  throw new CommandError(refusal(status, body));
+}
+
+function refusal(status: number, body: unknown): string {
+  if (!isJson(body) || typeof body['msg'] !== 'string') {
+    return `HTTP ${status}：不是本服务的应答 / not an answer of this service`;
+  }
+  const error = typeof body['error'] === 'string' ? body['error'] : `HTTP ${status}`;
+  const setUp = error === 'MISSING_CREDENTIALS' || error === 'CONFIG_INVALID';
+  return `${error}: ${body['msg']}${setUp ? '\n→ pay-common doctor' : ''}`;
+}

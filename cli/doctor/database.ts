@@ -1,0 +1,161 @@
+/** The database as it is: nothing is created and nothing migrated by looking. */
+import { existsSync, accessSync, constants } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../../config/types';
+import { SCHEMA_VERSION } from '../../services/records';
+import { openStore } from '../../services/stores';
+import { openMysqlDriver } from '../../services/stores/mysqlDriver';
+import type { OrderStore } from '../../services/stores/orderStore';
+import { openPostgresDriver } from '../../services/stores/postgresDriver';
+import type { SqlDriver } from '../../services/stores/sqlDriver';
+import { openSqliteDriver } from '../../services/stores/sqliteDriver';
+import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
+import { MIGRATION_TABLE, migrations } from '../../services/stores/sqlSchema';
+import type { Clock } from '../../utils/clock';
+import { AppError } from '../../utils/errors';
+import { silentLogger } from '../../utils/logger';
+import { fault, ok, warn, type Finding } from './findings';
+import { checkSigns } from './signs';
+
+export interface DatabaseDeps {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly cwd: string;
+}
+
+export async function checkDatabase(deps: DatabaseDeps): Promise<Finding[]> {
+  const { databaseUrl } = deps.config;
+  if (databaseUrl === 'memory:') return [memory()];
+  try {
+    if (databaseUrl.startsWith('file:')) {
+      const path = filePath(databaseUrl, deps.cwd);
+      if (!existsSync(path)) return [newFile(path)];
+    }
+    if (databaseUrl.startsWith('cloudbase:')) return await look(await open(deps), deps);
+    return await lookSql(await openDriver(deps), deps);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return [failure(error)];
+  }
+}
+
+const memory = (): Finding =>
+  warn(
+    'database.memory',
+    ['databaseUrl=memory:，进程结束后记录全部丢失', 'databaseUrl=memory: loses all on exit'],
+    { fix: ['使用 file: mysql:// postgres:// 或 cloudbase:', 'use a database that lasts'] },
+  );
+
+/** As the store reads it: `file:data/x.db` starts at the working folder, `file:///data/x.db` does not. */
+function filePath(url: string, cwd: string): string {
+  const path = url.startsWith('file://')
+    ? fileURLToPath(url)
+    : decodeURIComponent(url.slice('file:'.length));
+  return isAbsolute(path) ? path : join(cwd, path);
+}
+
+function newFile(path: string): Finding {
+  let folder = dirname(path);
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  try {
+    accessSync(folder, constants.W_OK);
+    return ok('database.new', ['首次启动时创建数据库', 'the database is made at the first start']);
+  } catch {
+    return fault(
+      'database.unwritable',
+      ['无法在此处创建数据库文件', 'the database file cannot be made there'],
+      {
+        fix: [
+          '检查目录权限，或更换 databaseUrl',
+          'check the folder, or choose another databaseUrl',
+        ],
+      },
+    );
+  }
+}
+
+function failure(error: AppError): Finding {
+  if (error.code === 'STORE_NEWER') {
+    return fault(
+      'database.schema_newer',
+      [
+        `数据库由更新的版本写入，本版本（${SCHEMA_VERSION}）拒绝使用`,
+        `the database demands a newer version than this (${SCHEMA_VERSION})`,
+      ],
+      { fix: ['升级 pay-common', 'upgrade pay-common'] },
+    );
+  }
+  const detail = error.detail ?? error.code;
+  return fault('database.unreachable', [`数据库不可用：${detail}`, `no database: ${detail}`], {
+    fix: [
+      '核对地址、账号、网络；云函数加入 VPC 后须保留公网出口',
+      'check address, account and network; a function in a VPC must keep its way out',
+    ],
+  });
+}
+
+const open = ({ config, clock }: DatabaseDeps): Promise<OrderStore> =>
+  openStore({
+    url: config.databaseUrl,
+    clock,
+    logger: silentLogger,
+    cloudbaseEnv: config.cloudbaseEnv,
+    cloudbaseApiKey: config.cloudbaseApiKey,
+    migrate: false,
+  });
+
+function openDriver({ config, clock, cwd }: DatabaseDeps): Promise<SqlDriver> {
+  const { databaseUrl: url } = config;
+  const logger = silentLogger;
+  if (url.startsWith('mysql:')) return openMysqlDriver({ url, clock, logger });
+  if (url.startsWith('postgres')) return openPostgresDriver({ url, clock, logger });
+  return openSqliteDriver({ path: filePath(url, cwd), logger });
+}
+
+async function lookSql(driver: SqlDriver, deps: DatabaseDeps): Promise<Finding[]> {
+  const { clock } = deps;
+  const store = createSqlOrderStore({ driver, clock, logger: silentLogger });
+  try {
+    if ((await schemaVersion(driver)) < Math.max(...migrations.map((one) => one.version))) {
+      return [schemaOld()];
+    }
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return look(store, deps);
+}
+
+/** 0: no tables at all. */
+async function schemaVersion(driver: SqlDriver): Promise<number> {
+  const [table] = await driver.read(driver.dialect.tableExists, [MIGRATION_TABLE]);
+  if (table === undefined) return 0;
+  const [row] = await driver.read(`SELECT MAX(version) AS version FROM ${MIGRATION_TABLE}`, []);
+  return Number(row?.['version'] ?? 0);
+}
+
+const schemaOld = (): Finding =>
+  warn(
+    'database.schema_old',
+    ['数据库表结构尚未升级', 'the tables of the database are not up to date'],
+    {
+      fix: [
+        '运行 pay-common migrate；有建表权限的服务启动时会自动升级',
+        'run pay-common migrate; a service that may make tables does it at its start',
+      ],
+    },
+  );
+
+async function look(store: OrderStore, { clock }: DatabaseDeps): Promise<Finding[]> {
+  try {
+    await store.ping();
+    const reached = ok('database.reached', [
+      `数据库可用（${store.name}）`,
+      `the database answers (${store.name})`,
+    ]);
+    return [reached, ...(await checkSigns(store, clock.now()))];
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,113 @@
+/** `pay-common doctor`: what is wrong with this set-up, and what to do about each. */
+import { resolve } from 'node:path';
+import type { Config } from '../../config/types';
+import { positionals, readArgs, wholeNumber } from '../args';
+import { UsageError, type Command, type Env, type ExitCode, type Io } from '../io';
+import { createProgress } from '../progress';
+import { readSettings } from '../settings';
+import { checkCertificate } from './certificate';
+import { checkChoices } from './choices';
+import { checkDatabase } from './database';
+import { checkEcho, type EchoOptions } from './echo';
+import { FAQ } from './faq';
+import { ok, type Finding } from './findings';
+import { answers, report } from './print';
+import { checkProgram } from './program';
+import { checkSettings } from './settings';
+import { checkSink } from './sink';
+import { callWechat } from './wechat';
+
+const ECHO_PORT = 3999;
+const ECHO_WAIT_SECONDS = 20;
+const PORT_MAX = 65_535;
+
+export interface DoctorOptions {
+  readonly live: boolean;
+  readonly cert: string | undefined;
+  readonly echo: EchoOptions;
+}
+
+/** All findings, the good ones too. */
+export async function examine(io: Io, env: Env, options: DoctorOptions): Promise<Finding[]> {
+  const { config, findings } = checkSettings(env);
+  const program = checkProgram(io.folder, process.versions.node);
+  if (config === undefined) return [...program, ...findings, ...skipped(options.live)];
+  return [
+    ...program,
+    ...findings,
+    ...checkChoices(config, env),
+    ...(options.cert === undefined
+      ? []
+      : checkCertificate(resolve(io.cwd, options.cert), config.credentials, io.clock.now())),
+    ...(await checkDatabase({ config, clock: io.clock, cwd: io.cwd })),
+    ...(await checkSink(config.sink, io.cwd)),
+    ...(options.live ? await live(config, io, options.echo) : []),
+  ];
+}
+
+const skipped = (live: boolean): Finding[] =>
+  live
+    ? [
+        ok('live.skipped', [
+          '设置有误，未联系微信支付',
+          'WeChat Pay was not asked: the settings come first',
+        ]),
+      ]
+    : [];
+
+async function live(config: Config, io: Io, echo: EchoOptions): Promise<readonly Finding[]> {
+  const { clock } = io;
+  const { findings, line } = await callWechat({ config, clock });
+  if (line === undefined) return findings;
+  try {
+    return [...findings, ...(await checkEcho({ config, clock, line }, echo))];
+  } finally {
+    line.close();
+  }
+}
+
+const isFault = ({ severity }: Finding): boolean => severity === 'fault';
+
+export const doctor: Command = async (argv, io): Promise<ExitCode> => {
+  const { values, positionals: given } = readArgs(argv, {
+    live: { type: 'boolean' },
+    faq: { type: 'boolean' },
+    json: { type: 'boolean' },
+    progress: { type: 'boolean' },
+    env: { type: 'string' },
+    cert: { type: 'string' },
+    'echo-url': { type: 'string' },
+    'echo-port': { type: 'string' },
+    'echo-wait': { type: 'string' },
+  });
+  positionals(given, 0);
+  if (values.faq === true) {
+    io.out(values.json === true ? `${JSON.stringify(FAQ)}\n` : answers(FAQ));
+    return 0;
+  }
+  const isLive = values.live ?? false;
+  const url = values['echo-url'];
+  if (url !== undefined && !isLive) {
+    throw new UsageError('--echo-url 须与 --live 同用 / --echo-url goes with --live');
+  }
+  const port = wholeNumber(values['echo-port'], '--echo-port') ?? ECHO_PORT;
+  if (port > PORT_MAX) throw new UsageError(`--echo-port ≤ ${PORT_MAX}`);
+  const waitSeconds = wholeNumber(values['echo-wait'], '--echo-wait') ?? ECHO_WAIT_SECONDS;
+  const progress = createProgress(io, values.progress ?? false);
+  if (isLive) progress.wait('检查中 checking');
+  const options = {
+    live: isLive,
+    cert: values.cert,
+    echo: { url, port, waitMs: waitSeconds * 1000 },
+  };
+  let findings: Finding[];
+  try {
+    findings = await examine(io, readSettings(io, values.env), options);
+  } finally {
+    progress.end();
+  }
+  const failed = findings.some(isFault);
+  if (values.json === true) io.out(`${JSON.stringify({ ok: !failed, live: isLive, findings })}\n`);
+  else io.out(report(findings));
+  return failed ? 1 : 0;
+};

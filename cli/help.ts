@@ -1,0 +1,65 @@
+/** Help, in Chinese and English side by side. */
+
+const COMMON = `  --env FILE     设置取自 FILE，而非 .env 与环境变量   settings from FILE
+  --url URL      询问运行中的服务；密钥取自 PAY_COMMON_KEY   ask a running service, key in PAY_COMMON_KEY
+  --json         供程序读取   for machines
+  --progress     始终显示进度   progress also without a terminal
+`;
+
+export const HELP = `pay-common <命令 command> [选项 options]
+
+  doctor                检查设置、数据库、证书与回调   checks settings, database, keys, callbacks
+  migrate               升级数据库表结构   brings the tables up to date
+  sweep                 处理到期的记录   does what is due
+  reconcile DATE        核对某日账单   compares a day with WeChat's bills
+  records               查看与重投递   lists, shows, delivers again
+  trigger EVENT         经模拟器发送一次回调   sends a notification through the simulator
+  replay                重新发送模拟器发过的回调   sends the simulator's callbacks again
+  simulator             启动模拟的微信支付   starts a simulated WeChat Pay
+  help [命令 command]   说明   help
+  --version             版本   version
+
+退出码 exit codes: 0 正常 fine · 1 有问题或失败 findings or failure · 2 用法错误 usage
+`;
+
+export const COMMAND_HELP: Readonly<Record<string, string>> = {
+  doctor: `pay-common doctor [--live] [--faq] [--json] [--env FILE] [--cert FILE]
+  --live           向微信支付发送一次无害的签名请求   signs a harmless call to WeChat Pay
+  --cert FILE      apiclient_cert.pem：离线核对序列号与私钥   checks serial and key offline
+  --echo-url URL   与 --live 同用：回显回调的公网地址，须转发到本机 --echo-port
+                   with --live: public URL of the echo callback, forwarded to --echo-port here
+  --echo-port N    本机监听端口，默认 3999   port to listen on, default 3999
+  --echo-wait N    等待回调的秒数，默认 20   seconds to wait for it, default 20
+  --faq            常见问题 Q1–Q10 的解答   answers to the FAQ
+`,
+  migrate: `pay-common migrate [--json] [--env FILE]
+  只读取数据库设置，无需商户密钥   reads the settings of the database alone
+`,
+  sweep: `pay-common sweep [--once | --until-done] [options]
+  --once         一轮：至多 500 条、10 秒（默认）   one round (default): ≤ 500 records, ≤ 10 s
+  --until-done   直到没有到期的记录   until nothing is due
+${COMMON}`,
+  reconcile: `pay-common reconcile DATE [--csv FILE] [options]
+  DATE           YYYY-MM-DD 或 or yesterday（北京时间 Beijing）
+  --csv FILE     差异导出   differences as CSV
+${COMMON}`,
+  records: `pay-common records [list] [--kind K] [--state S] [--payer OPENID] [--from T] [--to T]
+                           [--limit N] [--after CURSOR] [options]
+pay-common records get KIND NO
+pay-common records redeliver KIND NO [EFFECT]
+  KIND           order | combination | transfer | report
+${COMMON}`,
+  trigger: `pay-common trigger payment --order NO | refund --refund NO | transfer --bill NO
+  --sim URL      模拟器地址，默认 wxPayBaseUrl   the simulator, default wxPayBaseUrl
+  --to URL       服务地址，默认由模拟器决定   the service, default as the simulator is set
+  --times N      次数   how often
+  --mode M       direct | gateway
+  --json         供程序读取   for machines
+  只使用模拟器自己的密钥   uses no keys but the simulator's own
+`,
+  replay: `pay-common replay [--sim URL] [--to URL] [--kind K] [--no NO] [--failed] [--limit N] [--json]
+  --failed       只重发未成功的   only those that were not accepted
+  按原顺序重发，重新签名与加密   in their order, signed and encrypted anew
+`,
+  simulator: 'pay-common simulator --help\n',
+};

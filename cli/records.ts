@@ -1,0 +1,86 @@
+import { positionals, readArgs } from './args';
+import { connect, CONNECT_OPTIONS, type Connection } from './connect';
+import { isJson, type Json } from './http';
+import { UsageError, type Command, type Io } from './io';
+import { table } from './table';
+
+const enc = encodeURIComponent;
+
+/** A cell of a list: text as it is, what is missing as nothing. */
+const cell = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+
+function amountOf(record: Json): string {
+  const { amount, transfer_amount, sub_orders } = record;
+  if (isJson(amount)) return cell(amount['total']);
+  if (Array.isArray(sub_orders)) {
+    const parts = sub_orders.map((sub: unknown) =>
+      isJson(sub) && isJson(sub['amount']) ? Number(sub['amount']['total_amount']) : 0,
+    );
+    return String(parts.reduce((a, b) => a + b, 0));
+  }
+  return cell(transfer_amount);
+}
+
+function printList(io: Io, data: Json): void {
+  const records = (Array.isArray(data['records']) ? data['records'] : []).filter(isJson);
+  const rows = records.map((record) => [
+    cell(record['kind']),
+    cell(record['no']),
+    cell(record['state']),
+    amountOf(record),
+    cell(record['created_at']),
+    cell(record['due_at']),
+  ]);
+  io.out(
+    rows.length === 0
+      ? '没有记录 no records\n'
+      : table(['kind', 'no', 'state', '金额fen', 'created_at', 'due_at'], rows),
+  );
+  if (typeof data['next'] === 'string') io.out(`下一页 next page: --after ${data['next']}\n`);
+}
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+const list = (connection: Connection, query: Query): Promise<Json> =>
+  connection.call({ method: 'GET', route: 'records', query });
+
+export const records: Command = async (argv, io) => {
+  const { values, positionals: given } = readArgs(argv, {
+    ...CONNECT_OPTIONS,
+    kind: { type: 'string' },
+    state: { type: 'string' },
+    payer: { type: 'string' },
+    from: { type: 'string' },
+    to: { type: 'string' },
+    limit: { type: 'string' },
+    after: { type: 'string' },
+    json: { type: 'boolean' },
+  });
+  const { env: _env, url: _url, json, ...query } = values;
+  const [action = 'list', kind = '', no = '', effect] = given;
+  if (action === 'list') positionals(given, 0, 1);
+  else if (action === 'get') positionals(given, 3);
+  else if (action === 'redeliver') positionals(given, 3, 4);
+  else throw new UsageError(`records list | get | redeliver，不是 not ${action}`);
+  const connection = await connect(io, values);
+  try {
+    const route = `records/${enc(kind)}/${enc(no)}`;
+    if (action === 'list') {
+      const data = await list(connection, query);
+      if (json === true) io.out(`${JSON.stringify(data)}\n`);
+      else printList(io, data);
+      return 0;
+    }
+    const body = effect === undefined ? {} : { effect_id: effect };
+    const data = await connection.call(
+      action === 'get'
+        ? { method: 'GET', route }
+        : { method: 'POST', route: `${route}/redeliver`, body },
+    );
+    io.out(`${JSON.stringify(data, null, json === true ? undefined : 2)}\n`);
+    return 0;
+  } finally {
+    await connection.close();
+  }
+};
