@@ -1,0 +1,177 @@
+import type { AddressInfo } from 'node:net';
+import { billsOf } from './bills';
+import { combinationOf, payCombination } from './combine';
+import { SimulatorError } from './errors';
+import { makeForward, makeNotification } from './notifications';
+import { findOrder, payOrder, transactionOf } from './orders';
+import { refundOf, settleRefund } from './refunds';
+import { ApiServer } from './server';
+import { confirmTransfer, failTransfer, transferOf } from './transfers';
+import type {
+  CallbackMode,
+  GatewayOptions,
+  Credentials,
+  PayOptions,
+  Plain,
+  Simulator,
+  SimulatorOptions,
+} from './types';
+import { World } from './world';
+
+export type * from './types';
+export type { Switches } from './switches';
+export { defaultSwitches } from './switches';
+export { ApiError, SimulatorError } from './errors';
+export { PAYMENT_SCHEDULE, TRANSFER_SCHEDULE } from './notifier';
+
+const NOTIFY_ORIGIN = 'https://pay.example.com';
+
+function credentialsOf(world: World): Credentials {
+  const { keys } = world;
+  return {
+    merchantId: world.mchid,
+    appId: world.appid,
+    service_app_id: world.serviceAppid,
+    apiV3Key: keys.apiV3Key,
+    merchantSerialNumber: keys.merchantSerial,
+    privateKey: keys.merchant.privatePem,
+    merchantPublicKey: keys.merchant.publicPem,
+    wxPayPublicKey: keys.publicKeyPem,
+    wxPayPublicKeyId: keys.publicKeyId,
+    platformCertificates: keys.certificates.map(({ id, pem }) => ({ serial: id, pem })),
+  };
+}
+
+/** Environment variables that connect the service to this simulator. */
+function envOf(world: World, extra: Record<string, string>): Record<string, string> {
+  const c = credentialsOf(world);
+  const publicKey = {
+    wxPayPublicKey: c.wxPayPublicKey,
+    wxPayPublicKeyId: c.wxPayPublicKeyId,
+  };
+  return {
+    signMode: 'sdk',
+    appId: c.appId,
+    service_app_id: c.service_app_id,
+    merchantId: c.merchantId,
+    apiV3Key: c.apiV3Key,
+    merchantSerialNumber: c.merchantSerialNumber,
+    privateKey: c.privateKey,
+    ...(world.scheme === 'certificate' ? {} : publicKey),
+    notifyURLPayURL: `${NOTIFY_ORIGIN}/wechatpay/order`,
+    notifyURLRefundsURL: `${NOTIFY_ORIGIN}/wechatpay/refund`,
+    transferNotifyUrl: `${NOTIFY_ORIGIN}/wechatpay/transfer`,
+    wxPayBaseUrl: world.url,
+    ...extra,
+  };
+}
+
+function need<T>(found: T | undefined, what: string): T {
+  if (found === undefined) throw new SimulatorError(`unknown ${what}`);
+  return found;
+}
+
+/** The phone pays what the number stands for; a part of a combination cannot be paid alone. */
+function pay(world: World, no: string, o: PayOptions): Plain {
+  const combination = world.combinations.get(no);
+  if (combination !== undefined) return payCombination(world, combination, o);
+  const order = need(findOrder(world, no), `order ${no}`);
+  if (order.combine_out_trade_no !== undefined) {
+    throw new SimulatorError(`${no} is part of ${order.combine_out_trade_no}: pay that`);
+  }
+  return payOrder(world, order, o);
+}
+
+/** What can be asked and done besides the HTTP surface. */
+function facade(world: World, close: () => Promise<void>): Simulator {
+  const { notifier } = world;
+  const simulator: Omit<Simulator, 'callbackTarget' | 'mode' | 'gateway' | 'autoDeliver'> = {
+    url: world.url,
+    get credentials() {
+      return credentialsOf(world);
+    },
+    clock: world.clock,
+    switches: world.switches,
+    faults: world.faults,
+    callbackFaults: world.callbackFaults,
+    requests: world.requests,
+    callbacks: notifier.sent,
+    env: (extra = {}) => envOf(world, extra),
+    pay: (no, o = {}) => pay(world, no, o),
+    order: (no) => {
+      const order = findOrder(world, no);
+      return order && transactionOf(world, order);
+    },
+    refund: (no) => {
+      const refund = world.refunds.get(no);
+      return refund && refundOf(refund);
+    },
+    transfer: (no) => {
+      const transfer = world.transfers.get(no);
+      return transfer && transferOf(world, transfer);
+    },
+    combination: (no) => {
+      const combination = world.combinations.get(no);
+      return combination && combinationOf(combination);
+    },
+    orders: () => [...world.orders.values()].map((order) => transactionOf(world, order)),
+    refunds: () => [...world.refunds.values()].map(refundOf),
+    transfers: () => [...world.transfers.values()].map((one) => transferOf(world, one)),
+    settleRefund: (no, status, o) =>
+      settleRefund(world, need(world.refunds.get(no), `refund ${no}`), status, o),
+    confirmTransfer: (no) =>
+      confirmTransfer(world, need(world.transfers.get(no), `transfer ${no}`)),
+    failTransfer: (no, reason) =>
+      failTransfer(world, need(world.transfers.get(no), `transfer ${no}`), reason),
+    deliver: (kind, no, o) => notifier.deliver(kind, no, o),
+    makeNotification: (kind, plain, o) => makeNotification(world, kind, plain, o),
+    makeForward: (kind, plain, o) => makeForward(world, kind, plain, o),
+    registerOpenid: (openid, appid) => void world.openids.set(openid, appid),
+    rotateCertificate: (o = {}) => {
+      const { id, pem } = world.keys.rotate(world.now(), o.signWith ?? 'new');
+      return { serial: id, pem };
+    },
+    bill: (date) => billsOf(world, date),
+    close,
+  };
+  return Object.defineProperties(simulator, {
+    callbackTarget: {
+      get: () => notifier.target,
+      set: (value: string | undefined) => (notifier.target = value),
+    },
+    mode: { get: () => notifier.mode, set: (value: CallbackMode) => (notifier.mode = value) },
+    gateway: {
+      get: () => notifier.gateway,
+      set: (value: GatewayOptions) => (notifier.gateway = value),
+    },
+    autoDeliver: {
+      get: () => notifier.autoDeliver,
+      set: (value: boolean) => (notifier.autoDeliver = value),
+    },
+  }) as Simulator;
+}
+
+/** Starts WeChat Pay, Integration Center, and the payer's phone on a local port. */
+export async function createSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const world = new World(options);
+  const api = new ApiServer(world);
+  await new Promise<void>((resolve, reject) => {
+    api.server.once('error', reject);
+    api.server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
+  });
+  const { port } = api.server.address() as AddressInfo;
+  world.url = `http://127.0.0.1:${port}`;
+  const close = async (): Promise<void> => {
+    world.clock.close();
+    world.notifier.close();
+    api.server.closeAllConnections();
+    await new Promise<void>((resolve) => {
+      api.server.close(() => {
+        resolve();
+      });
+    });
+  };
+  const simulator = facade(world, close);
+  api.simulator = simulator;
+  return simulator;
+}

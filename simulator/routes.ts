@@ -1,0 +1,19 @@
+import { billRoutes } from './bills';
+import { codepayRoutes } from './codepay';
+import { combineRoutes } from './combine';
+import { orderRoutes } from './orders';
+import { refundRoutes } from './refunds';
+import { securityRoutes } from './security';
+import { transferRoutes } from './transfers';
+import type { Route } from './world';
+
+/** Every call this gateway knows. */
+export const allRoutes: readonly Route[] = [
+  ...billRoutes,
+  ...codepayRoutes,
+  ...combineRoutes,
+  ...orderRoutes,
+  ...refundRoutes,
+  ...transferRoutes,
+  ...securityRoutes,
+];
