@@ -1,0 +1,80 @@
+/** The run: the loop in both signing modes, the attacks, the verdict. */
+import { runAttacks, runUnprepared } from './attacks';
+import type { Tally } from './expect';
+import { openStage, type Stage } from './stage';
+import { runLoop } from './story';
+import { words, type Mode, type Tell, type Words } from './types';
+
+export interface Verdict extends Tally {
+  readonly ok: boolean;
+  readonly seconds: number;
+}
+
+interface Act {
+  readonly mode: Mode;
+  readonly title: Words;
+  readonly settings?: Record<string, string>;
+  readonly play: (stage: Stage, tally: Tally) => Promise<void>;
+}
+
+const ACTS: readonly Act[] = [
+  {
+    mode: 'sdk',
+    title: words('模式 sdk：微信直接回调，本服务验签', 'Mode sdk: signed callbacks, verified here'),
+    play: (stage, tally) => runLoop(stage, { no: 'TEA_SDK_1', ciphertext: true, tally }),
+  },
+  {
+    mode: 'gateway',
+    title: words(
+      '模式 gateway：集成中心转发，含密文',
+      'Mode gateway: forwarded by Integration Center, with ciphertext',
+    ),
+    play: async (stage, tally) => {
+      await runLoop(stage, { no: 'TEA_GW_1', ciphertext: true, tally });
+      const title = words(
+        '模式 gateway：仅明文，须查询证实',
+        'Mode gateway: plaintext only, a query proves',
+      );
+      stage.tell({ type: 'scene', title, act: true });
+      await runLoop(stage, { no: 'TEA_GW_2', ciphertext: false, tally });
+    },
+  },
+  {
+    mode: 'sdk',
+    title: words('攻击：以下都必须失败', 'Attacks: all of these must fail'),
+    settings: { requirePreparedOrders: 'true' },
+    play: runAttacks,
+  },
+  {
+    mode: 'sdk',
+    title: words('为何要预下单', 'Why prepared orders'),
+    play: runUnprepared,
+  },
+];
+
+async function playAct(act: Act, tell: Tell, tally: Tally): Promise<void> {
+  const stage = await openStage(act.mode, tell, act.settings);
+  try {
+    stage.tell({ type: 'scene', title: act.title, act: true });
+    await act.play(stage, tally);
+    const unsigned = stage.simulator.requests.filter((r) => r.signature !== 'valid').length;
+    const ok = unsigned === 0;
+    tally[ok ? 'passed' : 'failed'] += 1;
+    stage.tell({
+      type: 'check',
+      text: words('发往微信的每个请求都签名有效', 'every request to WeChat Pay was signed well'),
+      ok,
+      ...(ok ? {} : { expected: '0', actual: String(unsigned) }),
+    });
+  } finally {
+    await stage.close();
+  }
+}
+
+export async function run(tell: Tell): Promise<Verdict> {
+  const startedMs = performance.now();
+  const tally: Tally = { passed: 0, failed: 0 };
+  for (const act of ACTS) await playAct(act, tell, tally);
+  const seconds = (performance.now() - startedMs) / 1000;
+  return { ...tally, ok: tally.failed === 0, seconds };
+}
