@@ -1,0 +1,8 @@
+import { openMysqlDriver } from '../../services/stores/mysqlDriver';
+import { systemClock } from '../../utils/clock';
+import { silentLogger } from '../../utils/logger';
+import { describeServerStore } from './describeServerStore';
+
+describeServerStore('mysql', (url) =>
+  openMysqlDriver({ url, clock: systemClock, logger: silentLogger }),
+);

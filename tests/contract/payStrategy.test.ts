@@ -1,0 +1,4 @@
+import { describePayStrategy } from './describePayStrategy';
+
+describePayStrategy('sdk');
+describePayStrategy('gateway');

@@ -1,0 +1,94 @@
+/** SQLite on its own thread, as the built service runs it, keeps every promise it keeps where it is called. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildSync } from 'esbuild';
+import { openSqlite } from '../../services/stores/sqliteThread';
+import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
+import type { SqlDriver } from '../../services/stores/sqlDriver';
+import type { OrderStore } from '../../services/stores/orderStore';
+import { systemClock } from '../../utils/clock';
+import { silentLogger } from '../../utils/logger';
+import { describeOrderStore } from './describeOrderStore';
+
+const folder = mkdtempSync(join(process.cwd(), 'node_modules/.cache-thread-'));
+const data = mkdtempSync(join(tmpdir(), 'pay-common-thread-'));
+const thread = join(folder, 'thread.js');
+const path = join(data, 'pay.db');
+let serial = 0;
+
+buildSync({
+  entryPoints: [join(__dirname, '../../services/stores/sqliteThread.ts')],
+  outfile: thread,
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  external: ['libsql'],
+});
+
+const driverOf = (file: string): Promise<SqlDriver> =>
+  openSqlite({ path: file, logger: silentLogger }, thread);
+
+const open = (file: string) => async (): Promise<OrderStore> => {
+  const driver = await driverOf(file);
+  const store = createSqlOrderStore({ driver, clock: systemClock, logger: silentLogger });
+  await store.migrate();
+  return store;
+};
+
+async function withDriver<T>(work: (driver: SqlDriver) => Promise<T>): Promise<T> {
+  const driver = await driverOf(path);
+  try {
+    return await work(driver);
+  } finally {
+    await driver.close();
+  }
+}
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  rmSync(data, { recursive: true });
+});
+
+describeOrderStore('sqlite on a thread', open(path), {
+  durable: true,
+  url: () => `file:${path}`,
+  fresh: async () => {
+    const file = join(data, `other-${String((serial += 1))}.db`);
+    return { url: `file:${file}`, open: open(file) };
+  },
+  plant: (kind, no, body, minReader) =>
+    withDriver(async (driver) => {
+      await driver.write(
+        'UPDATE pay_record SET body = ?, min_reader = ? WHERE kind = ? AND no = ?',
+        [body, minReader, kind, no],
+      );
+    }),
+  runsOn: () => withDriver((driver) => driver.version()),
+});
+
+describe('the thread', () => {
+  it('names what is wrong when it cannot open', async () => {
+    await expect(driverOf(join(thread, 'no/folder.db'))).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+  });
+
+  it('undoes exclusive work that fails', async () => {
+    await withDriver(async (driver) => {
+      const broken = driver.exclusively(async (session) => {
+        await session.write('CREATE TABLE half (a INTEGER)', []);
+        throw new Error('half way');
+      });
+      await expect(broken).rejects.toThrow('half way');
+      const tables = await driver.read("SELECT name FROM sqlite_master WHERE name = 'half'", []);
+      expect(tables).toEqual([]);
+    });
+  });
+
+  it('is deaf after it was closed', async () => {
+    const driver = await driverOf(join(data, 'closed.db'));
+    await driver.close();
+    await expect(driver.read('SELECT 1', [])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+});

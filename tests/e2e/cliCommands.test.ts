@@ -1,0 +1,396 @@
+/** Every command but the doctor, on a real service beside the simulator; the program itself as built. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Simulator } from '../../simulator';
+import {
+  afterTest,
+  number,
+  OPERATOR_KEY,
+  orderBody,
+  payer,
+  placeAndPay,
+  placePaid,
+  READ_KEY,
+  refundBody,
+  operator,
+  serviceEnv,
+  startService,
+  startSim,
+  type Running,
+} from '../helpers/service';
+import { cli } from './cliSupport';
+
+const root = join(__dirname, '../..');
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'pay-common-cli-'));
+  afterTest(() => {
+    rmSync(path, { recursive: true, force: true });
+  });
+  return path;
+}
+
+interface Shop {
+  readonly sim: Simulator;
+  readonly run: Running;
+  readonly env: Record<string, string | undefined>;
+  readonly cwd: string;
+}
+
+/** A service that runs, and the settings under which a command finds the same database. */
+async function shop(more: Record<string, string> = {}): Promise<Shop> {
+  const sim = await startSim({ switches: { billReady: 'always' } });
+  const cwd = folder();
+  const databaseUrl = `file:${join(cwd, 'orders.db')}`;
+  const run = await startService({ sim, env: { databaseUrl, ...more } });
+  return { sim, run, cwd, env: serviceEnv(sim, { databaseUrl, ...more }) };
+}
+
+describe('words', () => {
+  it.each([
+    [[], 0],
+    [['help'], 0],
+    [['help', 'sweep'], 0],
+    [['doctor', '--help'], 0],
+    [['--version'], 0],
+    [['dance'], 2],
+    [['constructor'], 2],
+    [['sweep', '--fast'], 2],
+    [['sweep', '--once', '--until-done'], 2],
+    [['sweep', 'now'], 2],
+    [['reconcile'], 2],
+    [['reconcile', '2026-1-2'], 2],
+    [['records', 'delete', 'order', 'X'], 2],
+    [['records', 'get', 'order'], 2],
+    [['records', '--url', 'http://shop.example.com'], 2],
+    [['records', '--env', 'not-there.env'], 2],
+    [['trigger', 'payment'], 2],
+    [['trigger', 'gift', 'X'], 2],
+    [['trigger', 'payment', 'X', '--sim', 'https://api.mch.weixin.qq.com'], 2],
+    [
+      [
+        'trigger',
+        'payment',
+        'X',
+        '--sim',
+        'http://127.0.0.1:1',
+        '--to',
+        'https://shop.example.com',
+      ],
+      2,
+    ],
+    [['trigger', 'payment', 'X', '--sim', 'http://127.0.0.1:9'], 1],
+    [['replay'], 2],
+    [['doctor', '--echo-url', 'https://x.example.com/'], 2],
+    [['simulator', '--port-number', '1'], 2],
+  ])('%j ends with %i', async (argv, code) => {
+    const ran = await cli(argv, { env: {} });
+    expect(ran.code).toBe(code);
+    expect(code === 0 ? ran.out : ran.err).not.toBe('');
+    expect(code === 0 ? ran.err : ran.out).toBe('');
+  });
+
+  it('helps in both languages with every command', async () => {
+    const { out } = await cli(['help']);
+    for (const name of out.matchAll(/^ {2}([a-z]+) /gm)) {
+      const help = await cli(['help', name[1] ?? '']);
+      expect(help.out).toContain('pay-common');
+    }
+    expect(out).toMatch(/检查设置.*checks settings/);
+  });
+});
+
+describe('records', () => {
+  it('lists, pages, filters and shows one', async () => {
+    const { sim, run, env, cwd } = await shop();
+    const nos = [number('CLI'), number('CLI'), number('CLI')];
+    for (const no of nos) await placePaid(run, sim, no);
+    const list = await cli(['records', '--json', '--limit', '2', '--state', 'PAID'], { env, cwd });
+    const page = JSON.parse(list.out) as { records: { no: string }[]; next: string };
+    expect(page.records.map(({ no }) => no)).toEqual([nos[2], nos[1]]);
+    const rest = await cli(['records', 'list', '--after', page.next], { env, cwd });
+    expect(rest.out).toContain(nos[0]);
+    expect(rest.out).not.toContain(nos[1]);
+    const one = await cli(['records', 'get', 'order', nos[0] ?? ''], { env, cwd });
+    expect(JSON.parse(one.out)).toMatchObject({ kind: 'order', no: nos[0], state: 'PAID' });
+    const none = await cli(['records', '--state', 'CLOSED'], { env, cwd });
+    expect([none.code, none.out]).toEqual([0, '没有记录 no records\n']);
+  });
+
+  it('says what is wrong and ends with 1', async () => {
+    const { env, cwd } = await shop();
+    const ran = await cli(['records', 'get', 'order', 'NOSUCH'], { env, cwd });
+    expect(ran).toMatchObject({ code: 1, out: '' });
+    expect(ran.err).toContain('RECORD_NOT_FOUND');
+    const strange = await cli(['records', '--kind', 'gift'], { env, cwd });
+    expect(strange.code).toBe(1);
+    expect(strange.err).toContain('PARAM_INVALID');
+    const unset = await cli(['records'], { env: {}, cwd });
+    expect(unset.code).toBe(1);
+    expect(unset.err).toContain('pay-common doctor');
+  });
+
+  it('asks a running service, by the key that is given and no other way', async () => {
+    const { sim, run, cwd } = await shop();
+    const no = number('CLI');
+    await placePaid(run, sim, no);
+    const argv = ['records', 'get', 'order', no, '--url', run.url];
+    const ask = (env: Record<string, string>) => cli(argv, { env, cwd });
+    expect((await ask({ PAY_COMMON_KEY: READ_KEY })).code).toBe(0);
+    expect((await ask({ operatorKeys: `read:${READ_KEY},${OPERATOR_KEY}` })).code).toBe(0);
+    expect((await ask({})).code).toBe(2);
+    const wrong = await ask({ PAY_COMMON_KEY: 'x'.repeat(40) });
+    expect(wrong.code).toBe(1);
+    expect(wrong.err).toContain('UNAUTHENTICATED');
+    expect(wrong.err).not.toContain('x'.repeat(40));
+  });
+
+  it('puts a dead effect back', async () => {
+    const { sim, run, env, cwd } = await shop({
+      webhookUrl: 'http://127.0.0.1:9/',
+      webhookSecret: `whsec_${Buffer.alloc(24, 1).toString('base64')}`,
+    });
+    const no = number('CLI');
+    await placePaid(run, sim, no);
+    const record = await run.order(no);
+    const [first, ...others] = record.effects;
+    const dead = { ...first!, state: 'dead' as const };
+    const next = { ...record, version: record.version + 1, effects: [dead, ...others] };
+    expect(await run.store.replace(next, record.version)).toBe('replaced');
+    const ran = await cli(['records', 'redeliver', 'order', no, dead.id], { env, cwd });
+    expect(ran.code).toBe(0);
+    expect((await run.order(no)).effects[0]?.state).toBe('pending');
+  });
+});
+
+describe('sweep', () => {
+  it('finds what no callback has told, until nothing is due', async () => {
+    const { sim, run, env, cwd } = await shop();
+    const nos = [number('CLI'), number('CLI')];
+    for (const no of nos) await placeAndPay(run, sim, no);
+    const later = { now: () => Date.now() + 8_000 };
+    const argv = ['sweep', '--until-done', '--json', '--progress'];
+    const ran = await cli(argv, { env, cwd, clock: later });
+    expect(ran.code).toBe(0);
+    expect(JSON.parse(ran.out)).toMatchObject({ left: 0 });
+    expect(ran.err).toMatch(/done \d+/);
+    for (const no of nos) expect((await run.order(no)).state).toBe('PAID');
+    const idle = await cli(['sweep'], { env, cwd });
+    expect([idle.code, idle.out, idle.err]).toEqual([0, '已处理 done 0，剩余 left 0\n', '']);
+  });
+});
+
+describe('reconcile', () => {
+  const today = (): string => new Date(Date.now() + 8 * 3600_000).toISOString().slice(0, 10);
+
+  it('shows what differed and was repaired, as table, CSV and JSON', async () => {
+    const { sim, run, env, cwd } = await shop();
+    const [told, untold] = [number('CLI'), number('CLI')];
+    await placePaid(run, sim, told);
+    await placeAndPay(run, sim, untold);
+    const first = await cli(['reconcile', today(), '--csv', 'day.csv'], { env, cwd });
+    expect(first.err).toBe('');
+    expect(first.code).toBe(0);
+    expect(first.out).toContain(untold);
+    expect(first.out).not.toContain(told);
+    expect(readFileSync(join(cwd, 'day.csv'), 'utf8')).toContain(untold);
+    expect((await run.order(untold)).state).toBe('PAID');
+    const again = await cli(['reconcile', today(), '--json'], { env, cwd });
+    expect(JSON.parse(again.out)).toMatchObject({ compared: 2, differences: [] });
+    expect(again.code).toBe(0);
+  });
+
+  it('ends with 1 where a difference stays', async () => {
+    const { sim, run, env, cwd } = await shop();
+    const no = number('CLI');
+    await placePaid(run, sim, no);
+    const record = await run.order(no);
+    const payment = { ...record.payment!, total: 99 };
+    const next = { ...record, version: record.version + 1, payment };
+    expect(await run.store.replace(next, record.version)).toBe('replaced');
+    const ran = await cli(['reconcile', today()], { env, cwd });
+    expect(ran.code).toBe(1);
+    expect(ran.out).toMatch(new RegExp(`amount.*${no}`));
+  });
+
+  it('knows yesterday', async () => {
+    const { env, cwd } = await shop();
+    const ran = await cli(['reconcile', 'yesterday', '--json'], { env, cwd });
+    const day = new Date(Date.now() - 16 * 3600_000).toISOString().slice(0, 10);
+    expect(JSON.parse(ran.out)).toMatchObject({ bill_date: day });
+  });
+});
+
+describe('migrate', () => {
+  it('needs the database alone, and is done the second time', async () => {
+    const cwd = folder();
+    const env = { databaseUrl: `file:${join(cwd, 'new.db')}` };
+    const first = await cli(['migrate', '--json'], { env, cwd });
+    expect(JSON.parse(first.out)).toEqual({ store: 'sqlite', applied: [1] });
+    const again = await cli(['migrate', '--json'], { env, cwd });
+    expect(JSON.parse(again.out)).toEqual({ store: 'sqlite', applied: [] });
+  });
+
+  it('says what is wrong with the database', async () => {
+    const wrong = await cli(['migrate'], { env: { databaseUrl: 'redis://x' } });
+    expect(wrong.code).toBe(1);
+    expect(wrong.err).toContain('databaseUrl');
+    const away = await cli(['migrate'], {
+      env: { databaseUrl: 'postgres://u:hush@127.0.0.1:9/d' },
+    });
+    expect(away.code).toBe(1);
+    expect(away.err).toContain('STORE_UNAVAILABLE');
+    expect(away.err).not.toContain('hush');
+  });
+
+  it('reads its settings from the file that is named', async () => {
+    const cwd = folder();
+    writeFileSync(join(cwd, 'test.env'), `databaseUrl=file:${join(cwd, 'named.db')}\n`);
+    const env = { databaseUrl: 'redis://x' };
+    expect((await cli(['migrate', '--env', 'test.env'], { env, cwd })).code).toBe(0);
+    expect(existsSync(join(cwd, 'named.db'))).toBe(true);
+  });
+});
+
+describe('trigger and replay', () => {
+  it('pays at the simulator and delivers what is truly signed', async () => {
+    const { sim, run, env, cwd } = await shop();
+    const no = number('CLI');
+    expect((await run.call('/wx-pay/wxpay_order', orderBody(no), payer())).status).toBe(200);
+    const ran = await cli(['trigger', 'payment', '--order', no, '--sim', sim.url], { env, cwd });
+    expect(ran.err).toBe('');
+    expect(ran.code).toBe(0);
+    expect(ran.out).toContain('TRANSACTION.SUCCESS');
+    expect((await run.order(no)).state).toBe('PAID');
+    const refundNo = number('R');
+    await run.call('/wx-pay/wxpay_refund', refundBody(no, refundNo, 40), operator());
+    const refund = await cli(['trigger', 'refund', refundNo, '--times', '2', '--json'], {
+      env,
+      cwd,
+    });
+    expect((JSON.parse(refund.out) as { ok: boolean }[]).map(({ ok }) => ok)).toEqual([true, true]);
+    expect((await run.order(no)).state).toBe('PARTIALLY_REFUNDED');
+  });
+
+  it('is refused by a service that has other keys', async () => {
+    const { sim, env, cwd } = await shop();
+    const stranger = await startSim({ seed: 7 });
+    const elsewhere = await startService({ sim: stranger });
+    const no = number('CLI');
+    const first = await startService({ sim });
+    await first.call('/wx-pay/wxpay_order', orderBody(no), payer());
+    const argv = ['trigger', 'payment', no, '--sim', sim.url, '--to', elsewhere.url];
+    const ran = await cli(argv, { env, cwd });
+    expect(ran.code).toBe(1);
+    expect(ran.out).toContain('401');
+  });
+
+  it('says that an order is unknown', async () => {
+    const { env, cwd } = await shop();
+    const ran = await cli(['trigger', 'payment', 'NOSUCH1'], { env, cwd });
+    expect(ran.code).toBe(1);
+    expect(ran.err).toContain('NOSUCH1');
+  });
+
+  it('sends all again in order, to a service that lost them, and twice changes nothing', async () => {
+    const { sim, run, env, cwd } = await shop();
+    const nos = [number('CLI'), number('CLI')];
+    await placePaid(run, sim, number('CLI'));
+    sim.callbackTarget = 'http://127.0.0.1:9';
+    for (const no of nos) {
+      await placeAndPay(run, sim, no);
+      await sim.deliver('payment', no);
+    }
+    for (const no of nos) expect((await run.order(no)).state).toBe('PENDING');
+    const argv = ['replay', '--failed', '--to', run.url, '--json'];
+    const ran = await cli(argv, { env, cwd });
+    expect((JSON.parse(ran.out) as { no: string }[]).map(({ no }) => no)).toEqual(nos);
+    expect(ran.code).toBe(0);
+    const effects = await run.effects(nos[0] ?? '');
+    expect(effects).toContain('order.paid');
+    expect((await cli(argv, { env, cwd })).code).toBe(0);
+    expect(await run.effects(nos[0] ?? '')).toEqual(effects);
+    const none = await cli(['replay', '--kind', 'transfer'], { env, cwd });
+    expect([none.code, none.out]).toEqual([0, '没有可发送的回调 nothing to send\n']);
+  });
+});
+
+describe('the program', () => {
+  jest.setTimeout(120_000);
+  const temp = mkdtempSync(join(tmpdir(), 'pay-common-built-'));
+  const dist = join(temp, 'dist');
+
+  beforeAll(() => {
+    execFileSync(process.execPath, ['scripts/build.mjs', '--out', dist], { cwd: root });
+    // What `npm pack` puts beside dist/: the launcher is part of the program.
+    for (const file of ['bin/pay-common', 'index.js']) cpSync(join(root, file), join(temp, file));
+  });
+  afterAll(() => {
+    rmSync(temp, { recursive: true, force: true });
+  });
+
+  const built = (argv: readonly string[], env: Record<string, string | undefined> = {}) =>
+    spawnSync(process.execPath, [join(temp, 'bin/pay-common'), ...argv], {
+      cwd: temp,
+      env: { PATH: process.env['PATH'], ...env },
+      encoding: 'utf8',
+    });
+
+  it('says its version, helps, and ends with the code of its command', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect(built(['--version']).stdout).toBe(`${version}\n`);
+    expect(built(['help'])).toMatchObject({ status: 0, stderr: '' });
+    expect(built(['dance']).status).toBe(2);
+  });
+
+  it('examines its own package', () => {
+    const ran = built(['doctor', '--json'], {});
+    expect(ran).toMatchObject({ status: 1, stderr: '' });
+    const { findings } = JSON.parse(ran.stdout) as { findings: { id: string }[] };
+    const ids = findings.map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining(['package.whole', 'appId.missing']));
+  });
+
+  it('brings the whole service for what asks for it, and the simulator', async () => {
+    symlinkSync(join(root, 'node_modules'), join(temp, 'node_modules'));
+    const child = spawn(process.execPath, [join(temp, 'bin/pay-common'), 'simulator']);
+    const ended = once(child, 'exit');
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const { url, env } = JSON.parse(line.toString()) as {
+      url: string;
+      env: Record<string, string>;
+    };
+    const settings = { ...env, databaseUrl: `file:${join(temp, 'built.db')}` };
+    expect(built(['migrate'], settings)).toMatchObject({ status: 0, stderr: '' });
+    const list = built(['records', '--json'], settings);
+    expect(list).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(list.stdout)).toEqual({ records: [], next: null });
+    const live = built(['doctor', '--live'], { ...settings, wxPayBaseUrl: url });
+    expect(live).toMatchObject({ status: 0, stderr: '' });
+    expect(live.stdout).toContain('没有故障 no faults');
+    child.kill('SIGTERM');
+    expect((await ended)[0]).toBe(0);
+  });
+
+  it('runs from the checkout as well', () => {
+    const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
+    const argv = [tsx, join(root, 'bin/cli.ts'), 'doctor', '--json'];
+    const env = { PATH: process.env['PATH'] } as NodeJS.ProcessEnv;
+    const ran = spawnSync(process.execPath, argv, { cwd: temp, env, encoding: 'utf8' });
+    expect(ran).toMatchObject({ status: 1, stderr: '' });
+    expect(ran.stdout).toContain('appId.missing');
+  });
+});

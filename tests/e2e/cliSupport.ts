@@ -1,0 +1,47 @@
+/** Runs a command in this process, with words, settings and time of a test's own. */
+import { assemble, listenOn, shutDown } from '../../bin/server';
+import { doctor } from '../../cli/doctor';
+import type { Env, Io } from '../../cli/io';
+import { migrate } from '../../cli/migrate';
+import { run } from '../../cli/run';
+import { run as simulator } from '../../simulator/main';
+import { systemClock, type Clock } from '../../utils/clock';
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Around {
+  readonly env?: Env;
+  readonly cwd?: string;
+  readonly folder?: string;
+  readonly clock?: Clock;
+  readonly terminal?: boolean;
+}
+
+export function ioOf(around: Around, heard: { out: string; err: string }): Io {
+  return {
+    env: around.env ?? {},
+    cwd: around.cwd ?? __dirname,
+    folder: around.folder ?? __dirname,
+    version: '1.2.3',
+    clock: around.clock ?? systemClock,
+    out: (text) => void (heard.out += text),
+    err: (text) => void (heard.err += text),
+    terminal: around.terminal ?? false,
+    load: {
+      server: async () => ({ assemble, listenOn, shutDown }),
+      doctor: async () => ({ doctor }),
+      migrate: async () => ({ migrate }),
+      simulator: async () => ({ run: simulator }),
+    },
+  };
+}
+
+export async function cli(argv: readonly string[], around: Around = {}): Promise<Ran> {
+  const heard = { out: '', err: '' };
+  const code = await run(argv, ioOf(around, heard));
+  return { code, ...heard };
+}

@@ -1,0 +1,196 @@
+/** A day's books: against the simulator over HTTP, and against bills that are late, damaged, absent or lost. */
+import { gzipSync } from 'node:zlib';
+import { reportCsv, reportTable } from '../../services/reconcile/report';
+import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
+import type { OrderStore } from '../../services/stores/orderStore';
+import {
+  createBooks,
+  createTruth,
+  DAY,
+  fundBill,
+  paidOrder,
+  proven,
+  refused,
+  tradeBill,
+  transaction,
+  type PaymentLine,
+} from './reconcileSupport';
+import { createStage, DAY as DAY_MS, OPERATOR_KEY, orderBody, type Stage } from './sweepSupport';
+
+const line = (no: string, more: Partial<PaymentLine> = {}): PaymentLine => ({
+  no,
+  transaction_id: `4200${no}`,
+  total: 1250,
+  ...more,
+});
+
+let store: OrderStore;
+beforeEach(() => {
+  store = createMemoryOrderStore();
+});
+afterEach(() => store.close());
+
+async function aDay(held: readonly PaymentLine[], billed: readonly PaymentLine[]) {
+  const truth = createTruth();
+  for (const one of held) await store.insert(paidOrder(one));
+  truth.trade = () => tradeBill(billed, '\n');
+  return { truth, ...createBooks(store, truth) };
+}
+
+test('a bill in order: nothing differs, a missing fund bill is said', async () => {
+  const { reconciler } = await aDay([line('A1'), line('A2')], [line('A1'), line('A2')]);
+  expect(await reconciler.reconcile(DAY)).toMatchObject({
+    compared: 2,
+    differences: [],
+    fund_bill: 'missing',
+    alarm: null,
+  });
+});
+
+test.each([
+  ['another hash', (plain: Buffer) => gzipSync(Buffer.concat([plain, Buffer.from(' ')]))],
+  ['cut in half', (plain: Buffer) => gzipSync(plain).subarray(0, 100)],
+  ['not packed, and other bytes', () => Buffer.from('交易时间')],
+])('a bill with %s changes nothing, not even a report', async (_name, spoil) => {
+  const { reconciler, truth } = await aDay([line('A1')], [line('A1'), line('A2')]);
+  truth.orders.set('A2', transaction(line('A2')));
+  truth.spoil = spoil;
+  await expect(reconciler.reconcile(DAY)).rejects.toMatchObject({ code: 'WECHATPAY_UNPROVEN' });
+  expect(await store.find('order', 'A2')).toBeUndefined();
+  expect(await store.find('report', `reconcile-${DAY}`)).toBeUndefined();
+  expect(truth.asked.size).toBe(0);
+});
+
+test('an unpacked bill is read, too', async () => {
+  const { reconciler, truth } = await aDay([line('A1')], [line('A1')]);
+  truth.spoil = (plain) => plain;
+  expect(await reconciler.reconcile(DAY)).toMatchObject({ compared: 1, differences: [] });
+});
+
+test('sums that do not agree with the rows: refused before anything is acted upon', async () => {
+  const { reconciler, truth } = await aDay([line('A1')], []);
+  const whole = [...tradeBill([line('A1'), line('A2')])];
+  truth.trade = () => whole.filter((text) => !text.includes('`A2'));
+  await expect(reconciler.reconcile(DAY)).rejects.toThrow('总交易单数');
+  expect(truth.asked.size).toBe(0);
+});
+
+test('a bill being made says when to come again', async () => {
+  const { reconciler, truth } = await aDay([], []);
+  truth.reply = () => refused(400, 'STATEMENT_CREATING');
+  await expect(reconciler.reconcile(DAY)).rejects.toMatchObject({ status: 409, retryable: true });
+});
+
+test('"no statement" though payments are held: one alarm, no difference of each', async () => {
+  const { reconciler, truth, lines } = await aDay([line('A1'), line('A2')], []);
+  truth.reply = () => refused(400, 'NO_STATEMENT_EXIST');
+  const report = await reconciler.reconcile(DAY);
+  expect(report).toMatchObject({ statement: 'none', held: 2, differences: [], compared: 0 });
+  expect(report.alarm).toContain('2');
+  expect(lines.filter((l) => l.fields.alarm === true)).toHaveLength(1);
+  expect(await store.find('report', `reconcile-${DAY}`)).toMatchObject({ state: 'DIFFERENT' });
+});
+
+test('an expired URL is applied for anew', async () => {
+  const { reconciler, truth } = await aDay([line('A1')], [line('A1')]);
+  let times = 0;
+  truth.spoil = (plain) => (++times === 1 ? Buffer.alloc(0) : gzipSync(plain));
+  expect(await reconciler.reconcile(DAY)).toMatchObject({ compared: 1, differences: [] });
+});
+
+test('text that payers choose shifts no number into another column', async () => {
+  const goods = 'a,`b,`c\r\n`2026-03-10 00:00:00,`x\n,`';
+  const { reconciler } = await aDay([line('A1')], [line('A1', { goods })]);
+  expect(await reconciler.reconcile(DAY)).toMatchObject({ compared: 1, differences: [] });
+});
+
+test('fees: off the rate, off the fund bill; a fund bill of another account is left out', async () => {
+  const billed = [line('A1', { feeFen: 9 }), line('A2'), line('A3')];
+  const { reconciler, truth } = await aDay(billed, billed);
+  const fund = (fee: number, id = '4200A') =>
+    ['1', '2', '3'].map((n) => ({
+      transaction_id: `${id}${n}`,
+      paid: 1250,
+      fee: n === '2' ? fee : 8,
+    }));
+  truth.fund = () => fundBill(fund(7));
+  const report = await reconciler.reconcile(DAY);
+  expect(report.differences.map((d) => [d.class, d.out_trade_no])).toEqual([
+    ['fee', 'A1'],
+    ['fee', 'A2'],
+  ]);
+  truth.fund = () => fundBill(fund(8, 'other'));
+  expect(await reconciler.reconcile(DAY)).toMatchObject({
+    by_class: { fee: 1 },
+    fund_bill: 'unrelated',
+  });
+});
+
+test('an answer that is not proven repairs nothing; differences past the bound are counted', async () => {
+  const billed = ['A1', 'A2', 'A3'].map((no) => line(no));
+  const truth = createTruth();
+  truth.trade = () => tradeBill(billed);
+  const { reconciler } = createBooks(store, truth, { keptMax: 2 });
+  const report = await reconciler.reconcile(DAY);
+  expect(report).toMatchObject({ omitted: 1, unresolved: 3, by_class: { missing_here: 3 } });
+  expect(report.differences[0]?.wechat?.answer).toBe('ORDER_NOT_EXIST (unproven)');
+  expect(await store.find('order', 'A1')).toBeUndefined();
+});
+
+test('a proven answer about another number proves nothing about this one', async () => {
+  const { reconciler, truth } = await aDay([], [line('A1')]);
+  truth.orders.set('A1', transaction(line('B9')));
+  const report = await reconciler.reconcile(DAY);
+  expect(report.differences).toMatchObject([{ class: 'missing_here', resolved: false }]);
+  expect(await store.find('order', 'B9')).toBeUndefined();
+  expect(proven({}).kind).toBe('proven');
+});
+
+test('the report as CSV and as a table: quoted, and no formula', async () => {
+  const { reconciler } = await aDay([], [line('=cmd"1')]);
+  const report = await reconciler.reconcile(DAY);
+  const csv = reportCsv(report);
+  expect(csv.startsWith('\ufeffclass,out_trade_no,')).toBe(true);
+  expect(csv).toContain(`"missing_here","'=cmd""1","","no"`);
+  expect(reportTable(report)).toMatch(/missing_here +=cmd"1/);
+});
+
+test.each(['2026-02-30', '2026-13-01', 'x'])('a date that is none: %s', async (day) => {
+  const { reconciler } = await aDay([], []);
+  await expect(reconciler.reconcile(day)).rejects.toMatchObject({ code: 'PARAM_INVALID' });
+});
+
+describe('over HTTP, against the simulator', () => {
+  let stage: Stage;
+  afterEach(() => stage.close());
+
+  test('payments nobody told us of are found the next day; the report is stored and readable', async () => {
+    stage = await createStage();
+    const { simulator } = stage;
+    const nos = ['D0000001', 'D0000002', 'D0000003', 'D0000004'];
+    for (const no of nos) await stage.post('wxpay_order', orderBody(no, 1));
+    for (const no of nos) simulator.pay(no, { deliver: 'never' });
+    await stage.post('wxpay_query_order_by_out_trade_no', { out_trade_no: 'D0000001' });
+    const amount = { refund: 101, total: 101 };
+    const refund = { out_trade_no: 'D0000001', out_refund_no: 'RD1', amount };
+    expect((await stage.post('wxpay_refund', refund)).status).toBe(200);
+    expect((await stage.post('wxpay_reconcile', { bill_date: '2026-03-10' })).status).toBe(400);
+    await simulator.clock.advance(DAY_MS);
+    const first = await stage.post('wxpay_reconcile', { bill_date: '2026-03-10' });
+    expect([first.status, first.body.error]).toEqual([200, undefined]);
+    expect(first.body.data?.data).toMatchObject({
+      compared: 5,
+      fund_bill: 'compared',
+      unresolved: 0,
+      by_class: { state: 3 },
+    });
+    const second = await stage.post('wxpay_reconcile', { bill_date: '2026-03-10' });
+    expect(second.body.data?.data).toMatchObject({ compared: 5, differences: [] });
+    const headers = { 'x-api-key': OPERATOR_KEY };
+    const url = `${stage.url}/wx-pay/records/report/reconcile-2026-03-10`;
+    const stored = (await (await fetch(url, { headers })).json()) as { data: { data: unknown } };
+    expect(stored.data.data).toMatchObject({ state: 'AGREED', version: 2 });
+    await stage.sweepAll();
+    expect(stage.receiver.events.filter((e) => e.type === 'order.paid')).toHaveLength(4);
+  });
+});

@@ -1,0 +1,413 @@
+/** Every state × every event has an answer, and no answer takes a fact back. */
+import { dueAt } from '../../services/agenda';
+import {
+  decide,
+  mismatchOf,
+  moneyState,
+  ORDER_EVENTS,
+  refundableFen,
+  REFUND_QUIET_MS,
+  type Decision,
+  type OrderEvent,
+  type OrderEventType,
+  type RefundFacts,
+} from '../../services/orderState';
+import {
+  ORDER_STATES,
+  type OrderRecord,
+  type OrderState,
+  type Payment,
+  type Refund,
+} from '../../services/records';
+
+const NOW = Date.parse('2026-01-02T03:04:05+08:00');
+const CTX = { now: NOW, sink: true };
+const OPENID = 'oPayer_abcdefghijklmnop00001';
+const FROM = { source: 'callback', proof: 'signature' } as const;
+
+const payment: Payment = {
+  transaction_id: '4200000000202601020000000001',
+  total: 100,
+  payer_total: 90,
+  currency: 'CNY',
+  appid: 'wx0000000000000001',
+  mchid: '1900000001',
+  openid: OPENID,
+  source: 'callback',
+  proof: 'signature',
+};
+
+const PAID_STATES: readonly OrderState[] = [
+  'PAID',
+  'REFUNDING',
+  'PARTIALLY_REFUNDED',
+  'REFUNDED',
+  'MISMATCH',
+];
+
+const refundOf = (status: Refund['status'], amount: number, no = 'R1'): Refund => ({
+  out_refund_no: no,
+  status,
+  refund: amount,
+  total: 100,
+  facts_hash: 'h',
+  source: 'operator',
+  requested_at: NOW - 1000,
+  attempts: 1,
+});
+
+const REFUNDS: Readonly<Partial<Record<OrderState, readonly Refund[]>>> = {
+  REFUNDING: [refundOf('REQUESTED', 30)],
+  PARTIALLY_REFUNDED: [refundOf('SUCCESS', 30)],
+  REFUNDED: [refundOf('SUCCESS', 100)],
+};
+
+/** A record as it would stand in this state. */
+function inState(state: OrderState, more: Partial<OrderRecord> = {}): OrderRecord {
+  return {
+    kind: 'order',
+    no: 'ORDER_000001',
+    state,
+    schema: 1,
+    version: 7,
+    created_at: NOW - 60_000,
+    updated_at: NOW - 60_000,
+    payer: OPENID,
+    history: [],
+    agenda: [{ do: 'expire', at: NOW + 600_000, tries: 0 }],
+    effects: [],
+    effect_seq: 0,
+    product: 'jsapi',
+    appid: 'wx0000000000000001',
+    mchid: '1900000001',
+    description: 'd',
+    amount: { total: 100, currency: 'CNY' },
+    payer_named: true,
+    made_by: 'payer',
+    prepared: state === 'PREPARED',
+    facts_hash: 'f',
+    expires_at: NOW + 600_000,
+    contradictions: [],
+    refunds: REFUNDS[state] ?? [],
+    ...(PAID_STATES.includes(state) ? { payment } : {}),
+    ...more,
+  };
+}
+
+const facts = (status: RefundFacts['status'], amount = 30, no = 'R1'): RefundFacts => ({
+  out_refund_no: no,
+  status,
+  refund: amount,
+  total: 100,
+  transaction_id: payment.transaction_id,
+  refund_id: `50${no}`,
+});
+
+const EVENTS: { readonly [T in OrderEventType]: Extract<OrderEvent, { type: T }> } = {
+  ask: { type: 'ask', until: NOW + 10_000, ...FROM },
+  prepay: { type: 'prepay', prepay: { at: NOW, prepay_id: 'wx1' }, ...FROM },
+  ask_refused: { type: 'ask_refused', proven: true, code: 'PARAM_ERROR', message: '', ...FROM },
+  ask_unknown: { type: 'ask_unknown', ...FROM },
+  paid: { type: 'paid', payment, refunded: false, ...FROM },
+  closed: { type: 'closed', trade_state: 'CLOSED', ...FROM },
+  unpaid: { type: 'unpaid', trade_state: 'NOTPAY', ...FROM },
+  refund_request: {
+    type: 'refund_request',
+    refund: {
+      out_refund_no: 'R9',
+      refund: 10,
+      total: 100,
+      facts_hash: 'n',
+      request: { method: 'POST', path: '/', body: '{}' },
+    },
+    ...FROM,
+  },
+  refund_attempt: { type: 'refund_attempt', out_refund_no: 'R1', ...FROM },
+  refund_seen: { type: 'refund_seen', refund: facts('SUCCESS'), ...FROM },
+  refund_refused: {
+    type: 'refund_refused',
+    out_refund_no: 'R1',
+    verdict: true,
+    code: 'INVALID_REQUEST',
+    ...FROM,
+  },
+  refund_missing: { type: 'refund_missing', out_refund_no: 'R1', ...FROM },
+  refund_unresolved: { type: 'refund_unresolved', out_refund_no: 'R1', ...FROM },
+  reversing: { type: 'reversing', ...FROM },
+  hinted: { type: 'hinted', ...FROM },
+};
+
+/** What each event makes of each state: a state, `-` ignored, or a conflict's code. */
+const TABLE: Readonly<Record<OrderEventType, readonly string[]>> = {
+  // PREPARED CREATED PENDING PAID REFUNDING PARTIALLY_REFUNDED REFUNDED CLOSED REJECTED MISMATCH REVERSING
+  ask: [
+    ...['CREATED', 'CREATED', 'PENDING', 'ORDER_PAID', 'ORDER_PAID', 'ORDER_PAID', 'ORDER_PAID'],
+    ...['ORDER_CLOSED', 'CREATED', 'ORDER_PAID', 'ORDER_CLOSED'],
+  ],
+  prepay: ['-', 'PENDING', 'PENDING', '-', '-', '-', '-', '-', 'PENDING', '-', '-'],
+  ask_refused: ['-', 'REJECTED', 'PENDING', '-', '-', '-', '-', '-', '-', '-', '-'],
+  ask_unknown: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
+  paid: ['PAID', 'PAID', 'PAID', '-', '-', '-', '-', 'PAID', 'PAID', '-', 'REVERSING'],
+  closed: ['CLOSED', 'CLOSED', 'CLOSED', '-', '-', '-', '-', '-', 'CLOSED', '-', 'CLOSED'],
+  unpaid: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
+  refund_request: [
+    ...['ORDER_NOT_PAID', 'ORDER_NOT_PAID', 'ORDER_NOT_PAID', 'REFUNDING', 'REFUNDING'],
+    ...['REFUNDING', 'REFUND_EXCEEDS', 'ORDER_NOT_PAID', 'ORDER_NOT_PAID', 'MISMATCH'],
+    'MOVE_FORBIDDEN',
+  ],
+  refund_attempt: ['-', '-', '-', '-', 'REFUNDING', '-', '-', '-', '-', '-', '-'],
+  refund_seen: [
+    ...['ORDER_NOT_PAID', 'ORDER_NOT_PAID', 'ORDER_NOT_PAID', 'PARTIALLY_REFUNDED'],
+    ...['PARTIALLY_REFUNDED', '-', '-', 'ORDER_NOT_PAID', 'ORDER_NOT_PAID', 'MISMATCH'],
+    'ORDER_NOT_PAID',
+  ],
+  refund_refused: ['-', '-', '-', '-', 'PAID', '-', '-', '-', '-', '-', '-'],
+  refund_missing: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
+  refund_unresolved: ['-', '-', '-', '-', 'REFUNDING', '-', '-', '-', '-', '-', '-'],
+  reversing: Array.from({ length: 11 }, () => 'MOVE_FORBIDDEN'),
+  hinted: [...ORDER_STATES],
+};
+
+const outcome = (decision: Decision<OrderRecord>): string => {
+  if (decision.kind === 'next') return decision.record.state;
+  return decision.kind === 'ignored' ? '-' : decision.code;
+};
+
+const applied = (decision: Decision<OrderRecord>): OrderRecord => {
+  if (decision.kind !== 'next') throw new Error(`not applied: ${JSON.stringify(decision)}`);
+  return decision.record;
+};
+
+const types = (record: OrderRecord): readonly string[] => record.effects.map((e) => e.type);
+
+describe('every state × every event', () => {
+  it('covers all events', () => {
+    expect(Object.keys(TABLE).sort()).toEqual([...ORDER_EVENTS].sort());
+  });
+
+  for (const type of ORDER_EVENTS) {
+    ORDER_STATES.forEach((state, i) => {
+      it(`${state} × ${type} → ${String(TABLE[type][i])}`, () => {
+        const before = inState(state);
+        const frozen = JSON.stringify(before);
+        const decision = decide(before, EVENTS[type], CTX);
+        expect(outcome(decision)).toBe(TABLE[type][i]);
+        expect(JSON.stringify(before)).toBe(frozen);
+        if (decision.kind !== 'next') return;
+        expect(decision.record.version).toBe(8);
+        // A hint is anyone's to send: it must not fill a bounded history.
+        expect(decision.record.history).toHaveLength(type === 'hinted' ? 0 : 1);
+        if (before.payment !== undefined) expect(decision.record.payment).toEqual(payment);
+      });
+    });
+  }
+});
+
+describe('payments', () => {
+  it('a repeat changes nothing', () => {
+    const paid = applied(decide(inState('PENDING'), EVENTS.paid, CTX));
+    expect(types(paid)).toEqual(['order.paid']);
+    expect(outcome(decide(paid, EVENTS.paid, CTX))).toBe('-');
+  });
+
+  it('leaves nothing to ask or to expire', () => {
+    const paid = applied(decide(inState('PENDING'), EVENTS.paid, { ...CTX, sink: false }));
+    expect(dueAt(paid)).toBeUndefined();
+    expect(paid.effects.map((e) => e.state)).toEqual(['skipped']);
+  });
+
+  it('after closing is applied and alarmed', () => {
+    const decision = decide(inState('CLOSED'), EVENTS.paid, CTX);
+    expect(types(applied(decision))).toEqual(['order.paid_after_close']);
+    expect(decision).toHaveProperty('alarm');
+  });
+
+  it.each([
+    ['amount', { total: 99 }],
+    ['currency', { currency: 'USD' }],
+    ['appid', { appid: 'wx0000000000000002' }],
+    ['payer', { openid: 'oOther_abcdefghijklmnop00001' }],
+  ])('with another %s is a mismatch, kept and alarmed', (what, part) => {
+    const other = { ...payment, ...part };
+    expect(mismatchOf(inState('PENDING'), other)).toBe(what);
+    const decision = decide(inState('PENDING'), { ...EVENTS.paid, payment: other }, CTX);
+    const record = applied(decision);
+    expect([record.state, types(record)]).toEqual(['MISMATCH', ['order.mismatch']]);
+    expect(record.payment?.total).toBe(other.total);
+    expect(decision).toHaveProperty('alarm');
+  });
+
+  it('compares the payer only where the order named one', () => {
+    const native = inState('PENDING', { payer_named: false });
+    const other = { ...payment, openid: 'oOther_abcdefghijklmnop00001' };
+    expect(mismatchOf(native, other)).toBeUndefined();
+  });
+
+  it('a second transaction on a paid record is stored once, and the state stays', () => {
+    const other = { ...payment, transaction_id: '4200000000202601020000000002' };
+    const first = decide(inState('PAID'), { ...EVENTS.paid, payment: other }, CTX);
+    expect(first).toHaveProperty('alarm');
+    const record = applied(first);
+    expect(record).toMatchObject({ state: 'PAID', payment, contradictions: [other] });
+    expect(types(record)).toEqual([]);
+    expect(outcome(decide(record, { ...EVENTS.paid, payment: other }, CTX))).toBe('-');
+  });
+
+  it('trade_state REFUND without a refund of ours is refunded elsewhere, not paid', () => {
+    const event = { ...EVENTS.paid, refunded: true };
+    const record = applied(decide(inState('PENDING'), event, CTX));
+    expect(types(record)).toEqual(['order.refunded_elsewhere']);
+    expect(outcome(decide(record, event, CTX))).toBe('-');
+    const known = applied(decide(inState('PAID'), event, CTX));
+    expect(types(known)).toEqual(['order.refunded_elsewhere']);
+  });
+
+  it('while being reversed delivers nothing', () => {
+    const record = applied(decide(inState('REVERSING'), EVENTS.paid, CTX));
+    expect([record.state, types(record), record.payment]).toEqual(['REVERSING', [], payment]);
+  });
+});
+
+describe('asking', () => {
+  it('is one caller’s right until the lease ends', () => {
+    const asked = applied(decide(inState('CREATED'), EVENTS.ask, CTX));
+    expect(outcome(decide(asked, EVENTS.ask, CTX))).toBe('ORDER_BUSY');
+    expect(outcome(decide(asked, EVENTS.ask, { ...CTX, now: NOW + 10_001 }))).toBe('CREATED');
+  });
+
+  it('may bring other facts only where WeChat holds none', () => {
+    const event = { ...EVENTS.ask, facts: { description: 'other' } };
+    expect(outcome(decide(inState('PENDING'), event, CTX))).toBe('ORDER_PARAMS_DIFFER');
+    expect(applied(decide(inState('REJECTED'), event, CTX)).description).toBe('other');
+    expect(applied(decide(inState('PREPARED'), event, CTX)).state).toBe('CREATED');
+  });
+
+  it('an unproven refusal is noted and rejects nothing', () => {
+    const event = { ...EVENTS.ask_refused, proven: false };
+    const record = applied(decide(inState('CREATED'), event, CTX));
+    expect(record).toMatchObject({ state: 'CREATED', refusal: { proven: false } });
+  });
+
+  it('tells of the order once, however often its prepay is renewed', () => {
+    const first = applied(decide(inState('CREATED'), EVENTS.prepay, CTX));
+    const second = applied(decide(first, EVENTS.prepay, CTX));
+    expect(types(second)).toEqual(['order.created']);
+  });
+});
+
+describe('refunds', () => {
+  const request = (no: string, refund: number): OrderEvent => ({
+    ...EVENTS.refund_request,
+    refund: { ...EVENTS.refund_request.refund, out_refund_no: no, refund },
+  });
+
+  it('never exceed what was paid, those under way included', () => {
+    let record = applied(decide(inState('PAID'), request('A', 60), CTX));
+    expect(refundableFen(record)).toBe(40);
+    expect(outcome(decide(record, request('B', 41), CTX))).toBe('REFUND_EXCEEDS');
+    record = applied(decide(record, request('B', 40), CTX));
+    expect(outcome(decide(record, request('C', 1), CTX))).toBe('REFUND_EXCEEDS');
+  });
+
+  it('are 50 at the most', () => {
+    const refunds = Array.from({ length: 50 }, (_, i) => refundOf('SUCCESS', 1, `S${String(i)}`));
+    const record = inState('PARTIALLY_REFUNDED', { refunds });
+    expect(outcome(decide(record, request('X', 1), CTX))).toBe('REFUND_EXCEEDS');
+  });
+
+  it('keep their number and their facts', () => {
+    const record = inState('REFUNDING');
+    const again = { ...EVENTS.refund_request.refund, out_refund_no: 'R1', facts_hash: 'h' };
+    expect(outcome(decide(record, { ...EVENTS.refund_request, refund: again }, CTX))).toBe('-');
+    const other = { ...again, facts_hash: 'x' };
+    const differs = decide(record, { ...EVENTS.refund_request, refund: other }, CTX);
+    expect(outcome(differs)).toBe('REFUND_PARAMS_DIFFER');
+  });
+
+  it('must name the amount that was paid', () => {
+    const refund = { ...EVENTS.refund_request.refund, total: 99 };
+    const decision = decide(inState('PAID'), { ...EVENTS.refund_request, refund }, CTX);
+    expect(outcome(decision)).toBe('PARAM_INVALID');
+  });
+
+  it.each([
+    ['SUCCESS', 'PARTIALLY_REFUNDED', 'refund.succeeded'],
+    ['CLOSED', 'PAID', 'refund.closed'],
+    ['ABNORMAL', 'REFUNDING', 'refund.abnormal'],
+    ['PROCESSING', 'REFUNDING', undefined],
+  ] as const)('REQUESTED, told %s → %s', (status, state, effect) => {
+    const event = { ...EVENTS.refund_seen, refund: facts(status) };
+    const record = applied(decide(inState('REFUNDING'), event, CTX));
+    expect(record.state).toBe(state);
+    expect(types(record)).toEqual(effect === undefined ? [] : [effect]);
+  });
+
+  it('money that came back stays back', () => {
+    for (const status of ['CLOSED', 'ABNORMAL', 'PROCESSING'] as const) {
+      const event = { ...EVENTS.refund_seen, refund: facts(status) };
+      expect(outcome(decide(inState('PARTIALLY_REFUNDED'), event, CTX))).toBe('-');
+    }
+  });
+
+  it('one counted as failed that went through is a fact, and an alarm', () => {
+    const refunds = [{ ...refundOf('CLOSED', 30), verdict: 'rejected' }];
+    const decision = decide(inState('PAID', { refunds }), EVENTS.refund_seen, CTX);
+    expect(applied(decision).state).toBe('PARTIALLY_REFUNDED');
+    expect(decision).toHaveProperty('alarm');
+  });
+
+  it('made elsewhere is added, counts, and may exceed only with an alarm', () => {
+    const event = { ...EVENTS.refund_seen, refund: facts('SUCCESS', 80, 'ELSEWHERE') };
+    const added = applied(decide(inState('PAID'), event, CTX));
+    expect(refundableFen(added)).toBe(20);
+    const decision = decide(inState('PARTIALLY_REFUNDED'), event, CTX);
+    expect(applied(decision).state).toBe('REFUNDED');
+    expect(decision).toHaveProperty('alarm');
+  });
+
+  it('an unproven refusal frees nothing', () => {
+    const event = { ...EVENTS.refund_refused, verdict: false };
+    const record = applied(decide(inState('REFUNDING'), event, CTX));
+    expect(refundableFen(record)).toBe(70);
+    expect(record.refunds[0]?.status).toBe('REQUESTED');
+  });
+
+  it('one not found is free only 10 min after its last copy, told twice a minute apart', () => {
+    const missing = EVENTS.refund_missing;
+    let record = inState('REFUNDING', {
+      refunds: [{ ...refundOf('REQUESTED', 30), last_attempt_at: NOW }],
+    });
+    const at = (ms: number) => ({ ...CTX, now: NOW + ms });
+    expect(outcome(decide(record, missing, at(REFUND_QUIET_MS - 1)))).toBe('-');
+    record = applied(decide(record, missing, at(REFUND_QUIET_MS)));
+    expect(record.state).toBe('REFUNDING');
+    expect(outcome(decide(record, missing, at(REFUND_QUIET_MS + 59_999)))).toBe('-');
+    const sent = applied(decide(record, EVENTS.refund_attempt, at(REFUND_QUIET_MS + 59_999)));
+    expect(outcome(decide(sent, missing, at(REFUND_QUIET_MS + 60_000)))).toBe('-');
+    record = applied(decide(record, missing, at(REFUND_QUIET_MS + 60_000)));
+    expect([record.state, types(record)]).toEqual(['PAID', ['refund.closed']]);
+    expect(record.refunds[0]?.verdict).toBe('rejected');
+  });
+
+  it('a rejected number may be asked for again, with the same facts', () => {
+    const refunds = [{ ...refundOf('CLOSED', 30), verdict: 'rejected' }];
+    const refund = { ...EVENTS.refund_request.refund, out_refund_no: 'R1', facts_hash: 'h' };
+    const event = { ...EVENTS.refund_request, refund };
+    expect(applied(decide(inState('PAID', { refunds }), event, CTX)).state).toBe('REFUNDING');
+    const byWechat = [refundOf('CLOSED', 30)];
+    expect(outcome(decide(inState('PAID', { refunds: byWechat }), event, CTX))).toBe('-');
+  });
+});
+
+describe('moneyState', () => {
+  it.each([
+    [[], 'PAID'],
+    [[refundOf('CLOSED', 100)], 'PAID'],
+    [[refundOf('SUCCESS', 99)], 'PARTIALLY_REFUNDED'],
+    [[refundOf('SUCCESS', 100)], 'REFUNDED'],
+    [[refundOf('SUCCESS', 99), refundOf('ABNORMAL', 1, 'B')], 'REFUNDING'],
+    [[refundOf('PROCESSING', 1)], 'REFUNDING'],
+  ] as const)('%#', (refunds, state) => {
+    expect(moneyState(100, refunds)).toBe(state);
+  });
+});

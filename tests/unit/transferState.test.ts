@@ -1,0 +1,110 @@
+/** A transfer only moves forward, and only by what WeChat proved. */
+import { TRANSFER_STATES, type TransferRecord, type TransferState } from '../../services/records';
+import { decideTransfer, isFinalTransfer, type TransferEvent } from '../../services/transferState';
+
+const NOW = Date.parse('2026-01-02T03:04:05+08:00');
+const CTX = { now: NOW, sink: true };
+const FROM = { source: 'query', proof: 'signature' } as const;
+const FINAL: readonly TransferState[] = ['SUCCESS', 'FAIL', 'CANCELLED'];
+
+const inState = (state: TransferState): TransferRecord => ({
+  kind: 'transfer',
+  no: 'BILL1',
+  state,
+  schema: 1,
+  version: 3,
+  created_at: NOW,
+  updated_at: NOW,
+  payer: 'oPayer_abcdefghijklmnop00001',
+  history: [],
+  agenda: [{ do: 'transfer', at: NOW, tries: 2 }],
+  effects: [],
+  effect_seq: 0,
+  appid: 'wx0000000000000001',
+  mchid: '1900000001',
+  transfer_amount: 100,
+  facts_hash: 'f',
+  attempts: 1,
+});
+
+const seen = (state: Exclude<TransferState, 'CREATED'>, more = {}): TransferEvent => ({
+  type: 'seen',
+  facts: { out_bill_no: 'BILL1', state, transfer_bill_no: '13300', ...more },
+  ...FROM,
+});
+
+const told = TRANSFER_STATES.filter((s): s is Exclude<TransferState, 'CREATED'> => s !== 'CREATED');
+
+describe('every state × every state told', () => {
+  for (const from of TRANSFER_STATES) {
+    for (const to of told) {
+      it(`${from} told ${to}`, () => {
+        const before = inState(from);
+        const decision = decideTransfer(before, seen(to), CTX);
+        const order = TRANSFER_STATES.indexOf(to) > TRANSFER_STATES.indexOf(from);
+        if (FINAL.includes(from)) {
+          // What ended stays ended; another end is kept in the history and alarmed.
+          if (FINAL.includes(to) && to !== from) {
+            expect(decision).toMatchObject({ kind: 'next', record: { state: from } });
+            expect(decision).toHaveProperty('alarm');
+          } else expect(decision.kind).toBe('ignored');
+        } else if (FINAL.includes(to) || (order && from !== 'CANCELING')) {
+          expect(decision).toMatchObject({ kind: 'next', record: { state: to, version: 4 } });
+        } else if (decision.kind === 'next') {
+          // Only forward: CANCELING comes after TRANSFERING.
+          expect([from, to]).toEqual(['TRANSFERING', 'CANCELING']);
+        }
+        if (decision.kind === 'next' && isFinalTransfer(to) && !FINAL.includes(from)) {
+          expect(decision.record.agenda.filter((i) => i.do === 'transfer')).toEqual([]);
+        }
+      });
+    }
+  }
+});
+
+describe('effects', () => {
+  const types = (
+    from: TransferState,
+    event: TransferEvent,
+    more: Partial<TransferRecord> = {},
+  ): readonly string[] => {
+    const decision = decideTransfer({ ...inState(from), ...more }, event, CTX);
+    return decision.kind === 'next' ? decision.record.effects.map((e) => e.type) : [];
+  };
+
+  it.each([
+    ['CREATED', 'WAIT_USER_CONFIRM', ['transfer.accepted']],
+    ['CREATED', 'SUCCESS', ['transfer.accepted', 'transfer.succeeded']],
+    ['WAIT_USER_CONFIRM', 'SUCCESS', ['transfer.succeeded']],
+    ['WAIT_USER_CONFIRM', 'FAIL', ['transfer.failed']],
+    ['CANCELING', 'CANCELLED', ['transfer.cancelled']],
+    ['ACCEPTED', 'PROCESSING', []],
+  ] as const)('%s → %s', (from, to, effects) => {
+    expect(types(from, seen(to))).toEqual(effects);
+  });
+
+  it('one stopped here before it was sent was accepted by nobody', () => {
+    const event: TransferEvent = { ...seen('FAIL'), source: 'system', proof: 'none' };
+    expect(types('CREATED', event, { attempts: 0 })).toEqual(['transfer.failed']);
+    // Once it may be on its way, no word of ours ends it.
+    expect(types('CREATED', event, { attempts: 1 })).toEqual([]);
+  });
+});
+
+it('no error code is a verdict', () => {
+  const event: TransferEvent = { type: 'refused', code: 'NOT_ENOUGH', ...FROM };
+  const decision = decideTransfer(inState('CREATED'), event, CTX);
+  expect(decision).toMatchObject({ kind: 'next', record: { state: 'CREATED' } });
+});
+
+it('an amount that differs from ours is alarmed', () => {
+  expect(
+    decideTransfer(inState('CREATED'), seen('SUCCESS', { transfer_amount: 99 }), CTX),
+  ).toHaveProperty('alarm');
+});
+
+it('left to an operator, nothing repeats it', () => {
+  const decision = decideTransfer(inState('CREATED'), { type: 'unresolved', ...FROM }, CTX);
+  expect(decision).toMatchObject({ kind: 'next', record: { state: 'CREATED', agenda: [] } });
+  expect(decision).toHaveProperty('alarm');
+});
