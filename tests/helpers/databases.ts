@@ -15,6 +15,8 @@ export interface DatabaseServer {
   create(): Promise<string>;
   /** Ends every connection to the database of this URL, as a restart of the server does. */
   cutConnections(url: string): Promise<void>;
+  /** Does it let somebody in and answer him? */
+  answers(): Promise<boolean>;
   /** Runs one statement on the database of this URL. */
   run(url: string, sql: string): Promise<readonly Record<string, unknown>[]>;
   /** Drops what `create` made. */
@@ -82,10 +84,10 @@ export function hasServer(kind: ServerKind): boolean {
   return false;
 }
 
-/** Call only where `hasServer`. */
-export function useServer(kind: ServerKind): DatabaseServer {
+/** Call only where `hasServer`, or with the address of a server of one's own. */
+export function useServer(kind: ServerKind, address = base(kind)): DatabaseServer {
   const at = (database: string): string => {
-    const url = base(kind);
+    const url = new URL(address);
     url.pathname = `/${database}`;
     return url.href;
   };
@@ -120,6 +122,11 @@ export function useServer(kind: ServerKind): DatabaseServer {
         });
       }
     },
+    answers: () =>
+      run[kind](admin, 'SELECT 1').then(
+        () => true,
+        () => false,
+      ),
     run: (url, sql) => run[kind](url, sql),
     async close() {
       for (const name of made.splice(0)) {
