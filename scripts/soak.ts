@@ -38,10 +38,11 @@ function chosen({ database }: { readonly database?: string | undefined }): reado
 }
 
 function tellRound(database: DatabaseKind, seed: string, instances: number, round: Round): void {
-  const { orders, refunds, effects, again, kills, faults } = round;
+  const { orders, refunds, effects, again, kills, restarts, faults } = round;
   say(
     `${database} seed=${seed}: ${instances} instances, ${orders} orders, ${refunds} refunds, ` +
-      `${effects} effects (${again} delivered again), ${kills} kills: ` +
+      `${effects} effects (${again} delivered again), ${kills} kills, ` +
+      `${restarts} restarts of the database: ` +
       (faults.length === 0 ? 'all well' : `${faults.length} FAULTS`),
   );
   for (const fault of faults) say(`  ${fault}`);

@@ -104,14 +104,20 @@ describe.each(databasesHere())('two instances on %s', (database) => {
     expect([...askedRefunds(world, id).values()]).toEqual([40]);
   });
 
-  test(`${ORDERS} orders, both instances killed in the middle: nothing lost, nothing twice`, async () => {
+  test(`${ORDERS} orders, instances and database killed in the middle: nothing lost, nothing twice`, async () => {
     const nos = numbers('KILL', ORDERS);
     const killAt = world.random.between(40, 110);
     let told = 0;
     let killing: Promise<readonly string[]> | undefined;
     const killBoth = async (): Promise<readonly string[]> => {
       await pause(world.random.between(0, 20));
-      await Promise.all(world.instances.map((instance) => instance.kill()));
+      const laterMs = world.random.between(0, 300);
+      const strike = async (): Promise<void> => {
+        await pause(laterMs);
+        await Promise.all(world.instances.map((instance) => instance.kill()));
+      };
+      // The server dies under traffic, the instances a moment later, while it comes back.
+      await Promise.all([world.database.restart(), strike()]);
       const lost = await acknowledgedAndLost(world);
       await Promise.all(world.instances.map((instance) => instance.start({ aheadMs: LATER_MS })));
       return lost;
@@ -130,7 +136,7 @@ describe.each(databasesHere())('two instances on %s', (database) => {
   });
 
   test('after all of it, nothing is stuck, and the books agree', async () => {
-    await world.database.cut();
+    await world.database.restart();
     await restartLater(world, LATER_MS * 2);
     await settled(world);
     expect(await verdict(world)).toEqual([]);

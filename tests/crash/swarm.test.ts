@@ -1,4 +1,5 @@
 /** Four instances sweeping, delivering and dying on one database: the short form of `npm run soak`. */
+import { hasPrivateServer } from '../helpers/privateServer';
 import { build, type Build } from './instance';
 import { seedOf } from './random';
 import { runRound, type Round } from './swarm';
@@ -29,12 +30,15 @@ afterAll(async () => {
 });
 
 test.each(databases)(
-  'four instances on %s, killed and cut off: every effect in order, nothing stuck',
+  'four instances on %s, killed, its server too: every effect in order, nothing stuck',
   async (database) => {
     const round = await rounds.get(database);
     expect(round?.faults).toEqual([]);
     // The weather was bad indeed.
     expect(round?.effects).toBeGreaterThan(80);
     expect(round?.again).toBeGreaterThan(5);
+    if (database !== 'sqlite' && hasPrivateServer(database)) {
+      expect(round?.restarts).toBeGreaterThan(0);
+    }
   },
 );

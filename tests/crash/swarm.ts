@@ -1,6 +1,6 @@
 /**
- * One round of bad weather: some instances under full traffic while they are killed, connections are cut,
- * replies of WeChat are lost and forged, callbacks are doubled, spoilt or never come, and the receiver
+ * One round of bad weather: some instances under full traffic while they are killed, their database's server is
+ * killed and started again, connections are cut, replies of WeChat are lost and forged, callbacks are doubled, spoilt or never come, and the receiver
  * fails. Short in `npm test`, again and again in `npm run soak`. Everything is drawn from the seed.
  */
 import { pause } from './instance';
@@ -24,6 +24,8 @@ export interface Round {
   /** Deliveries beyond the first of an effect. */
   readonly again: number;
   readonly kills: number;
+  /** How often the database's server was killed and started again. */
+  readonly restarts: number;
 }
 
 const AT_ONCE = 12;
@@ -80,15 +82,25 @@ async function live(world: World, plan: Plan): Promise<void> {
   );
 }
 
-/** Kills one after the other; each comes back before the next one dies. @returns what was lost. */
+/**
+ * Kills one after the other; each comes back before the next one dies. The first blow takes the database's server as
+ * well, later ones may. @returns what was lost.
+ */
 async function thunder(world: World, kills: number, random: Random): Promise<readonly string[]> {
   const lost: string[] = [];
+  const { database, instances } = world;
   for (let i = 0; i < kills; i++) {
     await pause(random.between(100, 700));
-    const victims = random.chance(0.3) ? world.instances : [random.pick(world.instances)];
-    await Promise.all(victims.map((one) => one.kill()));
-    if (victims.length === world.instances.length) lost.push(...(await acknowledgedAndLost(world)));
-    if (random.chance(0.5)) await world.database.cut();
+    const victims = random.chance(0.3) ? instances : [random.pick(instances)];
+    const blow = i === 0 ? 'restart' : random.pick(['restart', 'cut', 'none'] as const);
+    const laterMs = random.between(0, 300);
+    const strike = async (): Promise<void> => {
+      await pause(laterMs);
+      await Promise.all(victims.map((one) => one.kill()));
+    };
+    // Those who live go on asking while nothing answers them.
+    await Promise.all([blow === 'none' ? undefined : database[blow](), strike()]);
+    if (victims.length === instances.length) lost.push(...(await acknowledgedAndLost(world)));
     await Promise.all(victims.map((one) => one.start()));
   }
   return lost;
@@ -122,7 +134,8 @@ export async function runRound(weather: Weather): Promise<Round> {
     const effects = new Set(arrivals.map(({ id }) => id)).size;
     const refunds = world.sim.refunds().length;
     const { orders, kills } = weather;
-    return { faults, orders, refunds, effects, again: arrivals.length - effects, kills };
+    const { restarts } = world.database;
+    return { faults, orders, refunds, effects, again: arrivals.length - effects, kills, restarts };
   } finally {
     await world.close();
   }

@@ -15,6 +15,7 @@ import { createSimulator, type NotificationKind, type Simulator } from '../../si
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { hasServer, useServer, type ServerKind } from '../helpers/databases';
+import { hasPrivateServer, startPrivateServer } from '../helpers/privateServer';
 import { createInstance, freePort, type Instance, type Json, type Reply } from './instance';
 import { createRandom, type Random } from './random';
 import { createReceiver, type Receiver } from './receiver';
@@ -28,19 +29,24 @@ export const LATER_MS = 120_000;
 export interface Database {
   readonly kind: DatabaseKind;
   readonly url: string;
-  /** Ends every connection, as a restart of the server does. A file has none. */
+  /** Ends every connection. A file has none. */
   cut(): Promise<void>;
+  /** SIGKILL to the server, and a new one on its files. A file has none; a shared server is cut off only. */
+  restart(): Promise<void>;
+  /** How often the server was killed. */
+  readonly restarts: number;
   /** One statement, past the service and its store. */
   run(sql: string): Promise<readonly Json[]>;
   drop(): Promise<void>;
 }
 
-/** Which databases can be had here. @throws where CI is set and one of them does not answer. */
+/** Which databases can be had here. @throws where CI is set and one of them cannot be had. */
 export const databasesHere = (): readonly DatabaseKind[] =>
-  DATABASES.filter((kind) => kind === 'sqlite' || hasServer(kind));
+  DATABASES.filter((kind) => kind === 'sqlite' || hasPrivateServer(kind) || hasServer(kind));
 
 export async function createDatabase(kind: DatabaseKind): Promise<Database> {
-  return kind === 'sqlite' ? fileDatabase() : serverDatabase(kind);
+  if (kind === 'sqlite') return fileDatabase();
+  return hasPrivateServer(kind) ? privateDatabase(kind) : sharedDatabase(kind);
 }
 
 function fileDatabase(): Database {
@@ -50,6 +56,8 @@ function fileDatabase(): Database {
     kind: 'sqlite',
     url: `file:${file}`,
     cut: async () => undefined,
+    restart: async () => undefined,
+    restarts: 0,
     async run(sql) {
       const database = new Libsql(file);
       try {
@@ -65,13 +73,42 @@ function fileDatabase(): Database {
   };
 }
 
-async function serverDatabase(kind: ServerKind): Promise<Database> {
+async function privateDatabase(kind: ServerKind): Promise<Database> {
+  const server = await startPrivateServer(kind);
+  const { databases } = server;
+  let restarts = 0;
+  try {
+    const url = await databases.create();
+    return {
+      kind,
+      url,
+      cut: () => databases.cutConnections(url),
+      async restart() {
+        restarts += 1;
+        await server.kill();
+        await server.start();
+      },
+      get restarts() {
+        return restarts;
+      },
+      run: (sql) => databases.run(url, sql),
+      drop: () => server.close(),
+    };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+async function sharedDatabase(kind: ServerKind): Promise<Database> {
   const server = useServer(kind);
   const url = await server.create();
   return {
     kind,
     url,
     cut: () => server.cutConnections(url),
+    restart: () => server.cutConnections(url),
+    restarts: 0,
     run: (sql) => server.run(url, sql),
     drop: () => server.close(),
   };
