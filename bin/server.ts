@@ -15,6 +15,7 @@ import { createPayController } from '../controllers/payController';
 import { createRecordController } from '../controllers/recordController';
 import { createStatusController } from '../controllers/statusController';
 import { openapiDocument } from '../routes/documented';
+import { createAskLimit } from '../services/askLimit';
 import { createBillService } from '../services/billService';
 import { createCodepay } from '../services/codepay';
 import { combinationSteps, createCombining } from '../services/combining';
@@ -204,9 +205,12 @@ function servicesOf(
     settings,
   };
   const placing = createPlacing({ ...placement, sync: (no) => following.syncOrder(no) });
-  const combining = createCombining({ ...placement, strategy, following });
+  // One for both: a payer's questions are counted together, whatever he asks about.
+  const asks = createAskLimit({ clock });
+  const combining = createCombining({ ...placement, strategy, following, asks });
   const payService = createPayService({
     ...shared,
+    asks,
     strategy,
     placing,
     refunding,
@@ -472,11 +476,6 @@ export async function main(): Promise<void> {
   // A bug must not leave money half moved in silence: it is logged, and the process goes on or ends whole.
   process.on('unhandledRejection', (error) => {
     service.logger.error({ err: error, alarm: true }, 'unhandled rejection');
-  });
-  // Node's own last words quote the error, and an error may quote anything: the logger's do not.
-  process.on('uncaughtException', (error) => {
-    service.logger.error({ err: error, alarm: true }, 'uncaught exception');
-    process.exit(1);
   });
   // Node's own last words quote the error, and an error may quote anything: the logger's do not.
   process.on('uncaughtException', (error) => {

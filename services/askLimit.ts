@@ -1,7 +1,9 @@
 /**
- * How often payers may make us ask WeChat about numbers we do not hold: nothing stands behind such a question
- * but the question. Per instance and in memory: WeChat's own limits are far above what all instances add up to.
+ * How often payers may ask about numbers that are not theirs. Where we hold nothing WeChat is asked, and nothing
+ * stands behind that but the question; where another holds it the answer is 404 at once, and counts as well: were it
+ * free, whoever has used up his questions could tell taken numbers (404) from made-up ones (429). Per instance and in memory: WeChat's own limits are far above what all instances add up to.
  */
+import { actsAsOperator, type Caller } from './caller';
 import type { Clock } from '../utils/clock';
 import { AppError } from '../utils/errors';
 
@@ -17,8 +19,8 @@ interface Window {
 }
 
 export interface AskLimit {
-  /** Counts a question. @throws AppError RATE_LIMITED, with when to come again. */
-  take(openid: string): void;
+  /** Counts a payer's question; operators ask as they like. @throws AppError RATE_LIMITED. */
+  guard(caller: Caller): void;
 }
 
 export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
@@ -32,7 +34,7 @@ export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
       ? { from: now, count: 0 }
       : window;
 
-  function guard(window: Window, max: number, now: number): void {
+  function bound(window: Window, max: number, now: number): void {
     if (window.count < max) return;
     const retryAfterSeconds = Math.ceil((window.from + WINDOW_MS - now) / 1000);
     throw new AppError('RATE_LIMITED', {
@@ -42,12 +44,14 @@ export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
   }
 
   return {
-    take(openid) {
+    guard(caller) {
+      if (caller.role !== 'payer' || actsAsOperator(caller)) return;
+      const { openid } = caller;
       const now = clock.now();
       all = live(all, now);
       const window = live(payers.get(openid), now);
-      guard(window, ASKS_PER_MINUTE, now);
-      guard(all, ASKS_PER_MINUTE_ALL, now);
+      bound(window, ASKS_PER_MINUTE, now);
+      bound(all, ASKS_PER_MINUTE_ALL, now);
       window.count++;
       all.count++;
       // Set anew, so that the first of the map is the one who has been quiet the longest.

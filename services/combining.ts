@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { withoutItem } from './agenda';
+import type { AskLimit } from './askLimit';
 import { actsAsOperator, type Caller } from './caller';
 import {
   isPaidCombination,
@@ -104,6 +105,7 @@ export interface CombiningDeps {
   readonly clock: Clock;
   readonly wait: (ms: number) => Promise<void>;
   readonly rate: OrderRate;
+  readonly asks: AskLimit;
   readonly settings: PlacingDeps['settings'];
 }
 
@@ -128,10 +130,12 @@ export function createCombining(deps: CombiningDeps): Combining {
     if (input.type === 'h5' && input.scene_info?.h5_info === undefined) {
       throw invalid('scene_info.h5_info 必填 / is required');
     }
-    const required = input.type === 'jsapi' ? 'combine_payer_info.openid' : undefined;
     return {
       input,
-      openid: openidOfAsk(caller, input.combine_payer_info?.openid, required),
+      openid: openidOfAsk(caller, input.combine_payer_info?.openid, {
+        field: 'combine_payer_info.openid',
+        required: input.type === 'jsapi',
+      }),
       appid: appidOfAsk(input.useServiceAccount, settings),
       expires_at: expiryOfAsk(input.time_expire, settings.expireMinutes, clock.now()),
     };
@@ -350,9 +354,9 @@ export function createCombining(deps: CombiningDeps): Combining {
 
   async function query(no: string, caller: Caller): Promise<Answer> {
     const held = await orders.findCombination(no);
-    // One we do not hold is told of to operators alone, and taken in when it is paid.
-    const allowed = held === undefined ? actsAsOperator(caller) : mayRead(held, caller);
-    if (!allowed) throw new NotFoundError('ORDER_NOT_FOUND');
+    const known = held !== undefined && mayRead(held, caller);
+    if (!known) deps.asks.guard(caller);
+    if (held !== undefined && !known) throw new NotFoundError('ORDER_NOT_FOUND');
     const reply = await api.queryCombination(no);
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
@@ -363,6 +367,10 @@ export function createCombining(deps: CombiningDeps): Combining {
     }
     const { body } = reply;
     if (body.combine_out_trade_no !== no) throw new UpstreamError('WECHATPAY_UNPROVEN');
+    const payer = asText(asObject(body.combine_payer_info)?.openid);
+    // One we do not hold is taken in for operators, and for the payer whom WeChat names.
+    const owns = known || (caller.role === 'payer' && payer === caller.openid);
+    if (!owns && !actsAsOperator(caller)) throw new NotFoundError('ORDER_NOT_FOUND');
     const from = { source: 'query', proof: 'signature' } as const;
     await combinations.apply(body, from, { absent: 'adopt' });
     return { status: 200, data: actsAsOperator(caller) ? body : withoutStranger(body, caller) };

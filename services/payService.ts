@@ -2,7 +2,7 @@
  * What callers ask for, and who may ask it: order, query, close, refund, transfer; and the opening of
  * notifications. An order belongs to its payer: to anyone else it does not exist.
  */
-import { createAskLimit } from './askLimit';
+import type { AskLimit } from './askLimit';
 import type { Caller } from './caller';
 import { readCombination } from './combinationFollowing';
 import { combinationMismatch, isPaidCombination, type PaidPart } from './combinationState';
@@ -45,6 +45,7 @@ export interface PayServiceDeps {
   readonly refunding: Refunding;
   readonly transferring: Transferring;
   readonly following: Following;
+  readonly asks: AskLimit;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ownerOf: (
@@ -98,8 +99,7 @@ export async function paymentOf(
 }
 
 export function createPayService(deps: PayServiceDeps): PayService {
-  const { strategy, orders, api, placing, following, clock, logger } = deps;
-  const asks = createAskLimit({ clock });
+  const { strategy, orders, api, placing, following, asks, clock, logger } = deps;
   let hintsNow = 0;
 
   const mayRead = (record: { readonly payer?: string }, caller: Caller): boolean =>
@@ -127,10 +127,11 @@ export function createPayService(deps: PayServiceDeps): PayService {
     return judge(await api.queryTransaction(id), caller, held);
   }
 
-  /** Another's order does not exist; a number nobody holds may be asked about, but not without end. */
+  /** Another's order does not exist; what is not one's own may be asked about, but not without end. */
   function guardAsk(held: OrderRecord | undefined, caller: Caller): void {
-    if (held !== undefined && !mayRead(held, caller)) throw new NotFoundError('ORDER_NOT_FOUND');
-    if (held === undefined && caller.role === 'payer' && !caller.operator) asks.take(caller.openid);
+    const known = held !== undefined && mayRead(held, caller);
+    if (!known) asks.guard(caller);
+    if (held !== undefined && !known) throw new NotFoundError('ORDER_NOT_FOUND');
   }
 
   /** Applies a query's answer, and tells it only to whom the order belongs. */

@@ -130,18 +130,18 @@ export function appidOfAsk(
 export function openidOfAsk(
   caller: Caller,
   named: string | undefined,
-  required: string | undefined,
+  { field, required }: { readonly field: string; readonly required: boolean },
 ): string | undefined {
   if (caller.role === 'payer') {
     if (named !== undefined && named !== caller.openid) {
       throw new ValidationError('PARAM_INVALID', {
-        detail: 'payer.openid 只能是本人 / may only be your own',
+        detail: `${field} 只能是本人 / may only be your own`,
       });
     }
     return caller.openid;
   }
-  if (required !== undefined && named === undefined) {
-    throw new ValidationError('PARAM_INVALID', { detail: `${required} 必填 / is required` });
+  if (required && named === undefined) {
+    throw new ValidationError('PARAM_INVALID', { detail: `${field} 必填 / is required` });
   }
   return named;
 }
@@ -153,7 +153,10 @@ export function createPlacing(deps: PlacingDeps): Placing {
     expiryOfAsk(input.time_expire, minutes, clock.now());
   const appidOf = (input: OrderInput): string => appidOfAsk(input.useServiceAccount, settings);
   const openidOf = (product: Product, input: OrderInput, caller: Caller): string | undefined =>
-    openidOfAsk(caller, input.payer?.openid, product === 'jsapi' ? 'payer.openid' : undefined);
+    openidOfAsk(caller, input.payer?.openid, {
+      field: 'payer.openid',
+      required: product === 'jsapi',
+    });
 
   interface Draft {
     readonly product: PlacedProduct;

@@ -523,4 +523,20 @@ describe('nobody tells us, or not the truth', () => {
     const taken = await run.call('/wx-pay/wxpay_order', orderBody(c.parts[0]), payer());
     expect(taken.body.error).toBe('ORDER_TAKEN');
   });
+
+  test('a combination of another system: its payer may ask, and nobody else learns of it', async () => {
+    const sim = await startSim();
+    const before = await startService({ sim });
+    const c = combo();
+    await place(before, c);
+    sim.pay(c.no);
+    const run = await startService({ sim });
+    const ask = { combine_out_trade_no: c.no };
+    const other = await run.call(QUERY, ask, payer(OTHER));
+    expect(other).toMatchObject({ status: 404, body: { error: 'ORDER_NOT_FOUND', data: null } });
+    expect(await run.store.find('combination', c.no)).toBeUndefined();
+    expect((await run.call(QUERY, ask, payer())).status).toBe(200);
+    expect(await recordOf(run, c)).toMatchObject({ made_by: 'adopted', payer: PAYER });
+    expect(await effects(run, c)).toEqual(['order.adopted']);
+  });
 });

@@ -2,7 +2,10 @@
  * Every field of a request is chosen by whoever may choose it, and by nobody else; every number, text and
  * amount has its form and bound; JSON that could be read in two ways is not read at all.
  */
-import { PAY_ROUTES } from '../../routes/payRoutes';
+import { openapiDocument } from '../../routes/documented';
+import { NOTIFY_ROUTES } from '../../routes/notifyRoutes';
+import { PAY_ROUTES, type RouteSpec } from '../../routes/payRoutes';
+import { askedName, NO, VALID, validBody, withPayer, type Body } from './support/bodies';
 import {
   moneyCalls,
   OPERATOR_KEY,
@@ -16,33 +19,10 @@ import {
   type Stage,
 } from './support/stage';
 
-const NO = 'T20260102000001';
-const H5 = { scene_info: { payer_client_ip: '10.0.0.1', h5_info: { type: 'Wap' } } };
-type Body = Readonly<Record<string, unknown>>;
-
-/** A body that passes, by route. Routes that are not here get an empty one. */
-const VALID: Readonly<Record<string, Body>> = {
-  wxpay_order: orderBody(NO),
-  wxpay_order_h5: { ...orderBody(NO), ...H5 },
-  wxpay_order_native: orderBody(NO),
-  wxpay_order_app: orderBody(NO),
-  wxpay_prepare_order: orderBody(NO),
-  wxpay_query_order_by_out_trade_no: { out_trade_no: NO },
-  wxpay_query_order_by_transaction_id: { transaction_id: '4200000000202601021234567890' },
-  wxpay_close_order: { out_trade_no: NO },
-  wxpay_refund: refundBody(NO, 'R1') as Body,
-  wxpay_refund_query: { out_refund_no: 'R1' },
-  wxpay_refund_abnormal: { out_refund_no: 'R1', type: 'USER_BANK_CARD' },
-  wxpay_transfer: transferBody('B1'),
-  wxpay_transfer_cancel: { out_bill_no: 'B1' },
-  wxpay_transfer_bill_query: { out_bill_no: 'B1' },
-  wxpay_transfer_batch_query: { out_bill_no: 'B1' },
-  wxpay_transfer_bill_query_by_no: { transfer_bill_no: 'X1' },
-  wxpay_bill: { bill_date: '2026-01-01' },
-  wxpay_sweep: {},
-};
-const POSTS = PAY_ROUTES.filter((r) => r.method === 'POST' && !r.name.includes(':'));
+const POSTS = PAY_ROUTES.filter((r) => r.method === 'POST');
 const FOR_PAYERS = POSTS.filter((r) => r.payerSchema !== undefined);
+const named = (routes: readonly RouteSpec[]) =>
+  routes.map((r) => [askedName(r.name), validBody(r.name)] as const);
 
 /** What nobody may send, on any route. */
 const NOBODYS: Body = {
@@ -92,31 +72,76 @@ async function refusedUnasked(asked: Promise<Answer>, field?: string): Promise<v
   expect(await stage.order(NO)).toBeUndefined();
 }
 
-describe.each(POSTS.map((r) => [r.name, VALID[r.name] ?? {}] as const))('%s', (name, valid) => {
+test('every POST that is documented has its body here, and no other', () => {
+  const { paths } = openapiDocument('0') as { paths: Record<string, Record<string, unknown>> };
+  const ours = Object.keys(paths).filter(
+    (path) => 'post' in (paths[path] ?? {}) && path !== '/' && !(path in NOTIFY_ROUTES),
+  );
+  const asked = ours.map((path) =>
+    askedName(path.replace('/wx-pay/', '').replace(/\{(\w+)\}/g, ':$1')),
+  );
+  expect(asked.sort()).toEqual(Object.keys(VALID).sort());
+});
+
+describe.each(named(POSTS))('%s', (name, valid) => {
+  test('the body is one that passes, but for what is added to it', async () => {
+    const answer = await stage.asOperator(name, { ...valid, no_such_field: 1 });
+    expect(answer.json).toMatchObject({ error: 'PARAM_INVALID' });
+    expect(answer.json.msg).toContain('no_such_field');
+  });
+
   test.each(Object.keys(NOBODYS))('%s is for nobody: 400 that names it', async (field) => {
     const body = { ...valid, [field]: NOBODYS[field] };
-    await refusedUnasked(stage.asOperator(name, body), VALID[name] && field);
-    await refusedUnasked(
-      stage.call('/', { ...body, _action: name }, { headers: { 'x-api-key': OPERATOR_KEY } }),
-      VALID[name] && field,
-    );
+    await refusedUnasked(stage.asOperator(name, body), field);
+    if (name.includes('/')) return;
+    const headers = { 'x-api-key': OPERATOR_KEY };
+    await refusedUnasked(stage.call('/', { ...body, _action: name }, { headers }), field);
   });
 });
 
-describe.each(FOR_PAYERS.map((r) => [r.name, VALID[r.name] ?? {}] as const))(
-  '%s, asked by a payer',
-  (name, valid) => {
-    test.each(Object.keys({ ...NOBODYS, ...MERCHANTS }))('%s: 400 that names it', async (field) => {
-      const body = { ...valid, [field]: { ...NOBODYS, ...MERCHANTS }[field] };
-      await refusedUnasked(stage.asPayer(name, body), VALID[name] && field);
-    });
+describe.each(named(FOR_PAYERS))('%s, asked by a payer', (name, valid) => {
+  test.each(Object.keys({ ...NOBODYS, ...MERCHANTS }))('%s: 400 that names it', async (field) => {
+    const body = { ...valid, [field]: { ...NOBODYS, ...MERCHANTS }[field] };
+    await refusedUnasked(stage.asPayer(name, body), field);
+  });
 
-    test("another's openid: 400", async () => {
-      if (VALID[name] === undefined) return;
-      await refusedUnasked(stage.asPayer(name, { ...valid, payer: { openid: OTHER } }), 'payer');
-    });
-  },
-);
+  test("another's openid: 400", async () => {
+    const field = Object.keys(withPayer(name))[0];
+    await refusedUnasked(stage.asPayer(name, { ...valid, ...withPayer(name, OTHER) }), field);
+  });
+});
+
+describe('inside the parts of a combined order', () => {
+  const valid = validBody('wxpay_order_combine');
+  const [first, second] = valid.sub_orders as readonly [Body, Body];
+  const ask = (over: Body): Body => ({ ...valid, sub_orders: [first, { ...second, ...over }] });
+
+  test.each(['notify_url', 'appid', 'sub_mchid', 'payer', 'transaction_id'])(
+    '%s is for nobody',
+    async (field) => {
+      const body = ask({ [field]: NOBODYS[field] ?? 'x' });
+      await refusedUnasked(stage.asOperator('wxpay_order_combine', body), field);
+    },
+  );
+
+  test.each(['goods_tag', 'detail', 'settle_info'])('%s is not for payers', async (field) => {
+    const body = ask({ [field]: field === 'detail' ? 'x' : MERCHANTS[field] });
+    await refusedUnasked(stage.asPayer('wxpay_order_combine', body), field);
+  });
+
+  test.each([
+    ['another merchant', { mchid: '1900000002' }],
+    ['the number of the part before', { out_trade_no: first.out_trade_no }],
+    ['no money', { amount: { total_amount: 0, currency: 'CNY' } }],
+    ['too much money', { amount: { total_amount: 1_000_000_001, currency: 'CNY' } }],
+    ['other money', { amount: { total_amount: 50, currency: 'USD' } }],
+    ['a 4-byte character', { description: '礼物🎁' }],
+    ['a number that is a path', { out_trade_no: '../../v3' }],
+  ])('%s', async (_name, over) => {
+    await refusedUnasked(stage.asOperator('wxpay_order_combine', ask(over)));
+    await refusedUnasked(stage.asPayer('wxpay_order_combine', ask(over)));
+  });
+});
 
 test('a payer sends nothing inside amount, payer and scene_info that is not asked for', async () => {
   const base = orderBody(NO);
@@ -255,6 +280,15 @@ describe('numbers and ids', () => {
     ['wxpay_transfer_bill_query', 'out_bill_no'],
     ['wxpay_transfer_bill_query_by_no', 'transfer_bill_no'],
     ['wxpay_bill', 'bill_date'],
+    ['wxpay_reconcile', 'bill_date'],
+    ['wxpay_reverse', 'out_trade_no'],
+    ['wxpay_order_codepay', 'out_trade_no'],
+    ['wxpay_order_combine', 'combine_out_trade_no'],
+    ['wxpay_combine_query', 'combine_out_trade_no'],
+    ['wxpay_combine_close', 'combine_out_trade_no'],
+    ['wxpay_refund_abnormal', 'out_refund_no'],
+    ['wxpay_transfer_batch_query', 'out_bill_no'],
+    ['wxpay_prepare_order', 'out_trade_no'],
   ];
 
   describe.each(fields)('%s %s', (name, field) => {

@@ -1,6 +1,7 @@
 /** What one caller may cost us and WeChat: orders, queries of numbers not held, transfers of a day. */
 import { decideTransfer } from '../../services/transferState';
 import { orderBody, OTHER, PAYER, startStage, transferBody, type Stage } from './support/stage';
+import { combineBody } from './support/bodies';
 
 let stage: Stage;
 afterEach(() => stage.close());
@@ -85,6 +86,7 @@ describe("a payer's questions about numbers not held", () => {
   test.each([
     ['wxpay_query_order_by_out_trade_no', 'out_trade_no'],
     ['wxpay_query_order_by_transaction_id', 'transaction_id'],
+    ['wxpay_combine_query', 'combine_out_trade_no'],
   ])('%s: bounded at WeChat, then 429; a minute later again', async (name, field) => {
     const answers = [];
     for (const no of numbers(LIMIT + 20)) answers.push(await stage.asPayer(name, { [field]: no }));
@@ -95,6 +97,43 @@ describe("a payer's questions about numbers not held", () => {
     expect((await stage.asPayer(name, { [field]: 'T20260102999999' }, OTHER)).status).toBe(404);
     await stage.simulator.clock.advance(60_000);
     expect((await stage.asPayer(name, { [field]: 'T20260102999999' })).status).toBe(404);
+  });
+
+  test('whoever has used up his questions cannot tell taken numbers from free ones', async () => {
+    const paid = await stage.paid('T20260102888888');
+    const id = paid.payment?.transaction_id ?? '';
+    const combined = combineBody('C20260102888888', ['T20260102888881', 'T20260102888882']);
+    expect((await stage.asPayer('wxpay_order_combine', combined)).status).toBe(200);
+    const ask = async (body: object, name: string): Promise<unknown> => {
+      const { status, json } = await stage.asPayer(name, body, OTHER);
+      return [status, json.error];
+    };
+    const pairs: readonly [string, object, object][] = [
+      [
+        'wxpay_query_order_by_out_trade_no',
+        { out_trade_no: 'T20260102888888' },
+        { out_trade_no: 'T20260102999999' },
+      ],
+      [
+        'wxpay_query_order_by_transaction_id',
+        { transaction_id: id },
+        { transaction_id: '4200000000202601029999999999' },
+      ],
+      [
+        'wxpay_combine_query',
+        { combine_out_trade_no: 'C20260102888888' },
+        { combine_out_trade_no: 'C20260102999999' },
+      ],
+    ];
+    for (let round = 0; round < LIMIT; round++) {
+      for (const [name, taken, free] of pairs) {
+        expect(await ask(taken, name)).toEqual(await ask(free, name));
+      }
+    }
+    for (const [name, taken, free] of pairs) {
+      expect(await ask(taken, name)).toEqual([429, 'RATE_LIMITED']);
+      expect(await ask(free, name)).toEqual([429, 'RATE_LIMITED']);
+    }
   });
 
   test('those at once count as well', async () => {

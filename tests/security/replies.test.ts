@@ -260,7 +260,7 @@ describe('the double refund', () => {
       for (let n = 0; n < 20; n++) {
         await stage.simulator.clock.advance(MINUTE);
         await stage.asOperator('wxpay_refund_query', { out_refund_no: 'R1' });
-        await stage.service.sweep?.runOnce();
+        await stage.asOperator('wxpay_sweep', {});
       }
       expect((await stage.order(PAID))?.refunds).toMatchObject([{ status: 'REQUESTED' }]);
       await expectReserved(stage);

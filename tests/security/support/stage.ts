@@ -1,13 +1,15 @@
 /**
  * The whole service on a port of its own, WeChat Pay played by the simulator, one clock for both. Calls go
- * over real HTTP, as a stranger's would.
+ * over real HTTP, as a stranger's would. A test file that imports `built` has the built service instead.
  */
-import { Agent, createServer, request, type IncomingHttpHeaders, type Server } from 'node:http';
+import { Agent, createServer, request, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { assemble, type Overrides, type Service } from '../../../bin/server';
 import type { OrderRecord, TransferRecord } from '../../../services/records';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../simulator';
+import type { OrderStore } from '../../../services/stores/orderStore';
 import { createLogger } from '../../../utils/jsonLogger';
+import { builtRunner, type Started, type StartOptions } from './runner';
 
 export const PAYER = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
 export const OTHER = 'oUpF8uN95-Ptaags6E_roPHg7AG0';
@@ -30,6 +32,8 @@ export interface StageOptions {
   readonly overrides?: Overrides;
   /** WeChat's address, where something stands between. */
   readonly baseUrl?: (simulator: Simulator) => string;
+  /** Where the token issuer's own name leads, for the built service. */
+  readonly issuerPort?: number;
 }
 
 export interface CallOptions {
@@ -41,8 +45,8 @@ export interface CallOptions {
 
 export interface Stage {
   readonly simulator: Simulator;
+  /** Assembled in this process; a built one has none of it to show. */
   readonly service: Service;
-  readonly server: Server;
   readonly port: number;
   readonly logs: string[];
   call(path: string, body?: unknown, o?: CallOptions): Promise<Answer>;
@@ -51,6 +55,8 @@ export interface Stage {
   asOperator(name: string, body: unknown, key?: string): Promise<Answer>;
   order(no: string): Promise<OrderRecord | undefined>;
   transfer(no: string): Promise<TransferRecord | undefined>;
+  /** Every record of every kind and who holds which number, as one text: equal texts, equal records. */
+  dump(): Promise<string>;
   /** Orders, pays at WeChat and lets the service learn of it by a genuine callback. */
   paid(no: string, total?: number): Promise<OrderRecord>;
   close(): Promise<void>;
@@ -63,8 +69,6 @@ export async function startStage(o: StageOptions = {}): Promise<Stage> {
     autoDeliver: false,
     ...o.simulator,
   });
-  const logs: string[] = [];
-  const clock = { now: () => simulator.clock.now() };
   const env = simulator.env({
     databaseUrl: 'memory:',
     operatorKeys: `${OPERATOR_KEY},read:${READ_KEY},sweep:${SWEEP_KEY}`,
@@ -74,23 +78,64 @@ export async function startStage(o: StageOptions = {}): Promise<Stage> {
     ...(o.baseUrl === undefined ? {} : { wxPayBaseUrl: o.baseUrl(simulator) }),
     ...o.env,
   });
-  const stream = { write: (line: string) => logs.push(line) };
-  const service = assemble(env, {
-    clock,
-    logger: createLogger({ level: 'debug', stream, clock }),
-    ...o.overrides,
-  });
-  await service.start();
-  const server = createServer(service.app);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return stageOf({ simulator, service, server, port, logs });
+  const { issuerPort } = o;
+  const options = { env, nowMs: simulator.clock.now() };
+  const run = builtRunner() ?? startHere(simulator, o.overrides);
+  const started = await run({ ...options, ...(issuerPort === undefined ? {} : { issuerPort }) });
+  return stageOf(simulator, follow(simulator, started));
 }
 
-type Parts = Pick<Stage, 'simulator' | 'service' | 'server' | 'port' | 'logs'>;
+/** One clock for both: whoever moves WeChat's moves the service's. */
+function follow(simulator: Simulator, started: Here): Here {
+  const { clock } = simulator;
+  for (const name of ['advance', 'set'] as const) {
+    const move = clock[name].bind(clock);
+    clock[name] = async (ms) => {
+      await move(ms);
+      await started.setTime(clock.now());
+    };
+  }
+  return started;
+}
 
-function stageOf(parts: Parts): Stage {
-  const { simulator, service, server, port } = parts;
+type Here = Started & { readonly service?: Service };
+
+const startHere =
+  (simulator: Simulator, overrides: Overrides = {}) =>
+  async ({ env }: StartOptions): Promise<Here> => {
+    const clock = { now: () => simulator.clock.now() };
+    const logs: string[] = [];
+    const stream = { write: (line: string) => logs.push(line) };
+    const logger = createLogger({ level: 'debug', stream, clock });
+    const service = assemble(env, { clock, logger, ...overrides });
+    await service.start();
+    const server = createServer(service.app);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    return {
+      port,
+      logs,
+      service,
+      store: () =>
+        service.store === undefined
+          ? Promise.reject(new Error('this service has no store'))
+          : Promise.resolve(service.store),
+      setTime: () => Promise.resolve(),
+      async stop() {
+        server.closeAllConnections();
+        await new Promise<void>((resolve) => {
+          server.close(() => {
+            resolve();
+          });
+        });
+        await service.close();
+        return 0;
+      },
+    };
+  };
+
+function stageOf(simulator: Simulator, started: Here): Stage {
+  const { port, logs } = started;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
   const call: Stage['call'] = (path, body, options = {}) =>
@@ -98,16 +143,23 @@ function stageOf(parts: Parts): Stage {
   const route = (name: string): string => (name.startsWith('/') ? name : `/wx-pay/${name}`);
   const asPayer: Stage['asPayer'] = (name, body, openid = PAYER) =>
     call(route(name), body, { headers: { 'x-wx-openid': openid } });
-  const order: Stage['order'] = async (no) => service.store?.find('order', no);
+  const order: Stage['order'] = async (no) => (await started.store()).find('order', no);
 
   return {
-    ...parts,
+    simulator,
+    port,
+    logs,
+    get service() {
+      if (started.service === undefined) throw new Error('the built service is another process');
+      return started.service;
+    },
     call,
     asPayer,
     asOperator: (name, body, key = OPERATOR_KEY) =>
       call(route(name), body, { headers: { 'x-api-key': key } }),
     order,
-    transfer: async (no) => service.store?.find('transfer', no),
+    transfer: async (no) => (await started.store()).find('transfer', no),
+    dump: async () => dumpOf(await started.store()),
     async paid(no, total = 100) {
       const placed = await asPayer('wxpay_order', orderBody(no, total));
       if (placed.status !== 200) throw new Error(`order: ${placed.text}`);
@@ -121,16 +173,22 @@ function stageOf(parts: Parts): Stage {
     },
     async close() {
       agent.destroy();
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-      });
-      await service.close();
+      const code = await started.stop();
       await simulator.close();
+      if (code !== 0) throw new Error(`the service ended with ${String(code)}`);
     },
   };
+}
+
+const DUMP_MAX = 500;
+const KINDS = ['order', 'combination', 'transfer', 'report'] as const;
+const NUMBERS = ['refund', 'transaction', 'transfer_bill', 'sub_order'] as const;
+
+async function dumpOf(store: OrderStore): Promise<string> {
+  const records = await Promise.all(KINDS.map((kind) => store.list({ kind, limit: DUMP_MAX })));
+  const range = { from: 0, to: Number.MAX_SAFE_INTEGER, limit: DUMP_MAX };
+  const numbers = await Promise.all(NUMBERS.map((kind) => store.reservations(kind, range)));
+  return JSON.stringify([...records, ...numbers]);
 }
 
 export const orderBody = (no: string, total = 100): Record<string, unknown> => ({
