@@ -1,16 +1,19 @@
 /** MySQL 5.7+, MariaDB 10.4+ and TDSQL-C through `mysql2`, with server-side prepared statements. */
+import type { Socket } from 'node:net';
 import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
 import { readDatabaseUrl } from './databaseUrl';
-import { CONNECT_MS, createNetworkDriver } from './networkDriver';
+import { CONNECT_MS, SESSION_MS, createNetworkDriver } from './networkDriver';
 import type { WireResult } from './networkDriver';
-import { storeError } from './sqlDriver';
+import { storeError, withTimeout } from './sqlDriver';
 import type { SqlDialect, SqlDriver, SqlValue } from './sqlDriver';
 
 const ER_DUP_ENTRY = 1062;
 /** Record changed (1020), lock wait timeout (1205), deadlock (1213): the statement was undone. */
 const CONTENTION: readonly number[] = [1020, 1205, 1213];
+/** Too many connections: of all (1040), of this account in all (1203) or here (1226). */
+const FULL: readonly number[] = [1040, 1203, 1226];
 /** Shutdown, killed, gone, idle too long, read-only since a failover: another connection is needed. */
 const SPENT: readonly number[] = [1053, 1290, 1317, 1836, 1927, 2006, 2013, 3169, 4031];
 
@@ -31,7 +34,11 @@ const dialect: SqlDialect = {
 /** Strict, whatever the server's default: a text must never be cut silently. */
 const SESSION =
   "SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', " +
-  'innodb_lock_wait_timeout = 5';
+  'innodb_lock_wait_timeout = 5, lock_wait_timeout = 5';
+/** A table may be in use for longer; the migration's own time limit is beyond it. */
+const MIGRATION_SESSION = 'SET SESSION lock_wait_timeout = 50';
+/** Time for a goodbye. Without one the server counts and logs each connection as aborted. */
+const GOODBYE_MS = 1000;
 /** Named after the database: MySQL's locks are the whole server's. Raises an error if not had in time. */
 const LOCK =
   "SELECT GET_LOCK(LEFT(CONCAT('pay_migration:', SHA1(DATABASE())), 60), 50) AS pay_migration_lock";
@@ -76,10 +83,10 @@ export async function openMysqlDriver({ url, clock, logger }: MysqlOptions): Pro
     connection.on('error', onLost);
     connection.on('end', onLost);
     try {
-      await connection.query(SESSION);
+      await withTimeout(connection.query(SESSION), SESSION_MS);
       return connection;
     } catch (error) {
-      connection.destroy();
+      close(connection);
       throw error;
     }
   }
@@ -115,14 +122,13 @@ export async function openMysqlDriver({ url, clock, logger }: MysqlOptions): Pro
       connectionsMax,
       connect,
       run,
-      close: (connection) => {
-        connection.destroy();
-      },
+      close,
       isRefusal,
+      isFull: (error) => FULL.includes(errnoOf(error) ?? 0),
       isContention: (error) => CONTENTION.includes(errnoOf(error) ?? 0),
       versionSql:
         "SELECT CONCAT(IF(VERSION() LIKE '%MariaDB%', 'MariaDB ', 'MySQL '), VERSION()) AS version",
-      begin: [LOCK],
+      begin: [MIGRATION_SESSION, LOCK],
       commit: [], // closing the connection gives the lock back
     },
     clock,
@@ -137,4 +143,17 @@ export async function openMysqlDriver({ url, clock, logger }: MysqlOptions): Pro
     await driver.close();
     throw error;
   }
+}
+
+function close(connection: Connection): void {
+  // The goodbye waits behind a statement that hangs; then the connection is broken off.
+  const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection;
+  const force = setTimeout(() => stream.destroy(), GOODBYE_MS);
+  force.unref();
+  connection.end().then(
+    () => {
+      clearTimeout(force);
+    },
+    () => stream.destroy(),
+  );
 }

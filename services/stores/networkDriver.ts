@@ -11,12 +11,19 @@ import { createConnectionPool } from './connectionPool';
 import { codeOf, pause, storeError, timedOut, withTimeout } from './sqlDriver';
 import type { Row, SqlDialect, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
 
+/** The server itself gives up a little earlier where it can: what it then says leaves the connection usable. */
 const STATEMENT_MS = 10_000;
+/** A connection that does not answer `SELECT 1` in this time is given up for another one. */
+const PROBE_MS = 1000;
 /** A migration may wait for another instance's migration. */
 const MIGRATION_STATEMENT_MS = 60_000;
 const CONTENTION_TRIES_MAX = 6;
 const CONTENTION_PAUSE_MS = 10;
+/** Lock waits of 5 s, repeated six times, would keep a caller for half a minute. */
+const CONTENTION_MS = 5000;
 export const CONNECT_MS = 5000;
+/** What a session is told first, once it is connected. */
+export const SESSION_MS = 2000;
 
 export interface WireResult {
   readonly rows: readonly Row[];
@@ -35,6 +42,8 @@ export interface Wire<C> {
   close(connection: C): void;
   /** The server refused the statement, and goes on listening. */
   isRefusal(error: unknown): boolean;
+  /** The server has too many connections already. */
+  isFull(error: unknown): boolean;
   /** Deadlock, lock timeout, serialization: nothing was written, so it may be repeated. */
   isContention(error: unknown): boolean;
   readonly versionSql: string;
@@ -50,8 +59,8 @@ function translate(name: string, what: string, error: unknown): StoreError {
 
 export function createNetworkDriver<C>(wire: Wire<C>, clock: Clock): SqlDriver {
   const { name } = wire;
-  const run = (connection: C, sql: string, values: readonly SqlValue[]) =>
-    withTimeout(wire.run(connection, sql, values), STATEMENT_MS);
+  const run = (connection: C, sql: string, values: readonly SqlValue[], limitMs = STATEMENT_MS) =>
+    withTimeout(wire.run(connection, sql, values), limitMs);
   const pool = createConnectionPool<C>({
     name,
     connectionsMax: wire.connectionsMax,
@@ -63,11 +72,12 @@ export function createNetworkDriver<C>(wire: Wire<C>, clock: Clock): SqlDriver {
         throw translate(name, 'connecting', error);
       }
     },
-    probe: (connection) => run(connection, 'SELECT 1', []),
+    probe: (connection) => run(connection, 'SELECT 1', [], PROBE_MS),
     close: (connection) => {
       wire.close(connection);
     },
     isUsableAfter: (error) => wire.isRefusal(error),
+    isFull: (error) => wire.isFull((error as { cause?: unknown }).cause),
   });
 
   async function attempt(
@@ -75,19 +85,25 @@ export function createNetworkDriver<C>(wire: Wire<C>, clock: Clock): SqlDriver {
     sql: string,
     values: readonly SqlValue[],
   ): Promise<WireResult> {
+    const until = performance.now() + CONTENTION_MS;
     for (let tries = 1; ; tries += 1) {
       try {
         return await pool.use((connection) => run(connection, sql, values));
       } catch (error) {
-        if (!mayRepeat(what, error, tries)) throw translate(name, what, error);
+        const left = performance.now() < until ? CONTENTION_TRIES_MAX - tries : 0;
+        if (!mayRepeat(what, error, { tries, left })) throw translate(name, what, error);
         if (wire.isContention(error)) await pause(CONTENTION_PAUSE_MS * 2 ** (tries - 1));
       }
     }
   }
 
-  function mayRepeat(what: 'a read' | 'a write', error: unknown, tries: number): boolean {
+  function mayRepeat(
+    what: 'a read' | 'a write',
+    error: unknown,
+    { tries, left }: { readonly tries: number; readonly left: number },
+  ): boolean {
     if (wire.isContention(error)) {
-      if (tries < CONTENTION_TRIES_MAX) return true;
+      if (left > 0) return true;
       throw storeError('STORE_CONTENTION', `${name}: ${what} lost every race`, error);
     }
     // A read may be repeated: once, on another connection, if the one it had broke.

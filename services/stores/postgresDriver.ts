@@ -3,14 +3,16 @@ import type { Client, CustomTypesConfig } from 'pg';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
 import { readDatabaseUrl } from './databaseUrl';
-import { CONNECT_MS, createNetworkDriver } from './networkDriver';
+import { CONNECT_MS, SESSION_MS, createNetworkDriver } from './networkDriver';
 import type { WireResult } from './networkDriver';
 import type { Row, SqlDialect, SqlDriver, SqlValue } from './sqlDriver';
-import { codeOf } from './sqlDriver';
+import { codeOf, withTimeout } from './sqlDriver';
 
 const INT8_OID = 20;
 /** Serialization failure, deadlock, lock not available: the statement was undone. */
 const CONTENTION: readonly string[] = ['40001', '40P01', '55P03'];
+/** Too many connections, or so many that the rest is kept for administrators. */
+const FULL = '53300';
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** Connection lost (08), shutdown (57P), internal (XX), read-only since a failover: connect anew. */
 const SPENT = /^(08|57P|XX|25006)/;
@@ -26,10 +28,20 @@ const dialect: SqlDialect = {
   tableExists: 'SELECT 1 AS found WHERE to_regclass(?) IS NOT NULL',
 };
 
-/** A database or role may be set to answer before the flush; we must not. Stronger settings stay as they are. */
-const DURABLE =
-  "SELECT set_config('synchronous_commit', 'on', false) " +
-  "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
+/**
+ * A database or role may be set to answer before the flush; we must not. Stronger settings stay as they are. And a
+ * statement that nobody waits for any more must end at the server, too, or each repeat would hold one more connection
+ * behind the same lock until there are none left.
+ */
+const SESSION =
+  "SELECT set_config('lock_timeout', '5000', false), set_config('statement_timeout', '9000', false), " +
+  "set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN " +
+  "('off', 'local', 'remote_write') THEN 'on' ELSE current_setting('synchronous_commit') END, false)";
+/** A table may be in use, or another instance migrating, for longer. */
+const MIGRATION_SESSION = [
+  'SET LOCAL lock_timeout = 50000',
+  'SET LOCAL statement_timeout = 55000',
+] as const;
 const FLUSH = "SELECT current_setting('fsync') AS fsync";
 /** Any number that nobody else uses; PostgreSQL's advisory locks belong to one database. */
 const LOCK = 'SELECT pg_advisory_xact_lock(7015082046)';
@@ -92,7 +104,7 @@ export async function openPostgresDriver(options: PostgresOptions): Promise<SqlD
     client.on('end', onLost);
     try {
       await client.connect();
-      await client.query(DURABLE);
+      await withTimeout(client.query(SESSION), SESSION_MS);
       return client;
     } catch (error) {
       close(client);
@@ -118,9 +130,10 @@ export async function openPostgresDriver(options: PostgresOptions): Promise<SqlD
       run,
       close,
       isRefusal,
+      isFull: (error) => codeOf(error) === FULL,
       isContention: (error) => CONTENTION.includes(codeOf(error)),
       versionSql: "SELECT 'PostgreSQL ' || current_setting('server_version') AS version",
-      begin: ['BEGIN', LOCK],
+      begin: ['BEGIN', ...MIGRATION_SESSION, LOCK],
       commit: ['COMMIT'],
     },
     clock,

@@ -63,12 +63,15 @@ export const timedOut = Object.assign(new Error('no answer from the database in 
   code: 'TIMEOUT',
 });
 
-/** Stops waiting, not the work: what a late answer says is not heard. */
+/**
+ * Stops waiting, not the work: what a late answer says is not heard. An answer that came while this process was frozen
+ * (as platforms do between requests) is not late: before giving up, what lies in the sockets is read once.
+ */
 export async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(timedOut);
+      setImmediate(reject, timedOut);
     }, timeoutMs);
   });
   try {

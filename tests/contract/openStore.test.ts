@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { openStore } from '../../services/stores';
 import { createConnectionPool } from '../../services/stores/connectionPool';
 import { readDatabaseUrl } from '../../services/stores/databaseUrl';
+import { withTimeout } from '../../services/stores/sqlDriver';
 import { columnsOf } from '../../services/stores/storeRules';
 import type { CombinationRecord, Payment } from '../../services/records';
 import { systemClock } from '../../utils/clock';
@@ -179,14 +181,26 @@ describe('columnsOf', () => {
   });
 });
 
+describe('a time limit', () => {
+  it('lets an answer count that came while this process was frozen', async () => {
+    const answer = withTimeout(stat(__filename), 5);
+    // The answer lies ready, and so does the timer; Node.js looks at timers first.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    expect((await answer).isFile()).toBe(true);
+    const never = new Promise<never>(() => undefined);
+    await expect(withTimeout(never, 5)).rejects.toMatchObject({ code: 'TIMEOUT' });
+  });
+});
+
 describe('connection pool', () => {
   interface Line {
     readonly id: number;
     dead: boolean;
   }
-  function make(connectionsMax: number) {
+  function make(connectionsMax: number, room = Number.POSITIVE_INFINITY) {
     const made: Line[] = [];
     const closed: number[] = [];
+    const asked: number[] = [];
     const lost: (() => void)[] = [];
     const clock = { time: 0, now: () => clock.time };
     const pool = createConnectionPool<Line>({
@@ -194,18 +208,22 @@ describe('connection pool', () => {
       connectionsMax,
       clock,
       connect: async (onLost) => {
+        await new Promise((go) => setImmediate(go));
+        if (made.length - closed.length >= room) throw new Error('full');
         const line = { id: made.length, dead: false };
         made.push(line);
         lost.push(onLost);
         return line;
       },
       probe: async (line) => {
+        asked.push(line.id);
         if (line.dead) throw new Error('dead');
       },
       close: (line) => closed.push(line.id),
       isUsableAfter: (error) => (error as Error).message === 'refused',
+      isFull: (error) => (error as Error).message === 'full',
     });
-    return { pool, made, closed, lost, clock };
+    return { pool, made, closed, asked, lost, clock };
   }
   const fail = (message: string) => () => Promise.reject(new Error(message));
 
@@ -240,6 +258,37 @@ describe('connection pool', () => {
     });
     expect(closed).toEqual([0, 1]);
     expect(await pool.use(async (line) => line.id)).toBe(2);
+    await pool.close();
+  });
+
+  const atOnce = <T>(count: number, work: () => Promise<T>): Promise<T[]> =>
+    Promise.all(Array.from({ length: count }, work));
+  const aMoment = () => new Promise((go) => setImmediate(go));
+
+  it('asks one of those that slept together, not each in turn, when it does not answer', async () => {
+    const { pool, made, asked, closed, clock } = make(10);
+    await atOnce(10, () => pool.use(aMoment));
+    for (const line of made) line.dead = true;
+    clock.time += 6000;
+    expect(await pool.use(async (line) => line.id)).toBe(10);
+    expect([asked.length, closed.length]).toEqual([1, 10]);
+    await pool.close();
+  });
+
+  it('asks the idle ones after one broke, whenever they were used last', async () => {
+    const { pool, made, asked } = make(2);
+    await atOnce(2, () => pool.use(aMoment));
+    const [first, second] = made;
+    await expect(pool.use(fail('broken'))).rejects.toThrow('broken');
+    expect(await pool.use(async (line) => line === first || line === second)).toBe(true);
+    expect(asked).toHaveLength(1);
+    await pool.close();
+  });
+
+  it('shares what it has where the server has no room for more', async () => {
+    const { pool, made } = make(10, 2);
+    expect(await atOnce(40, () => pool.use(aMoment))).toHaveLength(40);
+    expect(made).toHaveLength(2);
     await pool.close();
   });
 

@@ -1,0 +1,161 @@
+/**
+ * A database that neither answers nor goes away: frozen, silent in the middle of a login, or holding a lock. Nobody
+ * waits for it longer than a request may take, and nothing is left behind at the server.
+ */
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { openStore } from '../../services/stores';
+import type { OrderStore } from '../../services/stores/orderStore';
+import { systemClock } from '../../utils/clock';
+import { silentLogger } from '../../utils/logger';
+import type { ServerKind } from '../helpers/databases';
+import { hasPrivateServer, startPrivateServer, type PrivateServer } from '../helpers/privateServer';
+import { anOrder } from '../helpers/storeRecords';
+
+const KINDS = (['postgres', 'mysql'] as const).filter(hasPrivateServer);
+/** A probe of 1 s, a login of 5 s, and one more for the statement that was to follow; and a slow machine. */
+const PATIENCE_MS = 13_000;
+const CALLERS = 16;
+
+async function open(url: string, clock = systemClock): Promise<OrderStore> {
+  return openStore({ url, clock, logger: silentLogger });
+}
+
+interface Outcome {
+  readonly said: string;
+  readonly ms: number;
+}
+
+/** Inserts so many at once: what each caller heard, and when. */
+async function insertMany(store: OrderStore, prefix: string): Promise<readonly Outcome[]> {
+  const started = performance.now();
+  return Promise.all(
+    Array.from({ length: CALLERS }, async (_, i) => {
+      const said = await store
+        .insert(anOrder(`${prefix}${String(i)}`))
+        .catch((error: unknown) => String((error as { code?: string }).code));
+      return { said, ms: performance.now() - started };
+    }),
+  );
+}
+
+const longest = (outcomes: readonly Outcome[]): number => Math.max(...outcomes.map((o) => o.ms));
+const words = (outcomes: readonly Outcome[]): string[] => [...new Set(outcomes.map((o) => o.said))];
+
+/** Passes everything on until the client has said `word`; from then on it is silent, and keeps the line. */
+async function startMute(port: number, word: string) {
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const behind = connect(port, '127.0.0.1');
+    let silent = false;
+    sockets.push(client, behind);
+    for (const socket of [client, behind]) socket.on('error', () => undefined);
+    client.on('data', (chunk: Buffer) => {
+      silent ||= chunk.includes(word);
+      behind.write(chunk);
+    });
+    behind.on('data', (chunk: Buffer) => {
+      if (!silent) client.write(chunk);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function frozen(server: PrivateServer): Promise<void> {
+  const clock = { aheadMs: 0, now: () => systemClock.now() + clock.aheadMs };
+  const store = await open(await server.databases.create(), { ...systemClock, ...clock });
+  await insertMany(store, 'A');
+  clock.aheadMs = 6000;
+  server.freeze();
+  try {
+    const outcomes = await insertMany(store, 'B');
+    expect(words(outcomes)).toEqual(['STORE_UNAVAILABLE']);
+    expect(longest(outcomes)).toBeLessThan(PATIENCE_MS);
+  } finally {
+    server.thaw();
+  }
+  expect(words(await insertMany(store, 'C'))).toEqual(['inserted']);
+  await store.close();
+}
+
+async function muteAfterLogin({ kind, databases }: PrivateServer): Promise<void> {
+  const url = new URL(await databases.create());
+  const word = kind === 'mysql' ? 'SET SESSION' : 'set_config';
+  const mute = await startMute(Number(url.port), word);
+  url.port = String(mute.port);
+  const started = performance.now();
+  await expect(open(url.href)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  expect(performance.now() - started).toBeLessThan(PATIENCE_MS);
+  await mute.close();
+}
+
+async function lockKept({ kind, databases }: PrivateServer): Promise<void> {
+  const url = await databases.create();
+  const store = await open(url);
+  const lock = {
+    mysql: 'LOCK TABLES pay_record WRITE; SELECT SLEEP(7)',
+    postgres: 'BEGIN; LOCK TABLE pay_record; SELECT pg_sleep(7)',
+  }[kind];
+  const held = databases.run(`${url}${kind === 'mysql' ? '?multipleStatements=true' : ''}`, lock);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const outcomes = await insertMany(store, 'L');
+  expect(words(outcomes).filter((said) => !said.startsWith('STORE_'))).toEqual([]);
+  expect(longest(outcomes)).toBeLessThan(PATIENCE_MS);
+  const waiting = {
+    mysql: "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'",
+    postgres: "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
+  }[kind];
+  expect(await databases.run(url, waiting)).toEqual([]);
+  await held;
+  expect(words(await insertMany(store, 'M'))).toEqual(['inserted']);
+  await store.close();
+}
+
+interface Scenes {
+  readonly frozen: PromiseSettledResult<void>;
+  readonly mute: PromiseSettledResult<void>;
+  readonly lock: PromiseSettledResult<void>;
+}
+
+async function play(kind: ServerKind): Promise<Scenes> {
+  const server = await startPrivateServer(kind);
+  try {
+    const [mute, lock] = await Promise.allSettled([muteAfterLogin(server), lockKept(server)]);
+    const [ice] = await Promise.allSettled([frozen(server)]);
+    return { frozen: ice, mute, lock };
+  } finally {
+    await server.close();
+  }
+}
+
+/** At once, for they do nothing but wait. */
+const scenes = new Map<ServerKind, Scenes>();
+beforeAll(async () => {
+  await Promise.all(KINDS.map(async (kind) => scenes.set(kind, await play(kind))));
+});
+
+if (KINDS.length === 0) test.todo('needs the programs of a database server, and root');
+
+describe.each(KINDS)('%s', (kind) => {
+  const judge = (scene: keyof Scenes): void => {
+    const result = scenes.get(kind)?.[scene];
+    if (result?.status === 'rejected') throw result.reason;
+    expect(result?.status).toBe('fulfilled');
+  };
+
+  test('frozen after a pause in traffic: no caller waits for each sleeping connection', () => {
+    judge('frozen');
+  });
+  test('silent after the login: the connection is given up', () => {
+    judge('mute');
+  });
+  test('a lock that is kept: everybody hears of it, and no statement stays behind it', () => {
+    judge('lock');
+  });
+});
