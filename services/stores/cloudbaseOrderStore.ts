@@ -14,7 +14,9 @@ import type { StoredRecord } from '../records';
 import type { Clock } from '../../utils/clock';
 import { ConfigError, StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
-import type { OrderStore, Page, RecordFilter, Reservation, ReservationKind } from './orderStore';
+import { createDueReader } from './dueReader';
+import type { DueKey } from './dueReader';
+import type { OrderStore, RecordFilter, Reservation, ReservationKind } from './orderStore';
 import { codeOf, storeError, withTimeout } from './sqlDriver';
 import {
   PAGE_MAX,
@@ -26,11 +28,10 @@ import {
   columnsOf,
   damaged,
   isKey,
+  pageOf,
   readCursor,
   readRecord,
-  writeCursor,
 } from './storeRules';
-import type { Cursor } from './storeRules';
 
 export interface CloudbaseOptions {
   readonly env: string | undefined;
@@ -190,6 +191,22 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     }
   }
 
+  const due = createDueReader<Doc>(
+    {
+      page: (now, limit, after) => {
+        const query = records()
+          .where(dueConditions(db.command, now, after))
+          .orderBy('due_at', 'asc')
+          .orderBy('kind', 'asc')
+          .orderBy('no', 'asc');
+        return read('a read', query.limit(limit));
+      },
+      key: (doc) => [number(doc, 'due_at'), String(doc['kind']), String(doc['no'])],
+      open: openDoc,
+    },
+    logger,
+  );
+
   async function reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined> {
     const doc = await one(reserved, kind, no);
     return doc === undefined ? undefined : openReservation(doc);
@@ -238,13 +255,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
 
     async due(now, limit) {
       checkLimit(limit);
-      const { gt, lte } = db.command;
-      const query = records()
-        .where({ due_at: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) })
-        .orderBy('due_at', 'asc')
-        .orderBy('kind', 'asc')
-        .orderBy('no', 'asc');
-      return (await read('a read', query.limit(limit))).flatMap((doc) => openDue(doc, logger));
+      return due(now, limit);
     },
 
     async oldestDue() {
@@ -262,7 +273,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
         .orderBy('no', 'desc');
       const size = Math.min(filter.limit, PAGE_SIZE_MAX);
       const docs = await read('a list', query.limit(size + 1));
-      const shown = page(docs, size, (doc) => [
+      const shown = pageOf(docs, size, (doc) => [
         number(doc, 'created_at'),
         String(doc['kind']),
         String(doc['no']),
@@ -307,7 +318,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       const query = reserved().where(and(conditions)).orderBy('at', 'asc').orderBy('no', 'asc');
       const size = Math.min(limit, PAGE_SIZE_MAX);
       const docs = await read('a list', query.limit(size + 1));
-      const shown = page(docs, size, (doc) => [number(doc, 'at'), String(doc['no'])]);
+      const shown = pageOf(docs, size, (doc) => [number(doc, 'at'), String(doc['no'])]);
       return { ...shown, items: shown.items.map(openReservation) };
     },
 
@@ -364,12 +375,16 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
   }
 }
 
-/** One document more than the page says that there is a next page. */
-function page(data: readonly Doc[], size: number, cursor: (doc: Doc) => Cursor): Page<Doc> {
-  const items = data.slice(0, size);
-  const last = items.at(-1);
-  if (data.length <= size || last === undefined) return { items };
-  return { items, next: writeCursor(cursor(last)) };
+function dueConditions(
+  { and, or, gt, lte }: Database['command'],
+  now: number,
+  after: DueKey | undefined,
+): object {
+  const due = { due_at: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) };
+  if (after === undefined) return due;
+  const [due_at, kind, no] = after;
+  const beyond = [{ due_at: gt(due_at) }, { due_at, kind: gt(kind) }, { due_at, kind, no: gt(no) }];
+  return and([due, or(beyond)]);
 }
 
 function listConditions(command: Database['command'], filter: RecordFilter): object {
@@ -401,18 +416,6 @@ function openDoc(doc: Doc): StoredRecord {
   const key = { kind: String(doc['kind']), no: String(doc['no']), version: number(doc, 'version') };
   if (doc['_id'] !== idOf(key.kind, key.no)) throw damaged(idOf(key.kind, key.no));
   return readRecord(key, doc['body']);
-}
-
-/** One damaged record must not keep the sweep from all the others: it is left out and alarmed. */
-function openDue(doc: Doc, logger: Logger): StoredRecord[] {
-  try {
-    return [openDoc(doc)];
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    const { kind, no } = doc;
-    logger.error({ alarm: true, kind, no, code: error.code }, 'record unreadable');
-    return [];
-  }
 }
 
 function openReservation(doc: Doc): Reservation {

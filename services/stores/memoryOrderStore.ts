@@ -12,9 +12,9 @@ import {
   checkNext,
   checkReservation,
   columnsOf,
+  pageOf,
   readCursor,
   readRecord,
-  writeCursor,
 } from './storeRules';
 import type { Cursor, RecordColumns } from './storeRules';
 
@@ -61,21 +61,6 @@ const matches = (row: MemoryRow, filter: RecordFilter): boolean =>
   (filter.payer === undefined || row.payer === filter.payer) &&
   within(row.created_at, filter.created_from, filter.created_to) &&
   within(row.success_at, filter.success_from, filter.success_to);
-
-/** Cuts one page off sorted rows; the cursor names the last row handed out. */
-function page<Row, Item>(
-  rows: readonly Row[],
-  limit: number,
-  as: { readonly item: (row: Row) => Item; readonly cursor: (row: Row) => Cursor },
-): { items: Item[]; next?: string } {
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  const more = rows.length > limit && last !== undefined;
-  return {
-    items: items.map(as.item),
-    ...(more ? { next: writeCursor(as.cursor(last)) } : {}),
-  };
-}
 
 export function createMemoryOrderStore(): OrderStore {
   const records = new Map<string, MemoryRow>();
@@ -144,7 +129,8 @@ export function createMemoryOrderStore(): OrderStore {
         .filter((row) => matches(row, filter))
         .filter((row) => after === undefined || compare(listKey(row), after) < 0)
         .sort((a, b) => compare(listKey(b), listKey(a)));
-      return page(rows, filter.limit, { item: open, cursor: listKey });
+      const shown = pageOf(rows, filter.limit, listKey);
+      return { ...shown, items: shown.items.map(open) };
     },
 
     async count(payer, since) {
@@ -182,7 +168,7 @@ export function createMemoryOrderStore(): OrderStore {
         .filter((row) => row.kind === kind && within(row.at, range.from, range.to))
         .filter((row) => after === undefined || compare(key(row), after) > 0)
         .sort((a, b) => compare(key(a), key(b)));
-      return page(rows, range.limit, { item: (row) => row, cursor: key });
+      return pageOf(rows, range.limit, key);
     },
 
     async migrate() {

@@ -8,6 +8,8 @@ import type { StoredRecord } from '../records';
 import type { Clock } from '../../utils/clock';
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
+import { createDueReader } from './dueReader';
+import type { DueReader } from './dueReader';
 import type { OrderStore, RecordFilter, Reservation, ReservationKind } from './orderStore';
 import { storeError } from './sqlDriver';
 import type { Row, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
@@ -22,11 +24,11 @@ import {
   columnsOf,
   damaged,
   isKey,
+  pageOf,
   readCursor,
   readRecord,
-  writeCursor,
 } from './storeRules';
-import type { Cursor, RecordColumns } from './storeRules';
+import type { RecordColumns } from './storeRules';
 
 export interface SqlOrderStoreDeps {
   readonly driver: SqlDriver;
@@ -62,7 +64,12 @@ const REPLACE =
   `AND NOT EXISTS (SELECT 1 FROM ${MIGRATION_TABLE} WHERE min_reader > ?)`;
 const ROW = 'SELECT kind, no, version, created_at, body FROM pay_record';
 const FIND = `${ROW} WHERE kind = ? AND no = ?`;
-const DUE = `${ROW} WHERE due_at <= ? AND min_reader <= ? ORDER BY due_at, kind, no`;
+const DUE =
+  'SELECT kind, no, version, created_at, body, due_at FROM pay_record ' +
+  'WHERE due_at <= ? AND min_reader <= ?';
+/** The first part lets the index be entered at the place; the second is the order. */
+const DUE_AFTER = ' AND due_at >= ? AND (due_at, kind, no) > (?, ?, ?)';
+const DUE_ORDER = ' ORDER BY due_at, kind, no';
 const OLDEST_DUE = 'SELECT MIN(due_at) AS oldest FROM pay_record';
 const COUNT =
   'SELECT COUNT(*) AS made FROM pay_record WHERE payer = ? AND created_at >= ? ' +
@@ -91,6 +98,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
   const insertSql = INSERT + repeat;
   const reserveSql = RESERVE + repeat;
   const guard = createDemandGuard(deps);
+  const due = createDue(driver, logger);
 
   async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
     if (!isKey(no)) return undefined;
@@ -136,8 +144,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
     async due(now, limit) {
       checkLimit(limit);
       await guard.read();
-      const rows = await driver.read(withLimit(DUE, limit), [now, SCHEMA_VERSION]);
-      return rows.flatMap((row) => openDue(row, logger));
+      return due(now, limit);
     },
 
     async oldestDue() {
@@ -176,7 +183,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
         [kind, from, to, ...beyond],
       );
       const items = rows.map(openReservation);
-      return page(items, limit, (item) => [item.at, item.no]);
+      return pageOf(items, limit, (item) => [item.at, item.no]);
     },
 
     async migrate() {
@@ -199,17 +206,20 @@ function openRow(row: Row): StoredRecord {
   return record;
 }
 
-/** One damaged record must not keep the sweep from all the others: it is left out and alarmed. */
-function openDue(row: Row, logger: Logger): StoredRecord[] {
-  try {
-    return [openRow(row)];
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    const { kind, no } = row;
-    logger.error({ alarm: true, kind, no, code: error.code }, 'record unreadable');
-    return [];
-  }
-}
+const createDue = (driver: SqlDriver, logger: Logger): DueReader =>
+  createDueReader<Row>(
+    {
+      page: (now, limit, after) =>
+        driver.read(withLimit(`${DUE}${after === undefined ? '' : DUE_AFTER}${DUE_ORDER}`, limit), [
+          now,
+          SCHEMA_VERSION,
+          ...(after === undefined ? [] : [after[0], ...after]),
+        ]),
+      key: (row) => [number(row, 'due_at'), String(row['kind']), String(row['no'])],
+      open: openRow,
+    },
+    logger,
+  );
 
 function openReservation(row: Row): Reservation {
   const { kind, no, owner } = row;
@@ -222,18 +232,6 @@ function number(row: Row | undefined, column: string): number {
   const value = row?.[column];
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(column);
   return value;
-}
-
-/** One row more than the page was read: it only says that there is a next page. */
-function page<T>(
-  items: readonly T[],
-  limit: number,
-  cursor: (item: T) => Cursor,
-): { items: readonly T[]; next?: string } {
-  const shown = items.slice(0, limit);
-  const last = shown.at(-1);
-  if (items.length <= limit || last === undefined) return { items: shown };
-  return { items: shown, next: writeCursor(cursor(last)) };
 }
 
 async function list(
@@ -267,7 +265,7 @@ async function list(
     ),
     values,
   );
-  const shown = page(rows, filter.limit, (row) => [
+  const shown = pageOf(rows, filter.limit, (row) => [
     number(row, 'created_at'),
     String(row['kind']),
     String(row['no']),

@@ -228,4 +228,16 @@ export function readCursor(after: string, keyCount: number): Cursor {
   return value as Cursor;
 }
 
+/** One page of rows read with one more than its size: that one only says that there is a next page. */
+export function pageOf<T>(
+  rows: readonly T[],
+  size: number,
+  cursor: (row: T) => Cursor,
+): { readonly items: readonly T[]; readonly next?: string } {
+  const items = rows.slice(0, size);
+  const last = items.at(-1);
+  if (rows.length <= size || last === undefined) return { items };
+  return { items, next: writeCursor(cursor(last)) };
+}
+
 export const RECORD_KINDS_COUNTED: readonly RecordKind[] = ['order', 'combination'];

@@ -78,7 +78,10 @@ export function describeOrderStore(name: string, open: Open, options: StoreUnder
     });
     describe('the store itself', () => {
       testLife(open, options);
-      if (options.plant !== undefined) testPlanted(given, options.plant);
+      if (options.plant !== undefined) {
+        testPlanted(given, options.plant);
+        testHidden(given, options.plant);
+      }
       if (options.durable) testReopened(given, use);
       if (options.url !== undefined) testProcesses(given, options.url);
       if (options.fresh !== undefined) testMigrations(options.fresh);
@@ -495,6 +498,27 @@ function testPlanted(given: Given, plant: NonNullable<StoreUnderTest['plant']>):
     }
     await plant('order', record.no, JSON.stringify(record), 0);
     expect(await given().replace(bump(record, { agenda: [] }), 1)).toBe('replaced');
+  });
+}
+
+/** In the order of time, so that damaged ones fill the first pages. */
+function testHidden(given: Given, plant: NonNullable<StoreUnderTest['plant']>): void {
+  it('finds what is due behind rows that cannot be read, however many', async () => {
+    const agenda = [{ do: 'query', at: 7, tries: 0 } as const];
+    const spoilt = times(7, () => anOrder(fresh('A'), { agenda }));
+    const good = times(3, () => anOrder(fresh('B'), { agenda }));
+    for (const record of [...spoilt, ...good]) await given().insert(record);
+    for (const { no } of spoilt) await plant('order', no, '{', 0);
+    for (const limit of [1, 2, 3]) {
+      const found = (await given().due(10, limit)).map(({ no }) => no);
+      expect(found).toEqual(good.slice(0, limit).map(({ no }) => no));
+    }
+    expect(await given().due(10, 50)).toHaveLength(good.length);
+    for (const record of spoilt) {
+      await plant('order', record.no, JSON.stringify(record), 0);
+      await given().replace(bump(record, { agenda: [] }), 1);
+    }
+    for (const record of good) await given().replace(bump(record, { agenda: [] }), 1);
   });
 }
 

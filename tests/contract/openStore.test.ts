@@ -8,9 +8,11 @@ import { openStore } from '../../services/stores';
 import { createConnectionPool } from '../../services/stores/connectionPool';
 import { readDatabaseUrl } from '../../services/stores/databaseUrl';
 import { withTimeout } from '../../services/stores/sqlDriver';
+import { createDueReader } from '../../services/stores/dueReader';
 import { columnsOf } from '../../services/stores/storeRules';
 import type { CombinationRecord, Payment } from '../../services/records';
 import { systemClock } from '../../utils/clock';
+import { StoreError } from '../../utils/errors';
 import { silentLogger } from '../../utils/logger';
 import { aRefund, aTransfer, anOrder } from '../helpers/storeRecords';
 
@@ -178,6 +180,30 @@ describe('columnsOf', () => {
       success_at: paidAt,
       transaction_id: null,
     });
+  });
+});
+
+describe('due records', () => {
+  it('alarms once of each row that cannot be read, and gives up on endless ones', async () => {
+    const alarms: unknown[] = [];
+    let pages = 0;
+    const due = createDueReader<number>(
+      {
+        page: async (_now, limit, after) => {
+          pages += 1;
+          return Array.from({ length: limit }, (_, i) => (after?.[0] ?? 0) + i + 1);
+        },
+        key: (row) => [row, 'order', String(row)],
+        open: (row) => {
+          throw new StoreError('STORE_UNAVAILABLE', { detail: String(row) });
+        },
+      },
+      { ...silentLogger, error: (fields) => void alarms.push(fields['no']) },
+    );
+    expect(await due(0, 2)).toEqual([]);
+    expect(await due(0, 2)).toEqual([]);
+    expect(pages).toBe(200);
+    expect(alarms).toEqual(Array.from({ length: 200 }, (_, i) => String(i + 1)));
   });
 });
 
