@@ -3,7 +3,7 @@
  * again within bounds. Anyone may send a token with a key id nobody knows, so what that may cost is bounded.
  */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { request as httpsRequest, type RequestOptions } from 'node:https';
 import type { importJWK, JWK, KeyLike } from 'jose';
 import type { Clock } from '../utils/clock';
 import { UpstreamError } from '../utils/errors';
@@ -118,7 +118,12 @@ function isRs256Key(jwk: JWK | null): jwk is JWK & { kid: string } {
 function download(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const send = url.startsWith('https:') ? httpsRequest : httpRequest;
-    const req: ClientRequest = send(url, { headers: { accept: 'application/json' }, agent: false });
+    const req: ClientRequest = send(url, {
+      headers: { accept: 'application/json' },
+      agent: false,
+      // Said, not left to NODE_TLS_REJECT_UNAUTHORIZED: who answers here says who is who.
+      rejectUnauthorized: true,
+    } satisfies RequestOptions);
     const timer = setTimeout(() => {
       req.destroy(new Error('timeout'));
     }, FETCH_TIMEOUT_MS);
