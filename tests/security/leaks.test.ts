@@ -3,8 +3,13 @@
  * metric or the output of a crash.
  */
 import { spawn } from 'node:child_process';
+import crypto from 'node:crypto';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { openPage } from '../../demo/pageServer';
+import { run as runDemo } from '../../demo/run';
+import type { Told } from '../../demo/types';
+import { createSimulator } from '../../simulator';
 import {
   OPERATOR_KEY,
   orderBody,
@@ -296,5 +301,102 @@ describe('the output of a crash', () => {
       await stage.close();
       await new Promise((resolve) => taken.close(resolve));
     }
+  });
+});
+
+describe('the demo page', () => {
+  /** Everything random that was made while `run` ran, in every spelling a key may have. */
+  async function madeDuring<T>(run: () => Promise<T>): Promise<{ result: T; keys: string[] }> {
+    const real = crypto.randomBytes;
+    const made: Buffer[] = [];
+    const spy = jest.spyOn(crypto, 'randomBytes').mockImplementation(((size: number) => {
+      const bytes = real(size);
+      made.push(bytes);
+      return bytes;
+    }));
+    try {
+      const result = await run();
+      // Shorter ones are nonces and names, which are no secrets.
+      const keys = made.filter((bytes) => bytes.length >= 24);
+      const spelled = keys.flatMap((key) =>
+        (['hex', 'base64', 'base64url'] as const).map((as) => key.toString(as)),
+      );
+      return { result, keys: spelled };
+    } finally {
+      spy.mockRestore();
+    }
+  }
+
+  const MOVES: readonly (readonly [name: string, body: object])[] = [
+    ...['sdk', 'gateway', 'plain'].map((mode) => ['place', { fen: 888, mode }] as const),
+    ['pay', { no: 'TEA00001', when: 'now' }],
+    ['pay', { no: 'TEA00002', when: 'twice' }],
+    ['pay', { no: 'TEA00003', when: 'never' }],
+    ['refund', { no: 'TEA00001', fen: 8, when: 'now' }],
+    ['refund', { no: 'TEA00001', fen: 1_000_000, when: 'now' }],
+    ['transfer', { fen: 100, mode: 'sdk' }],
+    ['confirm', { no: 'BACK00004', when: 'now' }],
+    ...['forge', 'refund', 'transfer'].map((how) => ['attack', { no: 'TEA00001', how }] as const),
+    ['query', { no: 'TEA00003' }],
+    ['close', { no: 'TEA00003' }],
+    ['callback', { no: 'TEA00001', kind: 'payment', when: 'now' }],
+    ['sweep', {}],
+    ['pass', { minutes: 30 }],
+    ['__proto__', {}],
+    ['refund', { no: '__proto__' }],
+  ];
+
+  /** All that a browser gets: the files, the answers to every move, and the stream from its beginning. */
+  async function shownBy(url: string): Promise<{ text: string; statuses: number[] }> {
+    const said: string[] = [];
+    const statuses: number[] = [];
+    for (const [name, body] of MOVES) {
+      const answer = await fetch(`${url}act/${name}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      statuses.push(answer.status);
+      said.push(await answer.text(), JSON.stringify([...answer.headers]));
+    }
+    for (const file of ['', 'page.js', 'page.css', 'nowhere', 'records.db', '%2e%2e/.env']) {
+      said.push(await (await fetch(url + file)).text());
+    }
+    const stop = new AbortController();
+    const { body } = await fetch(`${url}events`, { signal: stop.signal });
+    const first = await body?.getReader().read();
+    stop.abort();
+    said.push(Buffer.from(first?.value ?? []).toString());
+    return { text: said.join('\n'), statuses };
+  }
+
+  test('shows the run and every move, and no key, signature, ciphertext or whole openid', async () => {
+    const timeline: Told[] = [];
+    const { result, keys } = await madeDuring(async () => {
+      const verdict = await runDemo((event, atMs) => {
+        timeline.push({ ...event, n: timeline.length, atMs });
+      });
+      expect(verdict.ok).toBe(true);
+      const page = await openPage({ timeline });
+      try {
+        return await shownBy(page.url);
+      } finally {
+        await page.close();
+      }
+    });
+    const simulator = await createSimulator();
+    const { apiV3Key, privateKey, wxPayPublicKey } = simulator.credentials;
+    await simulator.close();
+    expect(result.statuses.filter((status) => status === 200)).toHaveLength(MOVES.length - 2);
+    expect(result.text).toContain('TEA00001');
+    expect(result.text).toContain('TEA_SDK_1');
+    // Operator's and webhook keys of every stage: the run's and the page's.
+    expect(keys.length).toBeGreaterThan(20);
+    for (const secret of [...keys, ...[apiV3Key, privateKey, wxPayPublicKey].flatMap(piecesOf)]) {
+      expect({ secret, shown: result.text.includes(secret) }).toEqual({ secret, shown: false });
+    }
+    const longRuns = result.text.match(/[A-Za-z0-9+/_-]{80,}/g) ?? [];
+    const openids = result.text.match(/o(?:DEMO|U)[A-Za-z0-9_-]{24,}/g) ?? [];
+    expect({ longRuns, openids }).toEqual({ longRuns: [], openids: [] });
   });
 });

@@ -82,6 +82,12 @@ export const strangers = (): readonly Attack[] => [
   ['three dots', everywhere({ authorization: 'Bearer a.b.c', 'x-wx-openid': PAYER })],
   ['another scheme', everywhere({ authorization: `Basic ${btoa(`u:${OPERATOR_KEY}`)}` })],
   ['the key as a token', everywhere({ authorization: `Bearer ${OPERATOR_KEY}` })],
+  [
+    'a good openid at the door for callbacks',
+    POSTS.filter((name) => !name.includes('/')).map((name) =>
+      to('/', { _action: name, ...validBody(name) }, { 'x-wx-openid': PAYER }),
+    ),
+  ],
   ['odd doors', oddDoors()],
 ];
 
