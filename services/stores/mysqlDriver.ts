@@ -1,9 +1,11 @@
 /** MySQL 5.7+, MariaDB 10.4+ and TDSQL-C through `mysql2`, with server-side prepared statements. */
+import { isIP } from 'node:net';
 import type { Socket } from 'node:net';
-import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
+import type { Connection, ResultSetHeader, RowDataPacket, SslOptions } from 'mysql2/promise';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
-import { readDatabaseUrl } from './databaseUrl';
+import { readDatabaseUrl, urlFault } from './databaseUrl';
+import type { DatabaseAddress } from './databaseUrl';
 import { CONNECT_MS, SESSION_MS, createNetworkDriver } from './networkDriver';
 import type { WireResult } from './networkDriver';
 import { storeError, withTimeout } from './sqlDriver';
@@ -62,9 +64,25 @@ const isRefusal = (error: unknown): boolean => {
   return answered && errno !== undefined && !SPENT.includes(errno);
 };
 
+/**
+ * mysql2 asks for the name only when told to, and compares an address with the name `localhost`: that would take any
+ * certificate for localhost, so it is refused beforehand.
+ */
+function sslOf({ host, tls }: DatabaseAddress): SslOptions | undefined {
+  if (tls === undefined) return undefined;
+  const { checksName, ...rest } = tls;
+  if (checksName && isIP(host) !== 0) {
+    throw urlFault(
+      'MySQL over TLS proves names, not addresses: give a host name, or sslmode=verify-ca',
+    );
+  }
+  return { ...rest, verifyIdentity: checksName };
+}
+
 export async function openMysqlDriver({ url, clock, logger }: MysqlOptions): Promise<SqlDriver> {
   const address = readDatabaseUrl(url, 3306);
-  const { host, port, user, password, database, connectionsMax, tls } = address;
+  const { host, port, user, password, database, connectionsMax } = address;
+  const ssl = sslOf(address);
   // By `default`: some of its names are lazy getters, which a plain Node.js import does not see.
   const { createConnection, TypedParameter } = (await import('mysql2/promise')).default;
 
@@ -78,7 +96,7 @@ export async function openMysqlDriver({ url, clock, logger }: MysqlOptions): Pro
       connectTimeout: CONNECT_MS,
       charset: 'utf8mb4_bin',
       enableKeepAlive: true,
-      ...(tls === undefined ? {} : { ssl: tls }),
+      ...(ssl === undefined ? {} : { ssl }),
     });
     connection.on('error', onLost);
     connection.on('end', onLost);

@@ -3,6 +3,7 @@ import type { Client, CustomTypesConfig } from 'pg';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
 import { readDatabaseUrl } from './databaseUrl';
+import type { Tls } from './databaseUrl';
 import { CONNECT_MS, SESSION_MS, createNetworkDriver } from './networkDriver';
 import type { WireResult } from './networkDriver';
 import type { Row, SqlDialect, SqlDriver, SqlValue } from './sqlDriver';
@@ -78,6 +79,11 @@ const isRefusal = (error: unknown): boolean => {
   return SQLSTATE.test(code) && !SPENT.test(code);
 };
 
+const sslOf = ({ checksName, ...rest }: Tls) => ({
+  ...rest,
+  ...(checksName ? {} : { checkServerIdentity: () => undefined }),
+});
+
 export async function openPostgresDriver(options: PostgresOptions): Promise<SqlDriver> {
   const { clock, logger } = options;
   const { connectionsMax, tls, ...address } = readDatabaseUrl(options.url, 5432);
@@ -98,7 +104,7 @@ export async function openPostgresDriver(options: PostgresOptions): Promise<SqlD
       keepAlive: true,
       application_name: 'pay-common',
       types,
-      ...(tls === undefined ? {} : { ssl: tls }),
+      ...(tls === undefined ? {} : { ssl: sslOf(tls) }),
     });
     client.on('error', onLost);
     client.on('end', onLost);

@@ -48,6 +48,7 @@ describe('openStore', () => {
       'mysql://u:topsecret@h',
       'mysql://u:topsecret@h/d?ssl=maybe',
       'mysql://u:topsecret@h/d?connections=0',
+      'mysql://u:topsecret@10.0.0.5/d?ssl=true',
       'postgres://u:topsecret@h/d?sslmode=prefer',
       'postgres://u:topsecret@h/d?sslrootcert=/ca.pem',
       'postgres://u:topsecret@h/d?sslmode=verify-full&sslrootcert=/no/such/ca.pem',
@@ -107,13 +108,14 @@ describe('databaseUrl', () => {
       password: 'p/w',
       database: 'pay',
       connectionsMax: 3,
-      tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2' },
+      tls: { rejectUnauthorized: true, checksName: true, minVersion: 'TLSv1.2' },
     });
     const plain = readDatabaseUrl('postgres://u@h/d', 5432);
     expect(plain).toMatchObject({ port: 5432, password: '', connectionsMax: 10, tls: undefined });
     const mode = (text: string) => readDatabaseUrl(`postgres://u@h/d?sslmode=${text}`, 1).tls;
     expect(mode('require')?.rejectUnauthorized).toBe(false);
-    expect(mode('verify-full')?.rejectUnauthorized).toBe(true);
+    expect(mode('verify-ca')).toMatchObject({ rejectUnauthorized: true, checksName: false });
+    expect(mode('verify-full')).toMatchObject({ rejectUnauthorized: true, checksName: true });
   });
 });
 
