@@ -1,7 +1,7 @@
 /** What a connection may do to us: headers, CORS, slow and broken bodies, two requests hidden in one. */
 import { connect } from 'node:net';
 import { listenOn, shutDown } from '../../bin/server';
-import { OPERATOR_KEY, orderBody, PAYER, startStage, type Stage } from './support/stage';
+import { inProcess, OPERATOR_KEY, orderBody, PAYER, startStage, type Stage } from './support/stage';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -182,7 +182,7 @@ describe('two requests hidden in one', () => {
 });
 
 describe('size and time', () => {
-  test('headers above 16 kB: 431', async () => {
+  inProcess('headers above 16 kB: 431', async () => {
     const bytes = `GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(17_000)}\r\n\r\n`;
     const server = await listenOn(withPort0(stage));
     try {
@@ -193,7 +193,7 @@ describe('size and time', () => {
     }
   });
 
-  test('headers and bodies that trickle are cut off', async () => {
+  inProcess('headers and bodies that trickle are cut off', async () => {
     const server = await listenOn(withPort0(stage));
     try {
       expect(server).toMatchObject({ requestTimeout: 15_000, headersTimeout: 10_000 });

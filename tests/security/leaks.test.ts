@@ -309,11 +309,11 @@ describe('the demo page', () => {
   async function madeDuring<T>(run: () => Promise<T>): Promise<{ result: T; keys: string[] }> {
     const real = crypto.randomBytes;
     const made: Buffer[] = [];
-    const spy = jest.spyOn(crypto, 'randomBytes').mockImplementation(((size: number) => {
+    const spy = jest.spyOn(crypto, 'randomBytes').mockImplementation((size: number) => {
       const bytes = real(size);
       made.push(bytes);
       return bytes;
-    }));
+    });
     try {
       const result = await run();
       // Shorter ones are nonces and names, which are no secrets.

@@ -1,7 +1,17 @@
 /** What each attacker sends, as data: none of it may be answered with anything but a refusal. */
 import { PAY_ROUTES } from '../../../routes/payRoutes';
 import { askedName, combineBody, validBody, type Body } from './bodies';
-import { COMBINED, OPEN, PAID, PART, PREPARED, REFUND, TRANSFER, type Facts } from './scene';
+import {
+  COMBINED,
+  ELSEWHERE,
+  OPEN,
+  PAID,
+  PART,
+  PREPARED,
+  REFUND,
+  TRANSFER,
+  type Facts,
+} from './scene';
 import {
   OPERATOR_KEY,
   orderBody,
@@ -195,13 +205,16 @@ export function payers(): readonly Attack[] {
 /** Somebody who knows every number of another's, and is himself a proven user. */
 export function others(facts: Facts): readonly Attack[] {
   const him = { 'x-wx-openid': OTHER };
-  const { transaction_id, transfer_bill_no } = facts;
+  const { transaction_id, transfer_bill_no, elsewhere_id } = facts;
   const asks: readonly Shot[] = [
     ...[PAID, OPEN, PREPARED, PART].flatMap((out_trade_no) => [
       to('wxpay_query_order_by_out_trade_no', { out_trade_no }, him),
       to('wxpay_close_order', { out_trade_no }, him),
     ]),
     to('wxpay_query_order_by_transaction_id', { transaction_id }, him),
+    to('wxpay_query_order_by_transaction_id', { transaction_id: elsewhere_id }, him),
+    to('wxpay_query_order_by_out_trade_no', { out_trade_no: ELSEWHERE }, him),
+    to('wxpay_close_order', { out_trade_no: ELSEWHERE }, him),
     to('wxpay_refund_query', { out_refund_no: REFUND }, him),
     to('wxpay_combine_query', { combine_out_trade_no: COMBINED }, him),
     to('wxpay_combine_close', { combine_out_trade_no: COMBINED }, him),

@@ -167,11 +167,13 @@ const unsigned =
 
 const HTML = Buffer.from('<html><title>login</title><body>Wi-Fi</body></html>');
 
-/** @param wechat  what he knows of WeChat: the name of its key, its clock, and a reply it once gave. */
+/** The test sees to it that what is passed on to him was said an hour ago. */
+export const REPLAYS = 'replays what WeChat once said to the same question';
+
+/** @param wechat  what he knows of WeChat: the name of its key, its clock, and what it said to others. */
 export function tricksOf(wechat: {
   readonly serial: () => string;
   readonly now: () => number;
-  readonly old: () => Said | undefined;
   /** What WeChat said a moment ago of the same kind of thing, under another number. */
   readonly fresh: (asked: Asked) => Said | undefined;
 }): readonly (readonly [name: string, trick: Trick])[] {
@@ -206,7 +208,13 @@ export function tricksOf(wechat: {
     ['sends a probe', withHeader('wechatpay-signature', `WECHATPAY/SIGNTEST/${'A'.repeat(300)}`)],
     ['changes the words', changed((said) => without(paidInWords(said), 'content-length'))],
     ['cuts the body', changed((said) => cut(said))],
-    ['replays a genuine reply of an hour ago', () => Promise.resolve(wechat.old())],
+    [
+      REPLAYS,
+      async (asked, pass) => {
+        const said = await pass();
+        return asked.method === 'GET' ? said : undefined;
+      },
+    ],
     ['tells what is true of another', (asked) => Promise.resolve(wechat.fresh(asked))],
     ['lies without a signature', unsigned(200, lie)],
     ['lies with 201', unsigned(201, lie)],

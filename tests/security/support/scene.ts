@@ -9,6 +9,7 @@ import {
   PAYER,
   READ_KEY,
   refundBody,
+  startStage,
   SWEEP_KEY,
   transferBody,
   type Answer,
@@ -22,11 +23,14 @@ export const COMBINED = 'C20260102000001';
 export const PART = 'T20260102000004';
 export const REFUND = 'R20260102000001';
 export const TRANSFER = 'B20260102000001';
+/** Made and paid by another system of the merchant's: WeChat knows it, we do not. */
+export const ELSEWHERE = 'T20260102000008';
 export const TEXT = 'plantedDescription7Qx';
 
 export interface Facts {
   readonly transaction_id: string;
   readonly transfer_bill_no: string;
+  readonly elsewhere_id: string;
   /** What a stranger must never read, in no answer at all. */
   readonly secrets: readonly string[];
 }
@@ -51,6 +55,9 @@ export async function setScene(stage: Stage): Promise<Facts> {
   await ok(stage.asPayer('wxpay_order_combine', combined));
   await ok(stage.asOperator('wxpay_refund', refundBody(PAID, REFUND, 30)));
   await ok(stage.asOperator('wxpay_transfer', { ...transferBody(TRANSFER), user_name: '张三丰' }));
+  const system = await startStage({ at: simulator });
+  const elsewhere = await system.paid(ELSEWHERE);
+  await system.close();
   const order = await stage.order(PAID);
   const transfer = await stage.transfer(TRANSFER);
   const open = await stage.order(OPEN);
@@ -60,6 +67,7 @@ export async function setScene(stage: Stage): Promise<Facts> {
     order?.refunds[0]?.refund_id,
     transfer?.transfer_bill_no,
     open?.prepay?.prepay_id,
+    elsewhere.payment?.transaction_id,
   ].map((fact) => {
     if (fact === undefined) throw new Error('the scene is not set');
     return fact;
@@ -68,6 +76,7 @@ export async function setScene(stage: Stage): Promise<Facts> {
   return {
     transaction_id: facts[0] ?? '',
     transfer_bill_no: facts[2] ?? '',
+    elsewhere_id: facts[4] ?? '',
     secrets: [...facts, ...lines, apiV3Key, OPERATOR_KEY, READ_KEY, SWEEP_KEY, PAYER, TEXT],
   };
 }

@@ -1,6 +1,7 @@
 /**
  * The whole service on a port of its own, WeChat Pay played by the simulator, one clock for both. Calls go
- * over real HTTP, as a stranger's would. A test file that imports `built` has the built service instead.
+ * over real HTTP, as a stranger's would. A test file that imports `built` has the built service instead; with
+ * `STAGE=built` in the environment all of them have.
  */
 import { Agent, createServer, request, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,6 +19,11 @@ export const READ_KEY = 'read-key-0123456789-abcdefghij-012345';
 export const SWEEP_KEY = 'sweep-key-0123456789-abcdefghij-01234';
 export const START_MS = Date.parse('2026-01-02T10:00:00+08:00');
 
+if (process.env.STAGE === 'built') jest.requireActual('./built');
+
+/** For what reaches into the service itself: there is no such thing where it is another process. */
+export const inProcess: jest.It = builtRunner() === undefined ? test : (test.skip);
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -32,6 +38,8 @@ export interface StageOptions {
   readonly overrides?: Overrides;
   /** WeChat's address, where something stands between. */
   readonly baseUrl?: (simulator: Simulator) => string;
+  /** Another system at the same WeChat, which outlives it. */
+  readonly at?: Simulator;
   /** Where the token issuer's own name leads, for the built service. */
   readonly issuerPort?: number;
 }
@@ -49,6 +57,8 @@ export interface Stage {
   readonly service: Service;
   readonly port: number;
   readonly logs: string[];
+  /** Waits for a line with this in it: a log is written a moment after what it tells of. */
+  logged(text: string): Promise<void>;
   call(path: string, body?: unknown, o?: CallOptions): Promise<Answer>;
   /** As PAYER, or another openid, by the platform's header. */
   asPayer(name: string, body: unknown, openid?: string): Promise<Answer>;
@@ -63,12 +73,8 @@ export interface Stage {
 }
 
 export async function startStage(o: StageOptions = {}): Promise<Stage> {
-  const simulator = await createSimulator({
-    nowMs: START_MS,
-    frozen: true,
-    autoDeliver: false,
-    ...o.simulator,
-  });
+  const alone = { nowMs: START_MS, frozen: true, autoDeliver: false, ...o.simulator };
+  const simulator = o.at ?? (await createSimulator(alone));
   const env = simulator.env({
     databaseUrl: 'memory:',
     operatorKeys: `${OPERATOR_KEY},read:${READ_KEY},sweep:${SWEEP_KEY}`,
@@ -82,7 +88,9 @@ export async function startStage(o: StageOptions = {}): Promise<Stage> {
   const options = { env, nowMs: simulator.clock.now() };
   const run = builtRunner() ?? startHere(simulator, o.overrides);
   const started = await run({ ...options, ...(issuerPort === undefined ? {} : { issuerPort }) });
-  return stageOf(simulator, follow(simulator, started));
+  return stageOf(simulator, o.at === undefined ? follow(simulator, started) : started, {
+    ends: o.at === undefined,
+  });
 }
 
 /** One clock for both: whoever moves WeChat's moves the service's. */
@@ -134,7 +142,7 @@ const startHere =
     };
   };
 
-function stageOf(simulator: Simulator, started: Here): Stage {
+function stageOf(simulator: Simulator, started: Here, { ends }: { ends: boolean }): Stage {
   const { port, logs } = started;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
@@ -149,6 +157,13 @@ function stageOf(simulator: Simulator, started: Here): Stage {
     simulator,
     port,
     logs,
+    async logged(text) {
+      for (let turn = 0; turn < LOG_TURNS_MAX; turn++) {
+        if (logs.some((line) => line.includes(text))) return;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      throw new Error(`nothing in the log of ${text}`);
+    },
     get service() {
       if (started.service === undefined) throw new Error('the built service is another process');
       return started.service;
@@ -174,12 +189,13 @@ function stageOf(simulator: Simulator, started: Here): Stage {
     async close() {
       agent.destroy();
       const code = await started.stop();
-      await simulator.close();
+      if (ends) await simulator.close();
       if (code !== 0) throw new Error(`the service ended with ${String(code)}`);
     },
   };
 }
 
+const LOG_TURNS_MAX = 400;
 const DUMP_MAX = 500;
 const KINDS = ['order', 'combination', 'transfer', 'report'] as const;
 const NUMBERS = ['refund', 'transaction', 'transfer_bill', 'sub_order'] as const;
