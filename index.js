@@ -60,11 +60,12 @@ function load(file) {
 const YOUNG_BYTES = 16 * 1024 * 1024;
 const YOUNG_LOOK_MS = 100;
 
-function setFlags() {
+/** @param youngBytes  A program that answers nobody, as the command line, can do with less. */
+function setFlags(youngBytes = YOUNG_BYTES) {
   const v8 = require('node:v8');
   const look = () => {
     const young = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
-    const room = young === undefined || young.space_size < YOUNG_BYTES;
+    const room = young === undefined || young.space_size < youngBytes;
     v8.setFlagsFromString(`--semi-space-growth-factor=${room ? 2 : 1}`);
   };
   look();

@@ -6,62 +6,29 @@
  *
  *   npx esbuild bench/reconcile.ts --bundle --platform=node --external:libsql --outfile=/tmp/r.js
  *   node /tmp/r.js 1000000 write && node /tmp/r.js 1000000
+ *
+ * The whole program over a real database is measured by `reconcileProgram.ts`.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
 import type { OrderRecord } from '../services/records';
 import type { OrderStore, RecordFilter } from '../services/stores/orderStore';
-import {
-  chunked,
-  createBooks,
-  createTruth,
-  DAY,
-  DAY_START,
-  feeOf,
-  fundBill,
-  paidOrder,
-  tradeBill,
-  type PaymentLine,
-} from '../tests/e2e/reconcileSupport';
+import { createBooks, createTruth, DAY, DAY_START } from '../tests/e2e/reconcileSupport';
+import { billFile, billHash, createDay, writeBills, type BillName } from './reconcileBills';
 
 const ROWS = Number(process.argv[2] ?? '1000000');
-const PER_SECOND = Math.ceil(ROWS / 86_400);
-/** Every so many-th payment is not held here; so many-th of ours is not in the bill. */
-const MISSING_EVERY = 20_000;
-
-const lineOf = (i: number): PaymentLine => ({
-  no: `T${String(i).padStart(12, '0')}`,
-  transaction_id: `4200${String(i).padStart(24, '0')}`,
-  total: 100 + (i % 9000),
-  atMs: DAY_START + Math.floor(i / PER_SECOND) * 1000,
-});
-
-function* lines(): Generator<PaymentLine> {
-  for (let i = 0; i < ROWS; i++) if (i % MISSING_EVERY !== 1) yield lineOf(i);
-}
-
-function* funds(): Generator<{ transaction_id: string; paid: number; fee: number }> {
-  for (const { transaction_id, total } of lines()) {
-    yield { transaction_id, paid: total, fee: feeOf(total) };
-  }
-}
-
-const isHeld = (i: number): boolean => i % MISSING_EVERY !== 0;
+const day = createDay(ROWS);
+const folder = tmpdir();
 
 function list(filter: RecordFilter): { items: OrderRecord[]; next?: string } {
-  const second = (ms: number): number => Math.ceil((ms - DAY_START) / 1000) * PER_SECOND;
+  const second = (ms: number): number => Math.ceil((ms - DAY_START) / 1000) * day.perSecond;
   const from = filter.after === undefined ? second(filter.success_from ?? 0) : Number(filter.after);
   const to = Math.min(ROWS, second(filter.success_to ?? 0));
   const items: OrderRecord[] = [];
   let i = from;
   for (; i < to && items.length < filter.limit; i++) {
     // Through JSON, as a database's rows come.
-    if (isHeld(i)) items.push(JSON.parse(JSON.stringify(paidOrder(lineOf(i)))) as OrderRecord);
+    if (day.isHeld(i)) items.push(JSON.parse(JSON.stringify(day.recordOf(i))) as OrderRecord);
   }
   return i < to ? { items, next: String(i) } : { items };
 }
@@ -72,8 +39,8 @@ const store = {
   list: (filter: RecordFilter) => Promise.resolve(list(filter)),
   find: (kind: string, no: string) => {
     const i = Number(no.slice(1));
-    const held = kind === 'order' && isHeld(i) && no === lineOf(i).no;
-    return Promise.resolve(held ? paidOrder(lineOf(i)) : undefined);
+    const held = kind === 'order' && day.isHeld(i) && no === day.lineOf(i).no;
+    return Promise.resolve(held ? day.recordOf(i) : undefined);
   },
   reservation: () => Promise.resolve(undefined),
   reservations: () => Promise.resolve({ items: [] }),
@@ -81,31 +48,15 @@ const store = {
   replace: () => Promise.resolve('replaced'),
 } as unknown as OrderStore;
 
-const fileOf = (kind: string): string => join(tmpdir(), `pay-common-bench-${kind}.gz`);
-
-async function write(kind: string, texts: Iterable<string>): Promise<void> {
-  const sha1 = createHash('sha1');
-  const hash = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      sha1.update(chunk);
-      done(null, chunk);
-    },
-  });
-  const to = createWriteStream(fileOf(kind));
-  await pipeline(Readable.from(chunked(texts)), hash, createGzip(), to);
-  writeFileSync(`${fileOf(kind)}.sha1`, sha1.digest('hex'));
-}
-
 async function main(): Promise<void> {
   if (process.argv[3] === 'write') {
-    await write('tradebill', tradeBill(lines()));
-    await write('fundflowbill', fundBill(funds()));
+    await writeBills(folder, day);
     return;
   }
   const truth = createTruth();
   truth.file = (kind) => ({
-    hash: readFileSync(`${fileOf(kind)}.sha1`, 'utf8'),
-    stream: () => createReadStream(fileOf(kind)),
+    hash: billHash(folder, kind as BillName),
+    stream: () => createReadStream(billFile(folder, kind as BillName)),
   });
   const { reconciler } = createBooks(store, truth);
   const before = process.memoryUsage.rss();

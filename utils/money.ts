@@ -41,3 +41,50 @@ export function yuanToMilliFen(text: string): number | undefined {
   const milli = Number(m[2]) * 100_000 + Number((m[3] ?? '').padEnd(5, '0'));
   return m[1] === '-' ? -milli : milli;
 }
+
+const [ZERO, NINE, POINT, MINUS, SPACE] = [48, 57, 46, 45, 32];
+/** Digits of a safe integer, whatever they are. */
+const DIGITS_MAX = 15;
+
+/** Some of the bytes of a text. */
+export interface Bytes {
+  readonly bytes: Uint8Array;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Digits with a point, as a whole number of the last of `decimals` places; further ones must be noughts. */
+function bytesToScaled({ bytes, from, to }: Bytes, decimals: number): number {
+  let at = from;
+  let end = to;
+  while (at < end && bytes[at] === SPACE) at++;
+  while (end > at && bytes[end - 1] === SPACE) end--;
+  const negative = bytes[at] === MINUS;
+  if (negative) at++;
+  let value = 0;
+  let whole = 0;
+  let places = -1;
+  for (; at < end; at++) {
+    const c = bytes[at] ?? 0;
+    if (c === POINT && places < 0) {
+      places = 0;
+      continue;
+    }
+    if (c < ZERO || c > NINE) return NaN;
+    if (places >= 0 && ++places > decimals) {
+      if (c !== ZERO) return NaN;
+      continue;
+    }
+    if (places < 0) whole++;
+    value = value * 10 + (c - ZERO);
+  }
+  if (whole === 0 || whole > DIGITS_MAX - decimals || places === 0) return NaN;
+  for (let i = Math.max(0, places); i < decimals; i++) value *= 10;
+  return negative ? -value : value;
+}
+
+/** `yuanToFen` of bytes, making nothing on the way; NaN for anything that is not an amount. */
+export const bytesToFen = (text: Bytes): number => bytesToScaled(text, 2);
+
+/** `yuanToMilliFen` of bytes; NaN for anything that is not an amount. */
+export const bytesToMilliFen = (text: Bytes): number => bytesToScaled(text, 5);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { pipeline as pipe, Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import type { Collector } from './collector';
 import { asText } from '../facts';
 import type { PayStrategy } from '../strategies/strategy';
 import type { WechatApi } from '../wechatApi';
@@ -19,13 +20,15 @@ import { AppError, UpstreamError } from '../../utils/errors';
 export interface BillFile {
   /** The plain bytes, from the beginning; as often as needed. */
   read(): AsyncIterable<Buffer>;
-  readonly plainBytes: number;
+  /** About the number of its rows: free text may hold line breaks, too. */
+  readonly lines: number;
   remove(): Promise<void>;
 }
 
 export interface BillSource {
   readonly api: Pick<WechatApi, 'bill'>;
   readonly strategy: Pick<PayStrategy, 'download'>;
+  readonly collector: Collector;
 }
 
 export type BillKind = 'tradebill' | 'fundflowbill';
@@ -35,6 +38,7 @@ const PLAIN_BYTES_MAX = 4 * 1024 * 1024 * 1024;
 /** The URL lives 5 minutes and a download may break: applied for anew, so often in all. */
 const TRIES_MAX = 3;
 const GZIP_MAGIC = 0x1f8b;
+const LF = 10;
 
 interface Offer {
   readonly url: string;
@@ -71,6 +75,9 @@ async function apply(source: BillSource, kind: BillKind, date: string): Promise<
   return { url, hash: hash.toLowerCase() };
 }
 
+const tooLarge = (): UpstreamError =>
+  new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill too large' });
+
 /** Passes bytes on, and fails past a bound. */
 function atMost(bytesMax: number): Transform {
   let bytes = 0;
@@ -78,7 +85,7 @@ function atMost(bytesMax: number): Transform {
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       if (bytes <= bytesMax) done(null, chunk);
-      else done(new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill too large' }));
+      else done(tooLarge());
     },
   });
 }
@@ -94,31 +101,49 @@ async function isPacked(path: string): Promise<boolean> {
 }
 
 function plainOf(path: string, packed: boolean): Readable {
-  const bounded = atMost(PLAIN_BYTES_MAX);
-  // A fault anywhere destroys the last stream with its reason: whoever reads it hears of it there.
-  const ended = (): void => undefined;
   const file = createReadStream(path);
-  return packed ? pipe(file, createGunzip(), bounded, ended) : pipe(file, bounded, ended);
+  // A fault anywhere destroys the last stream with its reason: whoever reads it hears of it there.
+  return packed ? pipe(file, createGunzip(), () => undefined) : file;
 }
 
 async function download(source: BillSource, offer: Offer, path: string): Promise<BillFile> {
   const stream = await source.strategy.download(offer.url);
   await pipeline(stream, atMost(DISK_BYTES_MAX), createWriteStream(path));
   const packed = await isPacked(path);
+  const lines = await checkPlain(plainOf(path, packed), offer, source.collector);
+  return {
+    lines,
+    async *read() {
+      for await (const chunk of plainOf(path, packed) as AsyncIterable<Buffer>) {
+        yield chunk;
+        source.collector.done(chunk.length);
+      }
+    },
+    remove: () => Promise.resolve(),
+  };
+}
+
+/** @returns how many lines it has. @throws UpstreamError where it is not the bill that was announced. */
+async function checkPlain(plain: Readable, offer: Offer, collector: Collector): Promise<number> {
   const sha1 = createHash('sha1');
-  let plainBytes = 0;
+  let bytes = 0;
+  let lines = 0;
   try {
-    for await (const chunk of plainOf(path, packed)) {
-      sha1.update(chunk as Buffer);
-      plainBytes += (chunk as Buffer).length;
+    for await (const chunk of plain as AsyncIterable<Buffer>) {
+      sha1.update(chunk);
+      bytes += chunk.length;
+      if (bytes > PLAIN_BYTES_MAX) throw tooLarge();
+      for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) lines++;
+      collector.done(chunk.length);
     }
   } catch (error) {
+    if (error instanceof UpstreamError) throw error;
     throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill cut short', cause: error });
   }
   if (sha1.digest('hex') !== offer.hash) {
     throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill hash' });
   }
-  return { plainBytes, read: () => plainOf(path, packed), remove: () => Promise.resolve() };
+  return lines;
 }
 
 /**

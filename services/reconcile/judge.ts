@@ -3,9 +3,10 @@
  * has answered for it: what no longer differs then was repaired. What has happened since the day (a refund,
  * a refund that went through) is no difference.
  */
-import type { TradeRow } from './billRows';
+import type { TradeEntry, TradeRow } from './billRows';
 import type { DifferenceClass, Facts } from './report';
 import type { OrderRecord, Payment, Refund, RefundStatus, SubOrder } from '../records';
+import type { Bytes } from '../../utils/money';
 
 /** The one that was paid: an order, or a part of a combination. */
 export interface Paid {
@@ -80,16 +81,37 @@ export function judgeRefund(row: TradeRow, held: Paid | undefined): Verdict | un
   return later ? undefined : { class: 'refund_state', here };
 }
 
-/** `0.60%` → 6000, in ten-thousandths of a percent. */
-function rateOf(text: string): number | undefined {
-  const m = /^(\d{1,3})(?:\.(\d{1,4})0*)?%$/.exec(text.trim());
-  return m === null ? undefined : Number(m[1]) * 10_000 + Number((m[2] ?? '').padEnd(4, '0'));
+const [ZERO, NINE, POINT, PERCENT] = [48, 57, 46, 37];
+const RATE_DECIMALS = 4;
+
+/** `0.60%` → 6000, in ten-thousandths of a percent; NaN for what is no rate. */
+export function rateOf({ bytes, from, to }: Bytes): number {
+  if (to - from < 2 || bytes[to - 1] !== PERCENT) return NaN;
+  let rate = 0;
+  let places = -1;
+  for (let i = from; i < to - 1; i++) {
+    const c = bytes[i] ?? 0;
+    if (c === POINT && places < 0 && i > from) {
+      places = 0;
+      continue;
+    }
+    if (c < ZERO || c > NINE || rate > 1e9) return NaN;
+    if (places >= 0 && ++places > RATE_DECIMALS) {
+      if (c !== ZERO) return NaN;
+      continue;
+    }
+    rate = rate * 10 + (c - ZERO);
+  }
+  if (places === 0) return NaN;
+  return rate * 10 ** Math.max(0, RATE_DECIMALS - Math.max(0, places));
 }
 
 /** |fee − rate × amount| ≥ 1 fen. Coupons lower what the fee is taken of: either amount will do. */
-export function feeDiffers(row: TradeRow): boolean {
-  const rate = rateOf(row.rate);
-  if (rate === undefined) return false;
+export function feeDiffers(
+  row: Pick<TradeEntry, 'fee_milli' | 'settled_fen' | 'total_fen' | 'bytes'>,
+): boolean {
+  const rate = rateOf(row.bytes('rate'));
+  if (Number.isNaN(rate)) return false;
   const off = (fen: number): number => Math.abs(row.fee_milli - (fen * rate) / 1000);
   return Math.min(off(row.settled_fen), off(row.total_fen)) >= 1000;
 }

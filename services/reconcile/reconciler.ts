@@ -1,13 +1,21 @@
 /**
  * The books of a day: WeChat's trade bill against our records, both ways, and against its fund-flow bill.
  *
- * The bill is streamed and never held: what is kept of a row is 17 bytes in a table of numbers, so a bill
- * of a million rows needs no more than a small one does of anything else. Our payments of the day go into that table first
- * (with amount and transaction), a row that agrees with it costs no look-up; only the others are looked up.
- * Nothing is acted upon before the file's hash and sums have been checked.
+ * The bill is streamed and never held: what is kept of a row is 17 bytes in a table of numbers, and a row that
+ * is in order leaves nothing else behind. First the bill goes into that table, then our records of the day
+ * pass by it, once; what no record agreed with is looked up while the bill is read a second time, which costs
+ * a fourth of what reading the records again would. Nothing is acted upon before the file's hash and sums
+ * have been checked.
  */
 import { fetchBill, type BillFile, type BillSource } from './billFile';
-import { readFundBill, readTradeBill, type TradeRow } from './billRows';
+import {
+  readFundBill,
+  readTradeBill,
+  type FundEntry,
+  type TradeEntry,
+  type TradeRow,
+} from './billRows';
+import { createCollector } from './collector';
 import {
   feeDiffers,
   judgePayment,
@@ -27,10 +35,11 @@ import type { OrderStore, RecordFilter } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
 import { AppError, StoreError, ValidationError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
+import type { Bytes } from '../../utils/money';
 import { beijingDay, beijingDayStart, fromRfc3339, toRfc3339 } from '../../utils/time';
 
 export interface Progress {
-  readonly phase: 'download' | 'records' | 'bill' | 'missing' | 'fund' | 'questions';
+  readonly phase: 'download' | 'bill' | 'records' | 'compare' | 'fund' | 'questions';
   readonly done: number;
   readonly total?: number;
 }
@@ -55,7 +64,7 @@ export interface Reconciler {
   reconcile(bill_date: string, options?: ReconcileOptions): Promise<ReconcileReport>;
 }
 
-export interface ReconcilerDeps extends BillSource {
+export interface ReconcilerDeps extends Pick<BillSource, 'strategy'> {
   readonly store: OrderStore;
   readonly api: BillSource['api'] & ResolveDeps['api'];
   readonly following: ResolveDeps['following'];
@@ -79,27 +88,37 @@ const KEPT_MAX = 10_000;
 /** In the stored record: it must fit into any database's row. */
 const STORED_MAX = 2000;
 /** Small, for memory: of a page every record is in it whole. */
-const PAGE = 200;
+const PAGE = 50;
+/** About, with what reading it makes on the way. */
+const RECORD_BYTES = 8 * 1024;
 const SLICE_MIN_MS = 1000;
-/** About: a row of the trade bill, and the two rows of a payment in the fund-flow bill. */
-const TRADE_ROW_BYTES = 250;
-const FUND_PAYMENT_BYTES = 260;
+/** A slice that is too wide is sorted whole for its first page: the day at once took 9 s for a million. */
+const SLICE_FIRST_MS = 60_000;
+/** Of a payment in the fund-flow bill: its own, and its fee's. Where most have no fee the table grows. */
+const FUND_LINES = 2;
 const LOOKUPS_AT_ONCE = 32;
 const DAY_MS = 24 * 3600_000;
 const STORE_TRIES_MAX = 8;
 
-const HELD = 1;
-const SEEN = 2;
+/** Of a number in the table: the bill has it · a record of ours is the same · it was looked at again. */
+const SEEN = 1;
+const AGREES = 2;
+const PASSED = 4;
+
+const SUCCESS = Buffer.from('SUCCESS');
+const NO_FUNDS = [0, 0] as const;
 
 /** One run's own memory: bounded, whatever the size of the bill. */
 interface Books {
   readonly bill_date: string;
-  table: NumberTable;
+  /** Our numbers and the trade bill's; then, for there are never two at once, the fund-flow bill's. */
+  readonly table: NumberTable;
   readonly found: Found[];
   readonly by_class: Partial<Record<DifferenceClass, number>>;
   omitted: number;
+  /** There is a bill, and its numbers are in the table. */
+  billed: boolean;
   held: number;
-  rows: number;
   foreign: number;
   payments: number;
   refunds: number;
@@ -108,14 +127,14 @@ interface Books {
   readonly signal: AbortSignal | undefined;
 }
 
-const paymentKey = (no: string): string => `P${no}`;
-const reversalKey = (no: string): string => `V${no}`;
-const refundKey = (no: string): string => `R${no}`;
+/** What a number in the table is the number of. */
+const SORT = { payment: 1, reversal: 2, refund: 3 } as const;
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const { store, clock, logger, settings } = deps;
   const keptMax = settings.keptMax ?? KEPT_MAX;
-  const appids = new Set(settings.appids);
+  const mchid = Buffer.from(settings.mchid);
+  const appids = settings.appids.map((appid) => Buffer.from(appid));
   const resolve = createResolver({
     api: deps.api,
     following: deps.following,
@@ -125,6 +144,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     atOnce: settings.atOnce ?? 4,
     gapMs: settings.gapMs ?? 10,
   });
+  const collector = createCollector();
+  const source = { api: deps.api, strategy: deps.strategy, collector };
   let running: Promise<unknown> = Promise.resolve();
 
   /** An order by its number, or the part of a combination that has it. */
@@ -139,8 +160,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   function note(books: Books, found: Found): void {
     books.by_class[found.class] = (books.by_class[found.class] ?? 0) + 1;
-    // A copy: a piece of a line would keep its whole chunk of the bill in memory.
-    if (books.found.length < keptMax) books.found.push(structuredClone(found));
+    if (books.found.length < keptMax) books.found.push(found);
     else books.omitted++;
   }
 
@@ -149,55 +169,74 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
    * creation, and would sort the whole day anew for every page. No kind is named, so that SQLite enters by
    * the index of payment times (100,000 payments: 76 s without either, 3 s so).
    */
-  async function* slices(day: string): AsyncGenerator<readonly StoredRecord[]> {
-    const end = beijingDayStart(day) + DAY_MS;
+  async function passHeld(books: Books): Promise<void> {
+    const end = beijingDayStart(books.bill_date) + DAY_MS;
     let from = end - DAY_MS;
-    let width = DAY_MS;
+    let width = SLICE_FIRST_MS;
     while (from < end) {
       const to = Math.min(end, from + width);
       const filter: RecordFilter = { success_from: from, success_to: to, limit: PAGE };
-      let page = await store.list(filter);
-      if (page.next !== undefined && width > SLICE_MIN_MS) {
+      // What it learned of the page, and no record: nothing may hold one when the collector comes.
+      let page = await passPage(books, filter, width > SLICE_MIN_MS);
+      collector.done(page.items * RECORD_BYTES);
+      if (page.tooWide) {
         width = Math.max(SLICE_MIN_MS, Math.floor(width / 4));
         continue;
       }
-      yield page.items;
       while (page.next !== undefined) {
-        page = await store.list({ ...filter, after: page.next });
-        yield page.items;
+        page = await passPage(books, { ...filter, after: page.next }, false);
+        collector.done(page.items * RECORD_BYTES);
       }
-      if (page.items.length < PAGE / 4) width *= 2;
+      if (page.items < PAGE / 4) width *= 2;
       from = to;
     }
   }
 
-  /** Every payment of ours on that day, by WeChat's own time of it. */
-  async function* paymentsOf(day: string): AsyncGenerator<(Paid & { readonly no: string })[]> {
-    for await (const page of slices(day)) {
-      yield page.flatMap((r) => {
-        if (r.kind === 'order') return [{ ...paidOf(r), no: r.no }];
-        if (r.kind !== 'combination') return [];
-        return r.sub_orders.map((sub) => ({ ...paidOfPart(sub, r.state), no: sub.out_trade_no }));
-      });
+  /** @param mayBeTooWide  If there are more than a page of them, none is passed: the slice will be narrower. */
+  async function passPage(
+    books: Books,
+    filter: RecordFilter,
+    mayBeTooWide: boolean,
+  ): Promise<{ readonly items: number; readonly next?: string; readonly tooWide: boolean }> {
+    books.signal?.throwIfAborted();
+    const { items, next } = await store.list(filter);
+    const tooWide = mayBeTooWide && next !== undefined;
+    if (!tooWide) for (const record of items) passRecord(books, record);
+    books.tell({ phase: 'records', done: books.held });
+    return { items: items.length, tooWide, ...(next === undefined ? {} : { next }) };
+  }
+
+  function passRecord(books: Books, record: StoredRecord): void {
+    if (record.kind === 'order') passPaid(books, record.no, paidOf(record));
+    if (record.kind !== 'combination') return;
+    for (const part of record.sub_orders) {
+      passPaid(books, part.out_trade_no, paidOfPart(part, record.state));
     }
   }
 
-  async function readHeld(books: Books): Promise<void> {
+  /** A payment of ours passes by the bill: marked where the bill has it, noted where the bill lacks it. */
+  function passPaid(books: Books, no: string, { state, payment }: Paid): void {
+    if (payment === undefined || !settings.appids.includes(payment.appid)) return;
+    books.held++;
+    if (!books.billed) return;
     const { table } = books;
-    for await (const page of paymentsOf(books.bill_date)) {
-      books.signal?.throwIfAborted();
-      for (const { no, payment } of page) {
-        if (payment === undefined || !appids.has(payment.appid)) continue;
-        const at = table.add(paymentKey(no));
-        table.mark(at, HELD);
-        table.setValues(at, payment.total, table.short(payment.transaction_id));
-        books.held++;
-      }
-      books.tell({ phase: 'records', done: books.held });
+    const { total, transaction_id } = payment;
+    const at = table.find(no, SORT.payment);
+    if (at < 0) {
+      const here = { state, total, transaction_id };
+      note(books, { class: 'missing_at_wechat', out_trade_no: no, here, wechat: null });
+    } else if (table.first(at) === total && table.second(at) === table.short(transaction_id)) {
+      table.mark(at, AGREES);
     }
+  }
+
+  async function findMissingRefunds(books: Books): Promise<void> {
     const from = beijingDayStart(books.bill_date);
     for await (const numbers of refundNumbers(from - DAY_MS, from + DAY_MS)) {
-      for (const { no } of numbers) table.mark(table.add(refundKey(no)), HELD);
+      books.signal?.throwIfAborted();
+      for (const { no, owner, at } of numbers) {
+        if (books.table.find(no, SORT.refund) < 0) await missingRefund(books, { no, owner, at });
+      }
     }
   }
 
@@ -214,22 +253,63 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     } while (after !== undefined);
   }
 
-  /** Marks the number as seen; false: the bill has it a second time. */
-  function seen(books: Books, key: string): boolean {
-    const at = books.table.add(key);
-    const first = (books.table.flags(at) & SEEN) === 0;
-    books.table.mark(at, SEEN);
-    return first;
+  const isOurs = (entry: TradeEntry): boolean =>
+    entry.is('mchid', mchid) && appids.some((appid) => entry.is('appid', appid));
+
+  const isSuccess = (entry: TradeEntry): boolean =>
+    entry.kind === 'payment' && entry.is('trade_state', SUCCESS);
+
+  const numberOf = (entry: TradeEntry): Bytes =>
+    entry.bytes(entry.kind === 'refund' ? 'out_refund_no' : 'out_trade_no');
+
+  /** A row on its first way through: into the table, and judged as far as it can be by itself. */
+  function enterRow(books: Books, entry: TradeEntry): void {
+    if (!isOurs(entry)) {
+      books.foreign++;
+      return;
+    }
+    const { table } = books;
+    if (entry.kind === 'refund') books.refunds++;
+    else books.payments++;
+    // A reversed payment has this one row: it stands for the payment, too.
+    if (entry.kind === 'reversal') table.add(entry.bytes('out_trade_no'), SORT.payment);
+    const at = table.add(numberOf(entry), SORT[entry.kind]);
+    if ((table.flags(at) & SEEN) !== 0) {
+      const row = entry.row();
+      note(books, { class: 'duplicate', here: null, ...numbersOf(row), ...about(row) });
+      return;
+    }
+    table.mark(at, SEEN);
+    if (isSuccess(entry)) {
+      table.setValues(at, entry.total_fen, table.short(entry.bytes('transaction_id')));
+    }
+    if (entry.kind !== 'refund' && feeDiffers(entry)) {
+      const row = entry.row();
+      const wechat = { total: row.total_fen, fee: row.fee_milli / 1000, rate: row.rate };
+      note(books, { class: 'fee', here: null, ...numbersOf(row), wechat });
+    }
   }
 
-  /** A payment that is in our table with the same amount and transaction needs no look-up. */
-  function agrees(books: Books, row: TradeRow): boolean {
-    if (row.trade_state !== 'SUCCESS') return false;
-    const { table } = books;
-    const at = table.find(paymentKey(row.out_trade_no));
-    if (at < 0 || (table.flags(at) & HELD) === 0) return false;
-    const [total, transaction] = table.values(at);
-    return total === row.total_fen && transaction === table.short(row.transaction_id);
+  async function enterBill(books: Books, trade: BillFile): Promise<void> {
+    let rows = 0;
+    const enter = (entry: TradeEntry): void => {
+      rows++;
+      enterRow(books, entry);
+    };
+    await readTradeBill(trade.read(), enter, () => {
+      books.signal?.throwIfAborted();
+      books.tell({ phase: 'bill', done: rows });
+    });
+  }
+
+  /** A row on its second way through: true where no record of the day agreed with it. */
+  function isOpen(table: NumberTable, entry: TradeEntry): boolean {
+    if (!isOurs(entry)) return false;
+    const at = table.find(numberOf(entry), SORT[entry.kind]);
+    // A number's second row was noted already.
+    if ((table.flags(at) & (AGREES | PASSED)) !== 0) return false;
+    table.mark(at, PASSED);
+    return true;
   }
 
   async function compareRow(row: TradeRow): Promise<Found | undefined> {
@@ -239,62 +319,22 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     return verdict === undefined ? undefined : { ...numbersOf(row), ...verdict, ...about(row) };
   }
 
-  async function compareRows(books: Books, rows: readonly TradeRow[]): Promise<void> {
-    books.signal?.throwIfAborted();
-    const lookUp: TradeRow[] = [];
-    for (const row of rows) {
-      if (!appids.has(row.appid) || row.mchid !== settings.mchid) {
-        books.foreign++;
-        continue;
-      }
-      const isRefund = row.out_refund_no !== '';
-      if (isRefund) books.refunds++;
-      else books.payments++;
-      const whole = agrees(books, row);
-      // A reversed payment has this one row: it stands for the payment, too.
-      if (row.trade_state === 'REVOKED') seen(books, paymentKey(row.out_trade_no));
-      if (!seen(books, keyOf(row))) {
-        note(books, { class: 'duplicate', here: null, ...numbersOf(row), ...about(row) });
-        continue;
-      }
-      if (!isRefund && feeDiffers(row)) {
-        const wechat = { total: row.total_fen, fee: row.fee_milli / 1000, rate: row.rate };
-        note(books, { class: 'fee', here: null, ...numbersOf(row), wechat });
-      }
-      if (!whole) lookUp.push(row);
-    }
-    books.rows += rows.length;
-    for (let i = 0; i < lookUp.length; i += LOOKUPS_AT_ONCE) {
-      const some = lookUp.slice(i, i + LOOKUPS_AT_ONCE);
-      const found = await Promise.all(some.map(compareRow));
-      for (const one of found) if (one !== undefined) note(books, one);
-    }
-    books.tell({ phase: 'bill', done: books.rows });
-  }
-
-  const unseen = (table: NumberTable, key: string): boolean => {
-    const at = table.find(key);
-    return at >= 0 && table.flags(at) === HELD;
-  };
-
-  /** What we hold of that day and the bill does not. */
-  async function findMissing(books: Books): Promise<void> {
-    const { table, bill_date } = books;
-    for await (const page of paymentsOf(bill_date)) {
+  async function lookUpRest(books: Books, trade: BillFile): Promise<void> {
+    let rest: TradeRow[] = [];
+    let rows = 0;
+    const collect = (entry: TradeEntry): void => {
+      rows++;
+      if (isOpen(books.table, entry)) rest.push(entry.row());
+    };
+    await readTradeBill(trade.read(), collect, async () => {
       books.signal?.throwIfAborted();
-      for (const { no, state, payment } of page) {
-        if (payment === undefined || !unseen(table, paymentKey(no))) continue;
-        const { total, transaction_id } = payment;
-        const here = { state, total, transaction_id };
-        note(books, { class: 'missing_at_wechat', out_trade_no: no, here, wechat: null });
+      for (let i = 0; i < rest.length; i += LOOKUPS_AT_ONCE) {
+        const found = await Promise.all(rest.slice(i, i + LOOKUPS_AT_ONCE).map(compareRow));
+        for (const one of found) if (one !== undefined) note(books, one);
       }
-    }
-    const from = beijingDayStart(bill_date);
-    for await (const numbers of refundNumbers(from - DAY_MS, from + DAY_MS)) {
-      for (const { no, owner, at } of numbers) {
-        if (unseen(table, refundKey(no))) await missingRefund(books, { no, owner, at });
-      }
-    }
+      if (rest.length > 0) rest = [];
+      books.tell({ phase: 'compare', done: rows });
+    });
   }
 
   async function missingRefund(
@@ -303,7 +343,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   ): Promise<void> {
     const record = await store.find('order', number.owner);
     const refund = record?.refunds.find((r) => r.out_refund_no === number.no);
-    if (record === undefined || refund === undefined || !appids.has(record.appid)) return;
+    if (record === undefined || refund === undefined || !settings.appids.includes(record.appid))
+      return;
     if (dayOf(refund, number.at) !== books.bill_date) return;
     note(books, {
       class: 'refund_missing_at_wechat',
@@ -314,41 +355,55 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     });
   }
 
+  /** What the fund-flow bill says of each payment: amount and fee, by 微信支付业务单号. */
+  async function readFunds(books: Books, fund: BillFile): Promise<void> {
+    const { table } = books;
+    table.clear(Math.ceil(fund.lines / FUND_LINES));
+    const onRow = (entry: FundEntry): void => {
+      if (entry.kind === 'other') return;
+      const at = table.add(entry.number());
+      const paid = entry.kind === 'payment' ? Math.abs(entry.fen) : 0;
+      const fee = entry.kind === 'fee' ? Math.abs(entry.fen) : 0;
+      table.setValues(at, table.first(at) + paid, table.second(at) + fee);
+    };
+    await readFundBill(fund.read(), onRow, () => {
+      books.signal?.throwIfAborted();
+    });
+  }
+
   /** Trade bill against fund-flow bill: the fee, and the amount, of each payment both know. */
   async function compareFund(books: Books, trade: BillFile, fund: BillFile): Promise<void> {
-    const table = createNumberTable(Math.ceil(fund.plainBytes / FUND_PAYMENT_BYTES));
-    await readFundBill(fund.read(), (rows) => {
-      for (const { business_no, name, fen } of rows) {
-        const isFee = name.includes('手续费');
-        if (!isFee && name !== '交易') continue;
-        const at = table.add(business_no);
-        const [paid, fee] = table.values(at);
-        if (isFee) table.setValues(at, paid, fee + Math.abs(fen));
-        else table.setValues(at, paid + Math.abs(fen), fee);
-      }
-    });
+    await readFunds(books, fund);
+    const { table } = books;
     let known = 0;
+    let rows = 0;
     const differing: Found[] = [];
     let more = 0;
-    await readTradeBill(trade.read(), (rows) => {
-      books.signal?.throwIfAborted();
-      for (const row of rows) {
-        if (row.out_refund_no !== '' || row.trade_state !== 'SUCCESS') continue;
-        if (!appids.has(row.appid) || row.mchid !== settings.mchid || feeDiffers(row)) continue;
-        const at = table.find(row.transaction_id);
-        if (at >= 0) known++;
-        const [paid, fee] = at < 0 ? [0, 0] : table.values(at);
-        const feeOff = Math.abs(fee * 1000 - row.fee_milli) >= 1000;
-        if (at >= 0 && !feeOff && (paid === row.settled_fen || paid === row.total_fen)) continue;
-        const wechat = {
-          total: row.total_fen,
-          fee: row.fee_milli / 1000,
-          fund_total: at < 0 ? null : paid,
-          fund_fee: at < 0 ? null : fee,
-        };
-        if (differing.length >= keptMax) more++;
-        else differing.push({ class: 'fee', here: null, ...numbersOf(row), wechat });
+    const onRow = (entry: TradeEntry): void => {
+      rows++;
+      if (!isSuccess(entry) || !isOurs(entry) || feeDiffers(entry)) return;
+      const at = table.find(entry.bytes('transaction_id'));
+      if (at >= 0) known++;
+      const [paid, fee] = at < 0 ? NO_FUNDS : [table.first(at), table.second(at)];
+      const feeOff = Math.abs(fee * 1000 - entry.fee_milli) >= 1000;
+      const paidOff = paid !== entry.settled_fen && paid !== entry.total_fen;
+      if (at >= 0 && !feeOff && !paidOff) return;
+      if (differing.length >= keptMax) {
+        more++;
+        return;
       }
+      const row = entry.row();
+      const wechat = {
+        total: row.total_fen,
+        fee: row.fee_milli / 1000,
+        fund_total: at < 0 ? null : paid,
+        fund_fee: at < 0 ? null : fee,
+      };
+      differing.push({ class: 'fee', here: null, ...numbersOf(row), wechat });
+    };
+    await readTradeBill(trade.read(), onRow, () => {
+      books.signal?.throwIfAborted();
+      books.tell({ phase: 'fund', done: rows });
     });
     // Accounts that settle later know nothing of the day's payments: that is no difference of each.
     books.fund = known === 0 && books.payments > 0 ? 'unrelated' : 'compared';
@@ -360,7 +415,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   async function fetchFund(day: string, signal?: AbortSignal): Promise<BillFile | 'none'> {
     try {
-      return await fetchBill(deps, 'fundflowbill', day, signal);
+      return await fetchBill(source, 'fundflowbill', day, signal);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       logger.warn({ bill_date: day, error: error.code }, 'fund bill missing');
@@ -370,18 +425,18 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
 
   async function compareAll(books: Books): Promise<'found' | 'none'> {
     books.tell({ phase: 'download', done: 0 });
-    const trade = await fetchBill(deps, 'tradebill', books.bill_date, books.signal);
+    const trade = await fetchBill(source, 'tradebill', books.bill_date, books.signal);
     if (trade === 'none') {
-      await readHeld(books);
+      await passHeld(books);
       return 'none';
     }
-    books.table = createNumberTable(Math.ceil(trade.plainBytes / TRADE_ROW_BYTES));
+    books.billed = true;
+    books.table.clear(trade.lines);
     try {
       const fund = await fetchFund(books.bill_date, books.signal);
       try {
         await compareTrade(books, trade);
         if (fund === 'none') return 'found';
-        books.tell({ phase: 'fund', done: 0 });
         await compareFund(books, trade, fund);
       } finally {
         if (fund !== 'none') await fund.remove();
@@ -393,12 +448,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   }
 
   async function compareTrade(books: Books, trade: BillFile): Promise<void> {
-    await readHeld(books);
-    await readTradeBill(trade.read(), (rows) => compareRows(books, rows));
-    books.tell({ phase: 'missing', done: 0 });
-    await findMissing(books);
-    // The fund-flow bill gets a table of its own: never two at once.
-    books.table = createNumberTable();
+    await enterBill(books, trade);
+    await passHeld(books);
+    await findMissingRefunds(books);
+    await lookUpRest(books, trade);
   }
 
   async function run(bill_date: string, options: ReconcileOptions): Promise<ReconcileReport> {
@@ -408,8 +461,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       found: [],
       by_class: {},
       omitted: 0,
+      billed: false,
       held: 0,
-      rows: 0,
       foreign: 0,
       payments: 0,
       refunds: 0,
@@ -530,12 +583,6 @@ const fresh = (no: string, now: number): Omit<ReportRecord, 'bill_date' | 'repor
   effects: [],
   effect_seq: 0,
 });
-
-function keyOf(row: TradeRow): string {
-  if (row.out_refund_no !== '') return refundKey(row.out_refund_no);
-  const key = row.trade_state === 'REVOKED' ? reversalKey : paymentKey;
-  return key(row.out_trade_no);
-}
 
 const numbersOf = (row: TradeRow): Pick<Found, 'out_trade_no' | 'out_refund_no'> => ({
   out_trade_no: row.out_trade_no,

@@ -1,5 +1,20 @@
+import { readTradeBill, type TradeRow } from '../../services/reconcile/billRows';
+import { rateOf } from '../../services/reconcile/judge';
 import { createNumberTable } from '../../services/reconcile/numberTable';
-import { yuanToMilliFen } from '../../utils/money';
+import {
+  bytesToFen,
+  bytesToMilliFen,
+  yuanToFen,
+  yuanToMilliFen,
+  type Bytes,
+} from '../../utils/money';
+import { tradeBill } from '../e2e/reconcileSupport';
+
+/** Amid other bytes, as a value stands in a bill. */
+function amid(text: string): Bytes {
+  const bytes = Buffer.from(`9${text}9`);
+  return { bytes, from: 1, to: bytes.length - 1 };
+}
 
 test('a table of numbers keeps what it is given while it grows, and knows nothing else', () => {
   const table = createNumberTable();
@@ -13,7 +28,7 @@ test('a table of numbers keeps what it is given while it grows, and knows nothin
   expect(table.size).toBe(50_000);
   const wrong = numbers.filter((no, i) => {
     const at = table.find(no);
-    const [a, b] = table.values(at);
+    const [a, b] = [table.first(at), table.second(at)];
     return at < 0 || table.flags(at) !== 1 + (i % 2) || a !== i || b !== 4_000_000_000 + i;
   });
   expect(wrong).toEqual([]);
@@ -30,3 +45,91 @@ test('fees of five decimals are read by text', () => {
     expect(yuanToMilliFen(text)).toBeUndefined();
   }
 });
+
+const AMOUNTS = ['0', '0.00', '12', '12.3', '12.30', '-1.5', ' 7.00 ', '0.01250', '1.2300', '-0.01']
+  .concat(['9999999999999.99', '99999999999999', '9999999999.99999', '99999999999', '0.0123456'])
+  .concat([
+    '',
+    '.5',
+    '1.',
+    '1e3',
+    '1,000',
+    '--1',
+    '1.2.3',
+    '1 2',
+    '+1',
+    'NaN',
+    '-',
+    '12.345',
+    '．1',
+  ]);
+
+test.each(AMOUNTS)('bytes of an amount are read as its text is: "%s"', (text) => {
+  expect(bytesToFen(amid(text))).toBe(yuanToFen(text) ?? NaN);
+  expect(bytesToMilliFen(amid(text))).toBe(yuanToMilliFen(text) ?? NaN);
+});
+
+test.each([
+  ['0.60%', 6000],
+  ['1%', 10_000],
+  ['0.3800%', 3800],
+  ['0.380000%', 3800],
+  ['100%', 1_000_000],
+  ['0.38001%', NaN],
+  ['0.%', NaN],
+  ['%', NaN],
+  ['', NaN],
+  ['0.60', NaN],
+])('a rate: %s', (text, rate) => {
+  expect(rateOf(amid(text))).toBe(rate);
+});
+
+test('a number leads to one place, as text and as bytes; numbers of two sorts never meet', () => {
+  const table = createNumberTable();
+  for (const no of ['T1', 'A_b-1|2*@', '商户单号']) {
+    expect(table.find(amid(no))).toBe(-1);
+    const at = table.add(no, 1);
+    expect(table.find(amid(no), 1)).toBe(at);
+    expect(table.add(amid(no), 1)).toBe(at);
+    expect(table.find(no, 2)).toBe(-1);
+    expect(table.short(no)).toBe(table.short(amid(no)));
+  }
+  table.clear();
+  expect([table.size, table.find('T1', 1)]).toEqual([0, -1]);
+});
+
+test.each([1, 2, 3, 7, 64, 1000, 1e6])(
+  'however a bill comes in pieces, of %i bytes, its rows are the same',
+  async (size) => {
+    const goods = '苹果,`b,`c\r\n`2026-03-10 00:00:00,`x\n,`';
+    const whole = Array.from({ length: 40 }, (_, i) => ({
+      no: `T${String(i)}`,
+      transaction_id: `4200${String(i)}`,
+      total: 100 + i,
+      ...(i % 3 === 0 ? { goods: `${'长'.repeat(i)}${goods}` } : {}),
+    }));
+    const back = { no: 'T1', out_refund_no: 'R1', refund: 50 };
+    const plain = Buffer.from([...tradeBill([...whole, back])].join(''));
+    const pieces = async function* () {
+      for (let i = 0; i < plain.length; i += size) {
+        // Filled again at once: nothing may lean on a piece that has gone by.
+        const piece = Buffer.from(plain.subarray(i, i + size));
+        yield piece;
+        piece.fill(0);
+      }
+    };
+    const rows: TradeRow[] = [];
+    const count = await readTradeBill(
+      pieces(),
+      (entry) => rows.push(entry.row()),
+      () => undefined,
+    );
+    expect(count).toBe(41);
+    expect(rows.map((r) => [r.out_trade_no, r.transaction_id, r.total_fen])).toEqual([
+      ...whole.map((line) => [line.no, line.transaction_id, line.total]),
+      ['T1', '4200RT1', 0],
+    ]);
+    expect(rows.at(-1)).toMatchObject({ out_refund_no: 'R1', refund_fen: 50, rate: '0.60%' });
+    expect(rows[0]).toMatchObject({ out_refund_no: '', refund_id: '', trade_state: 'SUCCESS' });
+  },
+);
