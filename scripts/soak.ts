@@ -4,6 +4,7 @@
  * has a seed of its own, printed, and `--minutes 0 --seed THAT` repeats it. Ends with 1 at the first fault.
  */
 import { parseArgs } from 'node:util';
+import { hasBroker, overAmqp } from '../tests/crash/amqpReceiver';
 import { build } from '../tests/crash/instance';
 import { createRandom } from '../tests/crash/random';
 import { runRound, type Round, type Weather } from '../tests/crash/swarm';
@@ -38,9 +39,11 @@ function chosen({ database }: { readonly database?: string | undefined }): reado
 }
 
 function tellRound(database: DatabaseKind, seed: string, instances: number, round: Round): void {
-  const { orders, refunds, effects, again, kills, restarts, faults } = round;
+  const { orders, combinations, transfers, refunds, effects, again, kills, restarts, faults } =
+    round;
   say(
-    `${database} seed=${seed}: ${instances} instances, ${orders} orders, ${refunds} refunds, ` +
+    `${database} seed=${seed}: ${instances} instances, ${orders} orders, ${combinations} combinations, ` +
+      `${transfers} transfers, ${refunds} refunds, ` +
       `${effects} effects (${again} delivered again), ${kills} kills, ` +
       `${restarts} restarts of the database: ` +
       (faults.length === 0 ? 'all well' : `${faults.length} FAULTS`),
@@ -53,7 +56,9 @@ async function once(given: Omit<Weather, 'instances' | 'kills'>): Promise<boolea
   const random = createRandom(`${seed}|${database}|size`);
   const instances = random.between(2, 5);
   const kills = random.between(2, 7);
-  const round = await runRound({ ...given, instances, kills });
+  // Another of the sinks now and then.
+  const amqp = random.chance(0.3) && hasBroker() ? overAmqp() : {};
+  const round = await runRound({ ...given, instances, kills, ...amqp });
   tellRound(database, seed, instances, round);
   return round.faults.length === 0;
 }

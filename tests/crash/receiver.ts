@@ -19,11 +19,11 @@ export interface Arrival {
 }
 
 export interface Receiver {
-  readonly url: string;
-  readonly secret: string;
+  /** What tells the service to deliver here. */
+  readonly settings: Readonly<Record<string, string>>;
   /** In the order of arrival. */
   readonly arrivals: readonly Arrival[];
-  /** Deliveries that the library refused. */
+  /** Deliveries that prove nothing, or are not as promised. */
   readonly forged: readonly string[];
   /** Share of first deliveries that fail, from 0 to 1. */
   failing: number;
@@ -78,8 +78,7 @@ export async function createReceiver(random: Random): Promise<Receiver> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/effects`,
-    secret,
+    settings: { webhookUrl: `http://127.0.0.1:${port}/effects`, webhookSecret: secret },
     arrivals,
     forged,
     get failing() {

@@ -17,7 +17,7 @@ export async function until(what: string, done: () => Promise<boolean>): Promise
   }
 }
 
-function refuseOthers(what: string, reply: Reply): void {
+export function refuseOthers(what: string, reply: Reply): void {
   if (reply.status === 200 || reply.status === 202 || AGAIN.has(reply.status)) return;
   throw new Error(`${what}: ${reply.status} ${JSON.stringify(reply.body)}`);
 }
@@ -45,19 +45,21 @@ export interface RefundWish {
   readonly no: string;
   readonly refundNo: string;
   readonly fen: number;
+  /** Of the order; 100 where nothing is said. */
+  readonly totalFen?: number;
   /** false: the callback is lost, and the sweep must find out. */
   readonly told: boolean;
 }
 
 /** An operator asks until WeChat has it, or until more would go back than was paid; then the callback comes. */
 export async function refund(world: World, wish: RefundWish): Promise<void> {
-  const { no, refundNo, fen } = wish;
+  const { no, refundNo, fen, totalFen = 100 } = wish;
   const answer = { exceeds: false };
   await until(`refund ${refundNo}`, async () => {
     const reply = await world.operate('wxpay_refund', {
       out_trade_no: no,
       out_refund_no: refundNo,
-      amount: { refund: fen, total: 100 },
+      amount: { refund: fen, total: totalFen },
     });
     refuseOthers(`refund ${refundNo}`, reply);
     answer.exceeds = reply.body['error'] === 'REFUND_EXCEEDS';

@@ -2,27 +2,30 @@
 import { hasPrivateServer } from '../helpers/privateServer';
 import { build, type Build } from './instance';
 import { seedOf } from './random';
-import { runRound, type Round } from './swarm';
+import { hasBroker, overAmqp } from './amqpReceiver';
+import { runRound, type Round, type Weather } from './swarm';
 import { databasesHere } from './world';
 
 jest.setTimeout(180_000);
 
 const seed = seedOf();
 const databases = databasesHere();
+const broker = hasBroker();
 const rounds = new Map<string, Promise<Round>>();
 let built: Build;
 
-/** All databases at once: a round mostly waits, for leases and for its turn to try again. */
+/** All at once: a round mostly waits, for leases and for its turn to try again. */
 beforeAll(() => {
   built = build();
   process.stdout.write(`swarm tests: CRASH_SEED=${seed}\n`);
-  for (const database of databases) {
-    const { folder } = built;
-    const round = runRound({ database, folder, seed, instances: 4, orders: 40, kills: 3 });
-    rounds.set(database, round);
+  const begin = (name: string, weather: Omit<Weather, 'folder' | 'seed' | 'kills'>): void => {
+    const round = runRound({ folder: built.folder, seed, kills: 3, ...weather });
+    rounds.set(name, round);
     // Awaited by its test; one that fails early must not end the others.
     void Promise.allSettled([round]);
-  }
+  };
+  for (const database of databases) begin(database, { database, instances: 4, orders: 40 });
+  if (broker) begin('amqp', { database: 'sqlite', instances: 2, orders: 20, ...overAmqp() });
 });
 afterAll(async () => {
   await Promise.allSettled(rounds.values());
@@ -34,11 +37,21 @@ test.each(databases)(
   async (database) => {
     const round = await rounds.get(database);
     expect(round?.faults).toEqual([]);
-    // The weather was bad indeed.
+    // The weather was bad indeed, and it rained on all kinds of money.
     expect(round?.effects).toBeGreaterThan(80);
     expect(round?.again).toBeGreaterThan(5);
+    expect([round?.combinations, round?.transfers]).toEqual([7, 7]);
     if (database !== 'sqlite' && hasPrivateServer(database)) {
       expect(round?.restarts).toBeGreaterThan(0);
     }
+  },
+);
+
+(broker ? test : test.skip)(
+  'two instances that publish to a broker, killed: the same',
+  async () => {
+    const round = await rounds.get('amqp');
+    expect(round?.faults).toEqual([]);
+    expect(round?.effects).toBeGreaterThan(40);
   },
 );

@@ -7,6 +7,7 @@ import { pause } from './instance';
 import type { Random } from './random';
 import { each, payAndTell, place, refund, restartLater, settled } from './shop';
 import { acknowledgedAndLost, verdict } from './verdict';
+import { liveCombination, liveTransfer, widerPlanOf } from './wider';
 import { createWorld, LATER_MS, type World, type WorldOptions } from './world';
 
 export interface Weather extends WorldOptions {
@@ -19,6 +20,8 @@ export interface Round {
   /** [] = all is well. */
   readonly faults: readonly string[];
   readonly orders: number;
+  readonly combinations: number;
+  readonly transfers: number;
   readonly refunds: number;
   readonly effects: number;
   /** Deliveries beyond the first of an effect. */
@@ -106,20 +109,43 @@ async function thunder(world: World, kills: number, random: Random): Promise<rea
   return lost;
 }
 
+/** To each of these orders comes one combination and one transfer. */
+const ORDERS_A_WIDER = 6;
+
+interface Job {
+  readonly no: string;
+  readonly unpaid: boolean;
+  run(world: World): Promise<void>;
+}
+
+/** Everything that is to happen, in the order in which it begins. */
+function jobsOf({ orders, amqpPrefix = '' }: Weather, random: Random): readonly Job[] {
+  return Array.from({ length: orders }, (_, i) => {
+    const number = String(i + 1).padStart(5, '0');
+    const plan = planOf(`${amqpPrefix}SW${number}`, random);
+    const order = { no: plan.no, unpaid: !plan.paid, run: (world: World) => live(world, plan) };
+    if (i % ORDERS_A_WIDER !== 0) return [order];
+    const pair = widerPlanOf(`${amqpPrefix}CO${number}`, random);
+    const out = widerPlanOf(`${amqpPrefix}TR${number}`, random);
+    return [
+      order,
+      { no: pair.no, unpaid: false, run: (world: World) => liveCombination(world, pair) },
+      { no: out.no, unpaid: false, run: (world: World) => liveTransfer(world, out) },
+    ];
+  }).flat();
+}
+
 /** Judges by everything that is outside of the service; the seed repeats the round. */
 export async function runRound(weather: Weather): Promise<Round> {
   const world = await createWorld(weather);
   try {
-    const random = world.random.fork('weather');
-    const plans = Array.from({ length: weather.orders }, (_, i) =>
-      planOf(`SW${String(i + 1).padStart(5, '0')}`, random),
-    );
+    const jobs = jobsOf(weather, world.random.fork('weather'));
     world.receiver.failing = 0.2;
     spoil(world);
     const lost = thunder(world, weather.kills, world.random.fork('thunder'));
     const trouble: string[] = [];
-    await each(plans, AT_ONCE, async (plan) => {
-      await live(world, plan).catch((error: unknown) => trouble.push(String(error)));
+    await each(jobs, AT_ONCE, async (job) => {
+      await job.run(world).catch((error: unknown) => trouble.push(String(error)));
     });
     const gone = (await lost).map((no) => `${no}: answered SUCCESS, and lost`);
     // The sky clears; what hung in the air is found by its agenda alone.
@@ -127,16 +153,27 @@ export async function runRound(weather: Weather): Promise<Round> {
     world.sim.callbackFaults.clear();
     world.receiver.failing = 0;
     await restartLater(world, LATER_MS);
-    const unpaid = plans.filter(({ paid }) => !paid).map(({ no }) => no);
+    const unpaid = jobs.filter((job) => job.unpaid).map(({ no }) => no);
     await settled(world, unpaid);
     const faults = [...trouble, ...gone, ...(await verdict(world, unpaid))];
-    const { arrivals } = world.receiver;
-    const effects = new Set(arrivals.map(({ id }) => id)).size;
-    const refunds = world.sim.refunds().length;
-    const { orders, kills } = weather;
-    const { restarts } = world.database;
-    return { faults, orders, refunds, effects, again: arrivals.length - effects, kills, restarts };
+    return { faults, kills: weather.kills, ...(await countsOf(world)) };
   } finally {
     await world.close();
   }
+}
+
+async function countsOf(world: World): Promise<Omit<Round, 'faults' | 'kills'>> {
+  const { arrivals } = world.receiver;
+  const records = await world.records();
+  const effects = new Set(arrivals.map(({ id }) => id)).size;
+  const ofKind = (kind: string): number => records.filter((one) => one.kind === kind).length;
+  return {
+    orders: ofKind('order'),
+    combinations: ofKind('combination'),
+    transfers: ofKind('transfer'),
+    refunds: world.sim.refunds().length,
+    effects,
+    again: arrivals.length - effects,
+    restarts: world.database.restarts,
+  };
 }

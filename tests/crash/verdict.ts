@@ -2,8 +2,9 @@
  * What must hold whatever happened. Every fault in words with its number, so that an empty list is the proof;
  * what is right is computed here anew, from WeChat's books and the receiver's, not by the service's code.
  */
-import type { Effect, OrderRecord, Refund } from '../../services/records';
+import type { Effect, OrderRecord, Refund, StoredRecord } from '../../services/records';
 import type { Arrival } from './receiver';
+import { judgeCombination, judgeTransfer } from './wider';
 import type { World } from './world';
 
 type Faults = string[];
@@ -25,14 +26,17 @@ export async function verdict(
   unpaid: readonly string[] = [],
 ): Promise<readonly string[]> {
   const faults: Faults = [];
-  const records = (await world.records()).filter((r): r is OrderRecord => r.kind === 'order');
-  const known = new Set(records.map((record) => record.no));
+  const records = await world.records();
+  const known = new Set(records.flatMap(numbersOf));
   for (const record of records) {
-    judgePayment(world, record, faults);
-    judgeRefunds(world, record, faults);
-    judgeEffects(world, record, faults);
+    judgeFacts(world, record, faults);
+    judgeDelivered(world, record, faults);
     judgeRest(record, unpaid.includes(record.no), faults);
-    await judgeNumbers(world, record, faults);
+    if (record.kind === 'order') await judgeNumbers(world, record, faults);
+  }
+  for (const there of world.sim.transfers()) {
+    const no = String(there['out_bill_no']);
+    if (!known.has(no)) faults.push(`${no}: at WeChat, and not here`);
   }
   for (const order of world.sim.orders()) {
     const no = String(order['out_trade_no']);
@@ -40,6 +44,20 @@ export async function verdict(
   }
   judgeReceiver(world, records, faults);
   return [...faults, ...alarmsOf(world)];
+}
+
+const numbersOf = (record: StoredRecord): readonly string[] =>
+  record.kind === 'combination'
+    ? [record.no, ...record.sub_orders.map((sub) => sub.out_trade_no)]
+    : [record.no];
+
+function judgeFacts(world: World, record: StoredRecord, faults: Faults): void {
+  if (record.kind === 'transfer') judgeTransfer(world, record, faults);
+  if (record.kind === 'combination') judgeCombination(world, record, faults);
+  if (record.kind !== 'order') return;
+  judgePayment(world, record, faults);
+  judgeRefunds(world, record, faults);
+  judgeTypes(record, faults);
 }
 
 function judgePayment(world: World, record: OrderRecord, faults: Faults): void {
@@ -114,12 +132,16 @@ function wantedTypes(record: OrderRecord): string[] {
   return [...(record.payment === undefined ? [] : ['order.paid']), ...refunds].sort();
 }
 
-function judgeEffects(world: World, record: OrderRecord, faults: Faults): void {
+function judgeTypes(record: OrderRecord, faults: Faults): void {
   const { no, effects } = record;
   const types = effects.map(({ type }) => type).filter((type) => type !== 'order.created');
   const got = types.sort().join(' ');
   const wanted = wantedTypes(record).join(' ');
   if (got !== wanted) faults.push(`${no}: effects are [${got}], should be [${wanted}]`);
+}
+
+function judgeDelivered(world: World, record: StoredRecord, faults: Faults): void {
+  const { no, effects } = record;
   if (effects.filter(({ type }) => type === 'order.created').length > 1) {
     faults.push(`${no}: order.created twice`);
   }
@@ -160,7 +182,7 @@ function judgeOrder(
   }
 }
 
-function judgeRest(record: OrderRecord, isUnpaid: boolean, faults: Faults): void {
+function judgeRest(record: StoredRecord, isUnpaid: boolean, faults: Faults): void {
   if (record.agenda.length === 0) return;
   const waits = record.agenda.some((item) => item.do === 'expire');
   if (isUnpaid && record.state === 'PENDING' && waits) return;
@@ -182,7 +204,7 @@ async function judgeNumbers(world: World, record: OrderRecord, faults: Faults): 
   }
 }
 
-function judgeReceiver(world: World, records: readonly OrderRecord[], faults: Faults): void {
+function judgeReceiver(world: World, records: readonly StoredRecord[], faults: Faults): void {
   const { arrivals, forged } = world.receiver;
   if (forged.length > 0) faults.push(`${forged.length} deliveries not verified: ${forged[0]}`);
   const texts = new Map<string, string>();
@@ -198,15 +220,26 @@ function judgeReceiver(world: World, records: readonly OrderRecord[], faults: Fa
 
 /** What was answered SUCCESS must be in the database, while every process that said so is dead. */
 export async function acknowledgedAndLost(world: World): Promise<readonly string[]> {
-  const records = (await world.records()).filter((r): r is OrderRecord => r.kind === 'order');
-  const paid = new Set(records.filter((r) => r.payment !== undefined).map((r) => r.no));
-  const over = new Set(
-    records
-      .flatMap((r) => r.refunds.filter((one) => one.status === 'SUCCESS'))
-      .map((r) => r.out_refund_no),
+  const records = await world.records();
+  const facts = records.flatMap(provenBy);
+  return (['payment', 'refund', 'transfer'] as const).flatMap((kind) =>
+    [...world.acknowledged[kind]].filter((no) => !facts.includes(`${kind} ${no}`)),
   );
+}
+
+/** What this record knows of as proven by WeChat: `payment ORDER0001`, … */
+function provenBy(record: StoredRecord): readonly string[] {
+  const over = (refunds: readonly Refund[]): readonly string[] =>
+    refunds
+      .filter(({ status }) => status === 'SUCCESS')
+      .map((one) => `refund ${one.out_refund_no}`);
+  if (record.kind === 'transfer')
+    return record.state === 'SUCCESS' ? [`transfer ${record.no}`] : [];
+  if (record.kind === 'report') return [];
+  const parts = record.kind === 'order' ? [record] : record.sub_orders;
+  const paid = parts.every((part) => part.payment !== undefined);
   return [
-    ...[...world.acknowledged.payment].filter((no) => !paid.has(no)),
-    ...[...world.acknowledged.refund].filter((no) => !over.has(no)),
+    ...(paid ? [`payment ${record.no}`] : []),
+    ...parts.flatMap((part) => over(part.refunds)),
   ];
 }

@@ -16,6 +16,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { hasServer, useServer, type ServerKind } from '../helpers/databases';
 import { hasPrivateServer, startPrivateServer } from '../helpers/privateServer';
+import { createAmqpReceiver } from './amqpReceiver';
 import { createInstance, freePort, type Instance, type Json, type Reply } from './instance';
 import { createRandom, type Random } from './random';
 import { createReceiver, type Receiver } from './receiver';
@@ -114,11 +115,16 @@ async function sharedDatabase(kind: ServerKind): Promise<Database> {
   };
 }
 
+/** What WeChat tells of. */
+export type Told = Exclude<NotificationKind, 'echo'>;
+
 export interface WorldOptions {
   readonly database: DatabaseKind;
   readonly folder: string;
   readonly seed: string;
   readonly instances: number;
+  /** Effects go to a message broker; all numbers of this world must begin so. */
+  readonly amqpPrefix?: string;
 }
 
 export interface World {
@@ -132,19 +138,20 @@ export interface World {
   readonly env: Readonly<Record<string, string>>;
   readonly agent: Agent;
   /** Numbers whose callback of that kind was answered SUCCESS. */
-  readonly acknowledged: Readonly<Record<'payment' | 'refund', Set<string>>>;
+  readonly acknowledged: Readonly<Record<Told, Set<string>>>;
   any(): Instance;
   order(no: string, body?: Json, at?: Instance): Promise<Reply>;
   operate(path: string, body: Json, at?: Instance): Promise<Reply>;
   /** One copy of the notification to each instance, at once. @returns whether any was answered SUCCESS. */
-  notifyAll(kind: 'payment' | 'refund', no: string): Promise<boolean>;
+  notifyAll(kind: Told, no: string): Promise<boolean>;
   records(): Promise<readonly StoredRecord[]>;
   close(): Promise<void>;
 }
 
-const PATHS: Readonly<Record<'payment' | 'refund', string>> = {
+const PATHS: Readonly<Record<Told, string>> = {
   payment: '/wechatpay/order',
   refund: '/wechatpay/refund',
+  transfer: '/wechatpay/transfer',
 };
 
 export const payerOf = (no: string): string => `oPayer_${no}`.padEnd(28, '0').slice(0, 28);
@@ -155,7 +162,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const random = createRandom(`${options.database}|${options.seed}`);
   const database = await createDatabase(options.database);
   const sim = await createSimulator({ autoDeliver: false, seed: random.between(1, 1e9) });
-  const receiver = await createReceiver(random.fork('receiver'));
+  const receiver =
+    options.amqpPrefix === undefined
+      ? await createReceiver(random.fork('receiver'))
+      : await createAmqpReceiver(options.amqpPrefix);
   const agent = new Agent({ keepAlive: false });
   const env = {
     ...sim.env(),
@@ -164,8 +174,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     trustWxHeaders: 'true',
     ordersPerMinute: '1000000',
     sweepSeconds: '1',
-    webhookUrl: receiver.url,
-    webhookSecret: receiver.secret,
+    ...receiver.settings,
   };
   const instances: Instance[] = [];
   for (let i = 0; i < options.instances; i++) {
@@ -206,9 +215,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
 
 function actions(parts: Pick<World, 'sim' | 'random' | 'instances' | 'store'>) {
   const { sim, random, instances, store } = parts;
-  const acknowledged = { payment: new Set<string>(), refund: new Set<string>() };
+  const acknowledged = {
+    payment: new Set<string>(),
+    refund: new Set<string>(),
+    transfer: new Set<string>(),
+  };
   const any = (): Instance => random.pick(instances);
-  const send = async (kind: NotificationKind & keyof typeof PATHS, no: string, url: string) => {
+  const send = async (kind: Told, no: string, url: string) => {
     const sent = await sim.deliver(kind, no, { url: `${url}${PATHS[kind]}` });
     const ok = sent.some((one) => one.statusAnswered === 200);
     // At once: whoever kills the process next may hold us to it.
@@ -232,7 +245,7 @@ function actions(parts: Pick<World, 'sim' | 'random' | 'instances' | 'store'>) {
       ),
     operate: (path: string, body: Json, at = any()): Promise<Reply> =>
       at.call('POST', `/wx-pay/${path}`, body, { 'x-api-key': OPERATOR_KEY }),
-    async notifyAll(kind: 'payment' | 'refund', no: string): Promise<boolean> {
+    async notifyAll(kind: Told, no: string): Promise<boolean> {
       const sent = await Promise.all(instances.map((one) => send(kind, no, one.url)));
       return sent.includes(true);
     },
