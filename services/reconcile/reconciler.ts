@@ -139,6 +139,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     api: deps.api,
     following: deps.following,
     find: findPaid,
+    wholeOf,
     logger,
     wait: deps.wait,
     atOnce: settings.atOnce ?? 4,
@@ -156,6 +157,13 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const whole = owner === undefined ? undefined : await store.find('combination', owner);
     const part = whole?.sub_orders.find((sub) => sub.out_trade_no === no);
     return part === undefined ? undefined : paidOfPart(part, whole?.state ?? '');
+  }
+
+  async function wholeOf(no: string): Promise<string | undefined> {
+    const owner = (await store.reservation('sub_order', no))?.owner;
+    if (owner === undefined || (await store.find('order', no)) !== undefined) return undefined;
+    // A reservation without its record is harmless, here too.
+    return (await store.find('combination', owner))?.no;
   }
 
   function note(books: Books, found: Found): void {
@@ -341,14 +349,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     books: Books,
     number: { readonly no: string; readonly owner: string; readonly at: number },
   ): Promise<void> {
-    const record = await store.find('order', number.owner);
-    const refund = record?.refunds.find((r) => r.out_refund_no === number.no);
-    if (record === undefined || refund === undefined || !settings.appids.includes(record.appid))
-      return;
+    const held = await findPaid(number.owner);
+    const refund = held?.refunds.find((r) => r.out_refund_no === number.no);
+    const appid = held?.payment?.appid;
+    if (refund === undefined || appid === undefined || !settings.appids.includes(appid)) return;
     if (dayOf(refund, number.at) !== books.bill_date) return;
     note(books, {
       class: 'refund_missing_at_wechat',
-      out_trade_no: record.no,
+      out_trade_no: number.owner,
       out_refund_no: number.no,
       here: { status: refund.status, refund: refund.refund },
       wechat: null,

@@ -74,7 +74,7 @@ const cells = (d: Difference): readonly string[] => [
 
 /** Quoted; and what a spreadsheet would take for a formula is made text, for payers choose numbers. */
 function quoted(value: string): string {
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const safe = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;
   return `"${safe.replaceAll('"', '""')}"`;
 }
 
@@ -86,6 +86,9 @@ export function reportCsv(report: ReconcileReport): string {
   ];
   return `\ufeff${lines.join('\r\n')}\r\n`;
 }
+
+/** What a terminal would obey rather than show is left out. */
+const plain = (cell: string): string => cell.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 
 /** Plain text for a terminal: a summary, then a table of the differences. */
 export function reportTable(report: ReconcileReport, rowsMax = 200): string {
@@ -100,7 +103,10 @@ export function reportTable(report: ReconcileReport, rowsMax = 200): string {
   if (report.statement === 'none') lines.push('当日无账单 / no statement exists for that day');
   if (report.alarm !== null) lines.push(`! ${report.alarm}`);
   if (differences.length === 0) return `${lines.join('\n')}\n`;
-  const rows = [COLUMNS as readonly string[], ...differences.slice(0, rowsMax).map(cells)];
+  const rows = [
+    COLUMNS as readonly string[],
+    ...differences.slice(0, rowsMax).map((d) => cells(d).map(plain)),
+  ];
   const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
   lines.push('');
   for (const row of rows) {

@@ -26,7 +26,11 @@ export interface Found {
 
 export interface ResolveDeps {
   readonly api: Pick<WechatApi, 'queryOrder' | 'queryTransaction' | 'queryRefund'>;
-  readonly following: Pick<Following, 'applyTransaction' | 'applyRefund'>;
+  readonly following: Pick<Following, 'applyTransaction' | 'applyRefund'> & {
+    readonly combinations: Pick<Following['combinations'], 'sync'>;
+  };
+  /** The combination that holds a part of this number. */
+  readonly wholeOf: (outTradeNo: string) => Promise<string | undefined>;
   readonly find: (outTradeNo: string) => Promise<Paid | undefined>;
   readonly logger: Logger;
   readonly wait: (ms: number) => Promise<void>;
@@ -34,6 +38,8 @@ export interface ResolveDeps {
   /** Least time between two questions. */
   readonly gapMs: number;
 }
+
+type Json = Readonly<Record<string, unknown>>;
 
 const FROM = { source: 'query', proof: 'signature' } as const;
 const QUERY = { retriesMax: 1 } as const;
@@ -46,18 +52,28 @@ export interface ResolveOptions {
   readonly onDone: (done: number, total: number) => void;
 }
 
+/** What the answer about a combination says of this part; undefined for any other answer. */
+function partOf(body: Json | undefined, no: string): Json | undefined {
+  const parts: readonly unknown[] = Array.isArray(body?.sub_orders) ? body.sub_orders : [];
+  return parts.map(asObject).find((part) => part?.out_trade_no === no);
+}
+
 export function createResolver(deps: ResolveDeps) {
   const { api, following, find, logger } = deps;
 
   /** What WeChat's answer is called in the report. */
-  function answerOf(reply: WechatReply): string {
+  function answerOf(reply: WechatReply, no: string): string {
     const refusal = refusalOf(reply);
     if (refusal !== undefined) return `${refusal.code}${refusal.proven ? '' : ' (unproven)'}`;
     if (reply.kind !== 'proven') return 'unknown';
-    return asText(reply.body.trade_state) ?? asText(reply.body.status) ?? 'unknown';
+    const { trade_state, status } = partOf(reply.body, no) ?? reply.body;
+    return asText(trade_state) ?? asText(status) ?? 'unknown';
   }
 
   async function askPayment(found: Found): Promise<WechatReply> {
+    const whole = await deps.wholeOf(found.out_trade_no);
+    // Asked about alone, a part would be taken in as an order of its own: its money would stand here twice.
+    if (whole !== undefined) return (await following.combinations.sync(whole, QUERY)).reply;
     const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
     const reply =
       id === undefined
@@ -93,9 +109,10 @@ export function createResolver(deps: ResolveDeps) {
     bill_date: string,
   ): Promise<Difference | undefined> {
     const { row, ...rest } = found;
-    const wechat = { ...found.wechat, answer: answerOf(reply) };
+    const wechat = { ...found.wechat, answer: answerOf(reply, found.out_trade_no) };
     if (row === undefined) {
-      const body = reply.kind === 'proven' && reply.status === 200 ? reply.body : undefined;
+      const whole = reply.kind === 'proven' && reply.status === 200 ? reply.body : undefined;
+      const body = partOf(whole, found.out_trade_no) ?? whole;
       const begun = fromRfc3339(isRefund(found) ? body?.create_time : body?.success_time);
       // It belongs to another day's bill.
       if (begun !== undefined && beijingDay(begun) !== bill_date) return undefined;

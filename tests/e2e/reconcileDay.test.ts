@@ -15,7 +15,14 @@ import {
   transaction,
   type PaymentLine,
 } from './reconcileSupport';
-import { createStage, DAY as DAY_MS, OPERATOR_KEY, orderBody, type Stage } from './sweepSupport';
+import {
+  createStage,
+  DAY as DAY_MS,
+  openidOf,
+  OPERATOR_KEY,
+  orderBody,
+  type Stage,
+} from './sweepSupport';
 
 const line = (no: string, more: Partial<PaymentLine> = {}): PaymentLine => ({
   no,
@@ -153,6 +160,11 @@ test('the report as CSV and as a table: quoted, and no formula', async () => {
   expect(csv.startsWith('\ufeffclass,out_trade_no,')).toBe(true);
   expect(csv).toContain(`"missing_here","'=cmd""1","","no"`);
   expect(reportTable(report)).toMatch(/missing_here +=cmd"1/);
+  const [difference] = report.differences;
+  if (difference === undefined) throw new Error('none');
+  const tricky = { ...report, differences: [{ ...difference, out_trade_no: '\n@SUM\u001b[2J' }] };
+  expect(reportCsv(tricky)).toContain(`"'\n@SUM`);
+  expect(reportTable(tricky)).not.toContain('\u001b');
 });
 
 test.each(['2026-02-30', '2026-13-01', 'x'])('a date that is none: %s', async (day) => {
@@ -193,4 +205,50 @@ describe('over HTTP, against the simulator', () => {
     await stage.sweepAll();
     expect(stage.receiver.events.filter((e) => e.type === 'order.paid')).toHaveLength(4);
   });
+
+  test('combined orders are repaired as the wholes they are, never taken in part by part', async () => {
+    stage = await createStage({ simulator: { switches: { refundSettleMs: 60_000 } } });
+    const { simulator, store: books } = stage;
+    const wholes = ['C0000001', 'C0000002', 'C0000003'];
+    for (const no of wholes) {
+      const placed = await stage.post('wxpay_order_combine', {
+        type: 'jsapi',
+        combine_out_trade_no: no,
+        combine_payer_info: { openid: openidOf(1) },
+        sub_orders: [combinedPart(`${no}A`, 60), combinedPart(`${no}B`, 40)],
+      });
+      expect([no, placed.status, placed.body.error]).toEqual([no, 200, undefined]);
+      simulator.pay(no, { deliver: 'never' });
+    }
+    // One is known to be paid, and has a refund of a part whose end nobody told us.
+    await stage.post('wxpay_combine_query', { combine_out_trade_no: 'C0000001' });
+    const amount = { refund: 10, total: 60 };
+    const refund = { out_trade_no: 'C0000001A', out_refund_no: 'RC1', amount };
+    expect((await stage.post('wxpay_refund', refund)).status).toBe(200);
+    await simulator.clock.advance(DAY_MS);
+    const before = simulator.requests.length;
+    const first = await stage.post('wxpay_reconcile', { bill_date: '2026-03-10' });
+    expect(first.body.data?.data).toMatchObject({
+      compared: 7,
+      unresolved: 0,
+      by_class: { state: 4, refund_state: 1 },
+    });
+    const asked = simulator.requests.slice(before).map((r) => r.path.split('?', 1)[0]);
+    expect(asked.filter((path) => path?.includes('out-trade-no/C'))).toHaveLength(4);
+    expect(asked.some((path) => path?.startsWith('/v3/pay/transactions/'))).toBe(false);
+    const states = await Promise.all(wholes.map((no) => books.find('combination', no)));
+    expect(states.map((r) => r?.state)).toEqual(['PARTIALLY_REFUNDED', 'PAID', 'PAID']);
+    for (const no of wholes) expect(await books.find('order', `${no}A`)).toBeUndefined();
+    const second = await stage.post('wxpay_reconcile', { bill_date: '2026-03-10' });
+    expect(second.body.data?.data).toMatchObject({ compared: 7, differences: [], held: 6 });
+    await stage.sweepAll();
+    const told = stage.receiver.events.filter((e) => e.type === 'order.paid');
+    expect(told.map((e) => e.subject).sort()).toEqual(wholes);
+  });
+});
+
+const combinedPart = (out_trade_no: string, total_amount: number): object => ({
+  out_trade_no,
+  description: '子单',
+  amount: { total_amount, currency: 'CNY' },
 });

@@ -33,12 +33,15 @@ const GROWTH_MIB = 25;
 // The peak of a process is told by Linux alone.
 const onLinux = existsSync('/proc/self/status') ? test : test.skip;
 
-onLinux('six times the rows take no more memory, and less than was promised for many more', async () => {
-  const few = await measure(20_000, 'cli', temp);
-  const many = await measure(120_000, 'cli', temp);
-  expect(few.report).toMatchObject({ compared: 19_999, unresolved: 2, fund_bill: 'compared' });
-  expect(many.report).toMatchObject({ compared: 119_994, unresolved: 12, fund_bill: 'compared' });
-  expect(few.peakMiB).toBeGreaterThan(40);
-  expect(many.peakMiB).toBeLessThan(BOUND_MIB);
-  expect(many.peakMiB - few.peakMiB).toBeLessThan(GROWTH_MIB);
-});
+onLinux(
+  'six times the rows take no more memory, and less than was promised for many more',
+  async () => {
+    const few = await measure(20_000, 'cli', temp);
+    const many = await measure(120_000, 'cli', temp);
+    expect(few.report).toMatchObject({ compared: 19_999, unresolved: 2, fund_bill: 'compared' });
+    expect(many.report).toMatchObject({ compared: 119_994, unresolved: 12, fund_bill: 'compared' });
+    expect(few.peakMiB).toBeGreaterThan(40);
+    expect(many.peakMiB).toBeLessThan(BOUND_MIB);
+    expect(many.peakMiB - few.peakMiB).toBeLessThan(GROWTH_MIB);
+  },
+);
