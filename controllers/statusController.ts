@@ -42,9 +42,28 @@ export interface StatusDeps {
   readonly sweepExpected?: boolean;
 }
 
+/** Made when first asked for, and kept: a stranger may ask as often as he likes. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+/** Whoever asks while the answer is under way gets the same one: a flood costs the store one question at a time. */
+function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asking: Promise<T> | undefined;
+  return () =>
+    (asking ??= ask().finally(() => {
+      asking = undefined;
+    }));
+}
+
 export function createStatusController(deps: StatusDeps): StatusController {
   const { store, clock } = deps;
   const started = clock.now();
+  const openapiText = once(() => JSON.stringify(deps.document()));
+  const docsText = once(() => docsPage(deps.document()));
+  const oldestDue = oneAtATime(async () => store?.oldestDue());
+  const ping = oneAtATime(async () => store?.ping());
 
   /** A missing timer shows: records would wait for ever, and nobody would notice. */
   function sweepWarnings(): readonly string[] {
@@ -63,7 +82,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
     if (store === undefined) return null;
     if (store.opening?.().opened === false) return undefined;
     try {
-      const due = await store.oldestDue();
+      const due = await oldestDue();
       return due === undefined ? null : Math.max(0, clock.now() - due);
     } catch {
       return undefined;
@@ -98,7 +117,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
     let storeReady = false;
     let code: string | null = deps.configError?.code ?? null;
     try {
-      await store?.ping();
+      await ping();
       storeReady = store !== undefined;
     } catch (error) {
       code = error instanceof AppError ? error.code : 'STORE_UNAVAILABLE';
@@ -132,14 +151,15 @@ export function createStatusController(deps: StatusDeps): StatusController {
       res.end(text);
     },
     openapi(_req, res) {
-      sendJson(res, 200, deps.document());
+      res.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
+      res.end(openapiText());
     },
     docs(_req, res) {
       res.writeHead(200, {
         'content-type': 'text/html; charset=utf-8',
         'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
       });
-      res.end(docsPage(deps.document()));
+      res.end(docsText());
     },
   };
 }

@@ -61,7 +61,8 @@ const AGENT_OPTIONS = {
 export function createHttpClient(): HttpClient {
   const agents = {
     'http:': new http.Agent(AGENT_OPTIONS),
-    'https:': new https.Agent(AGENT_OPTIONS),
+    // Said, not left to NODE_TLS_REJECT_UNAUTHORIZED: a reply does not say which request it answers.
+    'https:': new https.Agent({ ...AGENT_OPTIONS, rejectUnauthorized: true }),
   };
 
   function open(request: HttpRequest): Promise<Opened> {

@@ -1,6 +1,12 @@
 /** What a connection may do to us: headers, CORS, slow and broken bodies, two requests hidden in one. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { listenOn, shutDown } from '../../bin/server';
+import { loadListen } from '../../config/config';
+import { createStatusController } from '../../controllers/statusController';
+import type { OrderStore } from '../../services/stores/orderStore';
+import { systemClock } from '../../utils/clock';
+import { createMetrics } from '../../utils/metrics';
 import { inProcess, OPERATOR_KEY, orderBody, PAYER, startStage, type Stage } from './support/stage';
 
 let stage: Stage;
@@ -224,6 +230,52 @@ describe('size and time', () => {
     expect((await stage.call('/healthz')).status).toBe(200);
     expect(await stage.order('T20260102000001')).toBeUndefined();
     expect(stage.logs.filter((line) => line.includes('INVARIANT_BROKEN'))).toEqual([]);
+  });
+});
+
+describe('open pages', () => {
+  inProcess('a flood of them costs the store one question at a time', async () => {
+    const { store } = stage.service;
+    if (store === undefined) throw new Error('no store');
+    let now = 0;
+    let most = 0;
+    const slow = async <T>(ask: () => Promise<T>): Promise<T> => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      now--;
+      return ask();
+    };
+    const counted: OrderStore = Object.assign(Object.create(store) as OrderStore, {
+      oldestDue: () => slow(() => store.oldestDue()),
+    });
+    const other = await startStage({ overrides: { store: counted } });
+    try {
+      const answers = await Promise.all(Array.from({ length: 60 }, () => other.call('/healthz')));
+      expect(answers.map((a) => a.status)).toEqual(answers.map(() => 200));
+      expect(most).toBe(1);
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('what is documented is written once, not for everyone who asks', () => {
+    let written = 0;
+    const status = createStatusController({
+      listen: loadListen({}),
+      build: 'test',
+      clock: systemClock,
+      metrics: createMetrics(),
+      document: () => ({ paths: {}, written: ++written }),
+      warnings: [],
+    });
+    const res = { writeHead: () => res, end: () => res } as unknown as ServerResponse;
+    const req = {} as IncomingMessage;
+    // It took 10 ms of the event loop that callbacks wait for, each time.
+    for (let n = 0; n < 50; n++) {
+      void status.docs(req, res);
+      void status.openapi(req, res);
+    }
+    expect(written).toBe(2);
   });
 });
 

@@ -7,9 +7,13 @@ import {
   createServer,
   request,
   type IncomingHttpHeaders,
+  type IncomingMessage,
   type OutgoingHttpHeaders,
+  type ServerResponse,
 } from 'node:http';
+import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Issued } from './tls';
 
 export interface Asked {
   readonly method: string;
@@ -35,8 +39,9 @@ export interface Mitm {
   close(): Promise<void>;
 }
 
-export async function startMitm(): Promise<Mitm> {
-  const server = createServer((req, res) => {
+/** @param identity  over TLS, with this certificate. */
+export async function startMitm(identity?: Issued): Promise<Mitm> {
+  const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
@@ -52,11 +57,15 @@ export async function startMitm(): Promise<Mitm> {
         () => res.destroy(),
       );
     });
-  });
+  };
+  const server =
+    identity === undefined
+      ? createServer(onRequest)
+      : createHttps({ cert: identity.certPem, key: identity.keyPem }, onRequest);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const mitm: Mitm = {
-    url: `http://127.0.0.1:${String(port)}`,
+    url: `${identity === undefined ? 'http://127.0.0.1' : 'https://localhost'}:${String(port)}`,
     target: '',
     choose: () => undefined,
     close: () =>

@@ -22,7 +22,7 @@ export const START_MS = Date.parse('2026-01-02T10:00:00+08:00');
 if (process.env.STAGE === 'built') jest.requireActual('./built');
 
 /** For what reaches into the service itself: there is no such thing where it is another process. */
-export const inProcess: jest.It = builtRunner() === undefined ? test : (test.skip);
+export const inProcess: jest.It = builtRunner() === undefined ? test : test.skip;
 
 export interface Answer {
   readonly status: number;
