@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { listenOn, shutDown } from '../../bin/server';
 import { loadListen } from '../../config/config';
 import { createStatusController } from '../../controllers/statusController';
+import { openapiDocument } from '../../routes/documented';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { createMetrics } from '../../utils/metrics';
@@ -265,11 +266,14 @@ describe('open pages', () => {
       build: 'test',
       clock: systemClock,
       metrics: createMetrics(),
-      document: () => ({ paths: {}, written: ++written }),
+      document: () => {
+        written++;
+        return openapiDocument('0');
+      },
       warnings: [],
     });
     const res = { writeHead: () => res, end: () => res } as unknown as ServerResponse;
-    const req = {} as IncomingMessage;
+    const req = {} as unknown as IncomingMessage;
     // It took 10 ms of the event loop that callbacks wait for, each time.
     for (let n = 0; n < 50; n++) {
       void status.docs(req, res);
