@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { parseUrl, placeOf } from '../config/hosts';
+import type { Progress as ReconcileProgress } from '../services/reconcile/reconciler';
 import { silentLogger } from '../utils/logger';
 import { ask, isJson, type Json } from './http';
 import { CommandError, UsageError, type Env, type Io } from './io';
@@ -14,6 +15,8 @@ import { readSettings } from './settings';
 export interface Connection {
   /** `data.data` of a success. @throws CommandError with what the service says otherwise. */
   call(call: RouteCall): Promise<Json>;
+  /** How far a reconciliation in this process has got; a service elsewhere does not tell. */
+  reconciling(): ReconcileProgress | undefined;
   close(): Promise<void>;
 }
 
@@ -57,7 +60,11 @@ function remote(text: string, env: Env): Connection {
       '请以环境变量 PAY_COMMON_KEY 提供运营密钥 / give an operator key as PAY_COMMON_KEY',
     );
   }
-  return { call: (call) => perform(base, key, call), close: () => Promise.resolve() };
+  return {
+    call: (call) => perform(base, key, call),
+    reconciling: () => undefined,
+    close: () => Promise.resolve(),
+  };
 }
 
 /** Not an argument: other users of a machine can read the arguments of a program. */
@@ -77,6 +84,7 @@ async function local(io: Io, env: Env): Promise<Connection> {
   const base = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
   return {
     call: (call) => perform(base, key, call),
+    reconciling: () => service.reconciler?.progress(),
     close: () => shutDown(server, service),
   };
 }

@@ -5,8 +5,11 @@ const TICK_MS = 1000;
 
 export interface Progress {
   say(text: string): void;
-  /** Shows `text` and the seconds that went by, until it is called again or ended. */
-  wait(text: string): void;
+  /**
+   * Shows `text` and the seconds that went by, until it is called again or ended.
+   * @param detail  How far it has got, asked for with each second.
+   */
+  wait(text: string, detail?: () => string): void;
   end(): void;
 }
 
@@ -25,13 +28,14 @@ export function createProgress(io: Io, asked: boolean): Progress {
       stop();
       show(text);
     },
-    wait(text) {
+    wait(text, detail = () => '') {
       stop();
       const start = io.clock.now();
       show(text);
       if (!io.terminal) return;
       timer = setInterval(() => {
-        show(`${text} ${Math.round((io.clock.now() - start) / 1000)} s`);
+        const seconds = Math.round((io.clock.now() - start) / 1000);
+        show(`${text} ${seconds} s ${detail()}`.trimEnd());
       }, TICK_MS);
       timer.unref();
     },

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { reportCsv, reportTable, type ReconcileReport } from '../services/reconcile/report';
+import type { Progress } from '../services/reconcile/reconciler';
 import { beijingDay } from '../utils/time';
 import { positionals, readArgs } from './args';
 import { connect, CONNECT_OPTIONS } from './connect';
@@ -27,6 +28,23 @@ function save(path: string, text: string): void {
   }
 }
 
+const PHASES: Readonly<Record<Progress['phase'], string>> = {
+  download: '下载账单 downloading',
+  bill: '已读账单行 bill rows read',
+  records: '已比对记录 records compared',
+  compare: '已复核账单行 bill rows checked again',
+  fund: '已核资金行 rows checked against the fund bill',
+  questions: '已查询差异 differences asked about',
+};
+
+/** How far it has got: `已读账单行 bill rows read 120000`. */
+export function progressText(progress: Progress | undefined): string {
+  if (progress === undefined) return '';
+  const { phase, done, total } = progress;
+  if (phase === 'download') return PHASES[phase];
+  return `${PHASES[phase]} ${done}${total === undefined ? '' : `/${total}`}`;
+}
+
 export const reconcile: Command = async (argv, io) => {
   const { values, positionals: given } = readArgs(argv, {
     ...CONNECT_OPTIONS,
@@ -36,10 +54,13 @@ export const reconcile: Command = async (argv, io) => {
   });
   positionals(given, 1);
   const bill_date = dayOf(given[0] ?? '', io.clock.now());
-  const progress = createProgress(io, values.progress ?? false);
+  const progress = createProgress(
+    values.json === true ? { ...io, terminal: false } : io,
+    values.progress ?? false,
+  );
   const connection = await connect(io, values);
   try {
-    progress.wait(`对账中 reconciling ${bill_date}`);
+    progress.wait(`对账中 reconciling ${bill_date}`, () => progressText(connection.reconciling()));
     const data = await connection.call({
       method: 'POST',
       route: 'wxpay_reconcile',

@@ -62,6 +62,8 @@ export interface Reconciler {
    *   bill that is damaged: nothing was changed · ValidationError for a date that is none.
    */
   reconcile(bill_date: string, options?: ReconcileOptions): Promise<ReconcileReport>;
+  /** How far the run under way has got; undefined while there is none. */
+  progress(): Progress | undefined;
 }
 
 export interface ReconcilerDeps extends Pick<BillSource, 'strategy'> {
@@ -148,6 +150,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const collector = createCollector();
   const source = { api: deps.api, strategy: deps.strategy, collector };
   let running: Promise<unknown> = Promise.resolve();
+  let latest: Progress | undefined;
 
   /** An order by its number, or the part of a combination that has it. */
   async function findPaid(no: string): Promise<Paid | undefined> {
@@ -475,7 +478,10 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       payments: 0,
       refunds: 0,
       fund: 'missing',
-      tell: (progress) => options.onProgress?.(progress),
+      tell: (progress) => {
+        latest = progress;
+        options.onProgress?.(progress);
+      },
       signal: options.signal,
     };
     const statement = await compareAll(books);
@@ -570,11 +576,16 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       const before = running;
       const mine = (async () => {
         await Promise.allSettled([before]);
-        return run(bill_date, options);
+        try {
+          return await run(bill_date, options);
+        } finally {
+          latest = undefined;
+        }
       })();
       running = mine;
       return mine;
     },
+    progress: () => latest,
   };
 }
 

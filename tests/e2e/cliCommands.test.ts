@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { progressText } from '../../cli/reconcile';
 import type { Simulator } from '../../simulator';
 import {
   afterTest,
@@ -209,6 +210,29 @@ describe('reconcile', () => {
     const again = await cli(['reconcile', today(), '--json'], { env, cwd });
     expect(JSON.parse(again.out)).toMatchObject({ compared: 2, differences: [] });
     expect(again.code).toBe(0);
+  });
+
+  it('tells a terminal how far it is, and a pipe or a machine nothing', async () => {
+    const { sim, run, env, cwd } = await shop();
+    await placePaid(run, sim, number('CLI'));
+    const slow = (): void => {
+      sim.faults.add({ route: 'GET /v3/bill/tradebill', kind: 'latency', ms: 1300, times: 1 });
+    };
+    slow();
+    const seen = await cli(['reconcile', today()], { env, cwd, terminal: true });
+    expect(seen.err).toMatch(/reconciling \d{4}-\d\d-\d\d 1 s 下载账单 downloading/);
+    slow();
+    expect((await cli(['reconcile', today(), '--json'], { env, cwd, terminal: true })).err).toBe(
+      '',
+    );
+    expect((await cli(['reconcile', today()], { env, cwd })).err).toBe('');
+  });
+
+  it('says it in rows and records', () => {
+    expect(progressText(undefined)).toBe('');
+    expect(progressText({ phase: 'bill', done: 120_000 })).toContain('bill rows read 120000');
+    expect(progressText({ phase: 'records', done: 5 })).toContain('records compared 5');
+    expect(progressText({ phase: 'questions', done: 2, total: 9 })).toMatch(/2\/9$/);
   });
 
   it('ends with 1 where a difference stays', async () => {

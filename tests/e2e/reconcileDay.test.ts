@@ -1,5 +1,6 @@
 /** A day's books: against the simulator over HTTP, and against bills that are late, damaged, absent or lost. */
 import { gzipSync } from 'node:zlib';
+import type { Progress } from '../../services/reconcile/reconciler';
 import { reportCsv, reportTable } from '../../services/reconcile/report';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
 import type { OrderStore } from '../../services/stores/orderStore';
@@ -46,12 +47,19 @@ async function aDay(held: readonly PaymentLine[], billed: readonly PaymentLine[]
 
 test('a bill in order: nothing differs, a missing fund bill is said', async () => {
   const { reconciler } = await aDay([line('A1'), line('A2')], [line('A1'), line('A2')]);
-  expect(await reconciler.reconcile(DAY)).toMatchObject({
+  const seen = new Map<string, number>();
+  const onProgress = ({ phase, done }: Progress): void => {
+    seen.set(phase, done);
+    expect(reconciler.progress()).toMatchObject({ phase, done });
+  };
+  expect(await reconciler.reconcile(DAY, { onProgress })).toMatchObject({
     compared: 2,
     differences: [],
     fund_bill: 'missing',
     alarm: null,
   });
+  expect(Object.fromEntries(seen)).toEqual({ download: 0, bill: 2, records: 2, compare: 2 });
+  expect(reconciler.progress()).toBeUndefined();
 });
 
 test.each([
