@@ -3,9 +3,17 @@
  * moment; another is started on the same file and hears the same request again. The right state, and one of
  * each at WeChat, must come of it.
  */
-import type { Simulator } from '../../simulator';
-import { startChild, type Child } from '../helpers/child';
-import { startProxy, type Proxy } from '../helpers/proxy';
+import { startChild } from '../helpers/child';
+import {
+  AFTER_LEASE_MS,
+  asJson,
+  askAndKill,
+  createWorld,
+  repeat,
+  startHere,
+  WECHAT,
+  type Moment,
+} from '../helpers/killing';
 import {
   dataOf,
   number,
@@ -16,91 +24,8 @@ import {
   placePaid,
   refundBody,
   send,
-  skewedClock,
-  startService,
-  startSim,
-  temporaryDatabase,
   transferBody,
-  type Json,
-  type Running,
 } from '../helpers/service';
-
-/** Where the process dies: around its n-th write, or on either side of WeChat's work. */
-type Moment =
-  | { readonly name: string; readonly write: string }
-  | { readonly name: string; readonly wechat: 'before' | 'after' };
-
-interface World {
-  readonly sim: Simulator;
-  readonly proxy: Proxy;
-  readonly databaseUrl: string;
-}
-
-async function createWorld(): Promise<World> {
-  // Refunds end when a test says so, not by themselves a moment later.
-  const sim = await startSim({ switches: { refundOutcome: 'never' } });
-  return { sim, proxy: await startProxy(sim), databaseUrl: temporaryDatabase() };
-}
-
-/** A service in this process on the same file: before the killed one, or after it. */
-async function startHere(world: World, laterMs = 0): Promise<Running> {
-  const clock = skewedClock();
-  clock.offsetMs = laterMs;
-  return startService({ sim: world.sim, clock, env: { databaseUrl: world.databaseUrl } });
-}
-
-/** Whoever was asking is dead: after his ten seconds another may. */
-const AFTER_LEASE_MS = 11_000;
-
-interface Asked {
-  readonly path: string;
-  readonly body: string;
-  readonly headers: Record<string, string>;
-}
-
-const asJson = (path: string, body: Json, headers: Json): Asked => ({
-  path,
-  body: JSON.stringify(body),
-  headers: { 'content-type': 'application/json', ...(headers as Record<string, string>) },
-});
-
-/** Starts the process that is to die, asks it, and waits for its death. It must not have answered. */
-async function askAndKill(
-  world: World,
-  moment: Moment,
-  route: string,
-  asked: Asked,
-): Promise<void> {
-  const deadly = 'write' in moment ? { KILL_AT: moment.write } : { KILL_AT: 'before 0' };
-  const child: Child = await startChild(world.sim, {
-    databaseUrl: world.databaseUrl,
-    wxPayBaseUrl: world.proxy.url,
-    ...deadly,
-  });
-  if ('wechat' in moment) {
-    world.proxy.hooks[moment.wechat] = async (call) => {
-      if (call !== route) return;
-      child.process.kill('SIGKILL');
-      await child.ended;
-    };
-  }
-  const answer = send('POST', `${child.url}${asked.path}`, asked.body, asked.headers).then(
-    ({ status }) => status,
-    () => 'the connection broke',
-  );
-  expect((await child.ended).signal).toBe('SIGKILL');
-  expect(await answer).toBe('the connection broke');
-  delete world.proxy.hooks.before;
-  delete world.proxy.hooks.after;
-}
-
-const repeat = (run: Running, asked: Asked): ReturnType<typeof send> =>
-  send('POST', `${run.url}${asked.path}`, asked.body, asked.headers);
-
-const WECHAT: readonly Moment[] = [
-  { name: 'the call is at WeChat’s door', wechat: 'before' },
-  { name: 'WeChat has done it, its answer is on the way', wechat: 'after' },
-];
 
 describe('an order is being placed', () => {
   const MOMENTS: readonly Moment[] = [

@@ -1,6 +1,6 @@
 /**
  * The service as a process of its own, for tests that kill it. `KILL_AT` names a write (insert or replace) of
- * this process by its number and side, as `before 2` or `after 1`: there it ends as by `kill -9`, with no
+ * this process by its number and side, as `before 2` or `after 1`, or a reservation, as `before reserve 1`: there it ends as by `kill -9`, with no
  * chance to tidy up. Without it this is the service as it is deployed.
  */
 import { assemble, listenOn, main } from '../../bin/server';
@@ -17,10 +17,12 @@ function die(): Promise<never> {
 }
 
 function deadly(inner: OrderStore, at: string): OrderStore {
-  const [side, number] = at.split(' ');
+  const words = at.split(' ');
+  const [side, number] = [words[0], words.at(-1)];
+  const methods: readonly string[] = words.length === 3 ? ['reserve'] : ['insert', 'replace'];
   let writes = 0;
   return aroundStore(inner, async (method, _args, run) => {
-    if (method !== 'insert' && method !== 'replace') return run();
+    if (!methods.includes(String(method))) return run();
     writes += 1;
     const here = String(writes) === number;
     if (here && side === 'before') return die();
