@@ -158,6 +158,8 @@ describe.each(VARIANTS)('signMode=%s, marks %j', (signMode, marks) => {
     const fresh = new Map<string, Said>();
     const kindOf = ({ path }: Asked): string => /refund|transfer-bills|pay/.exec(path)?.[0] ?? '';
     const all = tricksOf({
+      // Every code in both modes; where only the marks differ, those that say "not found" and "later".
+      refusalsMax: marks === SCF ? 8 : 100,
       serial: () => stage.simulator.credentials.wxPayPublicKeyId,
       now: () => stage.simulator.clock.now(),
       fresh: (asked) => fresh.get(kindOf(asked)),

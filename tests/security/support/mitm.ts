@@ -182,6 +182,8 @@ export const REPLAYS = 'replays what WeChat once said to the same question';
 /** @param wechat  what he knows of WeChat: the name of its key, its clock, and what it said to others. */
 export function tricksOf(wechat: {
   readonly serial: () => string;
+  /** How many of his refusals are tried. */
+  readonly refusalsMax: number;
   readonly now: () => number;
   /** What WeChat said a moment ago of the same kind of thing, under another number. */
   readonly fresh: (asked: Asked) => Said | undefined;
@@ -236,7 +238,7 @@ export function tricksOf(wechat: {
     ['HTML with 404', unsigned(404, () => HTML, { 'content-type': 'text/html' })],
     ['five megabytes', unsigned(200, () => Buffer.alloc(5_000_000, 0x20))],
     ['nothing at all', unsigned(200, () => Buffer.alloc(0))],
-    ...REFUSALS.flatMap(([status, code]) => {
+    ...REFUSALS.slice(-wechat.refusalsMax).flatMap(([status, code]) => {
       const body = (): Buffer => text({ code, message: '原因' });
       return [
         [`refuses with ${String(status)} ${code}`, unsigned(status, body)],
