@@ -39,7 +39,7 @@ export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
     const retryAfterSeconds = Math.ceil((window.from + WINDOW_MS - now) / 1000);
     throw new AppError('RATE_LIMITED', {
       retryAfterSeconds,
-      detail: '查询过多未知单号 / too many questions about unknown numbers',
+      detail: '查询过多非本人单号 / too many questions about numbers that are not yours',
     });
   }
 
