@@ -402,6 +402,24 @@ const onPaidAgain: Handler<'paid'> = (record, event, ctx) => {
   return ignored('the same payment again');
 };
 
+/** The close was taken, by a WeChat that then did not know the order, or did not say that it was closed. */
+const CLOSED_UNSEEN = '204';
+/**
+ * A copy of our request may be under way for as long as WeChat takes its signature, five minutes, and an order
+ * made of it can be paid for a minute at least. After twice that nothing can come any more: one last question.
+ */
+const LAST_LOOK_MS = 10 * 60_000;
+
+const withLastLook =
+  (now: number) =>
+  (agenda: readonly AgendaItem[]): readonly AgendaItem[] =>
+    withItem(settled(agenda), {
+      do: 'query',
+      at: now + LAST_LOOK_MS,
+      // Past the ladder: it is not asked again.
+      tries: QUERY_LADDER_MS.length,
+    });
+
 const onClosed: Handler<'closed'> = (record, event, ctx) => {
   if (record.state === 'CLOSED') return ignored('closed already');
   if (record.payment !== undefined && record.state !== 'REVERSING') {
@@ -412,7 +430,7 @@ const onClosed: Handler<'closed'> = (record, event, ctx) => {
     what: 'closed',
     detail: event.trade_state,
     effect: 'order.closed',
-    agenda: settled,
+    agenda: event.trade_state === CLOSED_UNSEEN ? withLastLook(ctx.now) : settled,
   });
 };
 

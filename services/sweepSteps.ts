@@ -91,7 +91,9 @@ export function createSteps(deps: StepsDeps): Steps {
 
   const query: Step<OrderRecord> = {
     next: (record, item, now) =>
-      record.product === 'codepay' ? later(item, now + CODEPAY_QUERY_MS) : nextQuery(item, now),
+      record.product === 'codepay' && record.state !== 'CLOSED'
+        ? later(item, now + CODEPAY_QUERY_MS)
+        : nextQuery(item, now),
     run: async (held, _item, limits) => (await following.syncOrder(held.no, limits, 'sweep')).reply,
   };
 

@@ -119,6 +119,25 @@ test('an order that never reached WeChat is not closed without proof, and not as
   expect(await stage.store.oldestDue()).toBeUndefined();
 });
 
+test('a close WeChat did not confirm is followed by one last look, and by no more', async () => {
+  stage = await createStage({ simulator: { switches: { closeUnknown: 204 } } });
+  const { simulator } = stage;
+  simulator.faults.add({ route: 'POST /v3/pay/transactions/jsapi', kind: 'drop_before', times: 9 });
+  await stage.post('wxpay_order', orderBody('LOST000002', 1));
+  simulator.faults.clear();
+  const [known = ''] = await place(1);
+  await stage.pass(11 * MINUTE, MINUTE);
+  expect(await stage.store.find('order', 'LOST000002')).toMatchObject({ state: 'CLOSED' });
+  // What WeChat itself called closed can never be paid again.
+  expect(await stage.store.find('order', known)).toMatchObject({ state: 'CLOSED', agenda: [] });
+  const [before] = queriesOf(['LOST000002']);
+  await stage.pass(DAY, HOUR);
+  expect(queriesOf(['LOST000002'])).toEqual([(before ?? 0) + 1]);
+  const record = await stage.store.find('order', 'LOST000002');
+  expect(record).toMatchObject({ state: 'CLOSED', agenda: [] });
+  expect(await stage.store.oldestDue()).toBeUndefined();
+});
+
 test.each([
   [true, 'CLOSED', 'refund.closed'],
   [false, 'ABNORMAL', 'refund.abnormal'],
