@@ -45,6 +45,7 @@ ${COMMON}`,
 ${COMMON}`,
   records: `pay-common records [list] [--kind K] [--state S] [--payer OPENID] [--from T] [--to T]
                            [--limit N] [--after CURSOR] [options]
+pay-common records dead [--kind K] [--from T] [--to T]
 pay-common records get KIND NO
 pay-common records redeliver KIND NO [EFFECT]
   KIND           order | combination | transfer | report

@@ -45,6 +45,40 @@ type Query = Readonly<Record<string, string | undefined>>;
 const list = (connection: Connection, query: Query): Promise<Json> =>
   connection.call({ method: 'GET', route: 'records', query });
 
+/** Pages of the most records that the route gives. */
+const PAGE = '100';
+
+/**
+ * Every effect that was given up, oldest records last. The list knows no such filter, so all records of the time asked
+ * for are looked through: give `--from`, or a kind, on a large database.
+ */
+async function printDead(io: Io, connection: Connection, query: Query): Promise<void> {
+  const rows: string[][] = [];
+  for (let after: string | undefined; ;) {
+    const data = await list(connection, { ...query, limit: PAGE, after });
+    const records = (Array.isArray(data['records']) ? data['records'] : []).filter(isJson);
+    for (const record of records) rows.push(...deadOf(record));
+    if (typeof data['next'] !== 'string') break;
+    after = data['next'];
+  }
+  io.out(
+    rows.length === 0
+      ? '没有放弃的事件 no dead effects\n'
+      : table(['kind', 'no', 'effect', 'type', 'error'], rows),
+  );
+}
+
+function deadOf(record: Json): string[][] {
+  const effects = (Array.isArray(record['effects']) ? record['effects'] : []).filter(isJson);
+  return effects
+    .filter((effect) => effect['state'] === 'dead')
+    .map((effect) => [
+      cell(record['kind']),
+      cell(record['no']),
+      ...[effect['id'], effect['type'], effect['error']].map(cell),
+    ]);
+}
+
 export const records: Command = async (argv, io) => {
   const { values, positionals: given } = readArgs(argv, {
     ...CONNECT_OPTIONS,
@@ -59,10 +93,10 @@ export const records: Command = async (argv, io) => {
   });
   const { env: _env, url: _url, json, ...query } = values;
   const [action = 'list', kind = '', no = '', effect] = given;
-  if (action === 'list') positionals(given, 0, 1);
+  if (action === 'list' || action === 'dead') positionals(given, 0, 1);
   else if (action === 'get') positionals(given, 3);
   else if (action === 'redeliver') positionals(given, 3, 4);
-  else throw new UsageError(`records list | get | redeliver，不是 not ${action}`);
+  else throw new UsageError(`records list | dead | get | redeliver，不是 not ${action}`);
   const connection = await connect(io, values);
   try {
     const route = `records/${enc(kind)}/${enc(no)}`;
@@ -70,6 +104,10 @@ export const records: Command = async (argv, io) => {
       const data = await list(connection, query);
       if (json === true) io.out(`${JSON.stringify(data)}\n`);
       else printList(io, data);
+      return 0;
+    }
+    if (action === 'dead') {
+      await printDead(io, connection, query);
       return 0;
     }
     const body = effect === undefined ? {} : { effect_id: effect };

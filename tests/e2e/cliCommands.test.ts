@@ -157,7 +157,7 @@ describe('records', () => {
     expect(wrong.err).not.toContain('x'.repeat(40));
   });
 
-  it('puts a dead effect back', async () => {
+  it('lists a dead effect, on whatever page, and puts it back', async () => {
     const { sim, run, env, cwd } = await shop({
       webhookUrl: 'http://127.0.0.1:9/',
       webhookSecret: `whsec_${Buffer.alloc(24, 1).toString('base64')}`,
@@ -169,8 +169,17 @@ describe('records', () => {
     const dead = { ...first!, state: 'dead' as const };
     const next = { ...record, version: record.version + 1, effects: [dead, ...others] };
     expect(await run.store.replace(next, record.version)).toBe('replaced');
+    for (let i = 0; i < 101; i++) {
+      const other = { ...record, no: number('CLI'), version: 1, agenda: [], effects: [] };
+      await run.store.insert({ ...other, created_at: record.created_at + 1 });
+    }
+    // On the second page, behind newer ones.
+    const listed = await cli(['records', 'dead'], { env, cwd });
+    expect(listed.out).toContain(`order  ${no}  ${dead.id}`);
+    expect(listed.out.trim().split('\n')).toHaveLength(2);
     const ran = await cli(['records', 'redeliver', 'order', no, dead.id], { env, cwd });
     expect(ran.code).toBe(0);
+    expect((await cli(['records', 'dead'], { env, cwd })).out).toContain('no dead effects');
     expect((await run.order(no)).effects[0]?.state).toBe('pending');
   });
 });
