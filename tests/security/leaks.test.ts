@@ -364,9 +364,14 @@ describe('the demo page', () => {
     }
     const stop = new AbortController();
     const { body } = await fetch(`${url}events`, { signal: stop.signal });
-    const first = await body?.getReader().read();
+    let first = '';
+    // The first message tells all that has happened so far, however many chunks it takes.
+    for await (const chunk of body ?? []) {
+      first += Buffer.from(chunk).toString('latin1');
+      if (first.includes('\n\n')) break;
+    }
     stop.abort();
-    said.push(Buffer.from(first?.value ?? []).toString());
+    said.push(Buffer.from(first, 'latin1').toString());
     return { text: said.join('\n'), statuses };
   }
 
@@ -396,7 +401,7 @@ describe('the demo page', () => {
       expect({ secret, shown: result.text.includes(secret) }).toEqual({ secret, shown: false });
     }
     const longRuns = result.text.match(/[A-Za-z0-9+/_-]{80,}/g) ?? [];
-    const openids = result.text.match(/o(?:DEMO|U)[A-Za-z0-9_-]{24,}/g) ?? [];
+    const openids = result.text.match(/o(?:DEMO|U)[A-Za-z0-9_-]{20,}/g) ?? [];
     expect({ longRuns, openids }).toEqual({ longRuns: [], openids: [] });
   });
 });
