@@ -10,10 +10,16 @@ import { openStore } from '../../services/stores';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import type { ServerKind } from '../helpers/databases';
-import { hasPrivateServer, startPrivateServer, type PrivateServer } from '../helpers/privateServer';
+import {
+  hasPrivateServer,
+  PRIVATE_KINDS,
+  startPrivateServer,
+  type PrivateServer,
+} from '../helpers/privateServer';
 import { anOrder } from '../helpers/storeRecords';
 
-const KINDS = (['postgres', 'mysql'] as const).filter(hasPrivateServer);
+const KINDS = PRIVATE_KINDS.filter(hasPrivateServer);
+const describeKinds = KINDS.length === 0 ? describe.skip.each(PRIVATE_KINDS) : describe.each(KINDS);
 
 const openssl = (...args: readonly string[]): void => {
   execFileSync('openssl', args, { stdio: 'ignore' });
@@ -72,9 +78,7 @@ const ENCRYPTED: Readonly<Record<ServerKind, string>> = {
     "SELECT VARIABLE_VALUE AS n FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SSL_FINISHED_ACCEPTS'",
 };
 
-if (KINDS.length === 0) test.todo('needs the programs of a database server, and root');
-
-describe.each(KINDS)('TLS to %s', (kind) => {
+describeKinds('TLS to %s', (kind) => {
   const certificates = mkdtempSync(join(tmpdir(), 'pay-common-ca-'));
   let ca = '';
   let foreignCa = '';

@@ -9,6 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { useServer, type DatabaseServer, type ServerKind } from './databases';
 
+export const PRIVATE_KINDS = ['postgres', 'mysql'] as const satisfies readonly ServerKind[];
+
 const PG = '/usr/lib/postgresql';
 const MARIADBD = '/usr/sbin/mariadbd';
 const ANSWER_MS_MAX = 60_000;
