@@ -19,8 +19,8 @@ const PROBE_MS = 1000;
 const MIGRATION_STATEMENT_MS = 60_000;
 const CONTENTION_TRIES_MAX = 6;
 const CONTENTION_PAUSE_MS = 10;
-/** Lock waits of 5 s, repeated six times, would keep a caller for half a minute. */
-const CONTENTION_MS = 5000;
+/** Below one lock wait (5 s): repeated six times, those would keep a caller for half a minute. */
+const CONTENTION_MS = 4000;
 export const CONNECT_MS = 5000;
 /** What a session is told first, once it is connected. */
 export const SESSION_MS = 2000;

@@ -109,7 +109,11 @@ async function lockKept({ kind, databases }: PrivateServer): Promise<void> {
     postgres: 'BEGIN; LOCK TABLE pay_record; SELECT pg_sleep(7)',
   }[kind];
   const held = databases.run(`${url}${kind === 'mysql' ? '?multipleStatements=true' : ''}`, lock);
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  const sleeps = {
+    mysql: "SELECT 1 FROM information_schema.processlist WHERE state = 'User sleep'",
+    postgres: "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+  }[kind];
+  while ((await databases.run(url, sleeps)).length === 0);
   const outcomes = await insertMany(store, 'L');
   expect(words(outcomes).filter((said) => !said.startsWith('STORE_'))).toEqual([]);
   expect(longest(outcomes)).toBeLessThan(PATIENCE_MS);
