@@ -98,10 +98,12 @@ export async function restartLater(world: World, aheadMs: number): Promise<void>
 export async function settled(world: World, unpaid: readonly string[] = []): Promise<void> {
   await until('all effects delivered, nothing left to do', async () => {
     const records = await world.records();
+    // A broker confirms what it keeps, a moment before its consumer has it.
+    const here = new Set(world.receiver.arrivals.map(({ id }) => id));
     return records.every(
       ({ no, agenda, effects }) =>
         (agenda.length === 0 || unpaid.includes(no)) &&
-        effects.every(({ state }) => state === 'delivered'),
+        effects.every(({ id, state }) => state === 'delivered' && here.has(id)),
     );
   }).catch(() => undefined); // what is missing is the verdict's to say, number by number
 }
