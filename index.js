@@ -60,9 +60,20 @@ function load(file) {
 const YOUNG_BYTES = 16 * 1024 * 1024;
 const YOUNG_LOOK_MS = 100;
 
+/**
+ * Functions live minutes: code is made quick sooner than V8 would, and with less copied into each other, which
+ * takes an eighth off the processor time of the first thousands of requests (docs/performance.md). Later versions
+ * have a compiler in between that does this by itself, and do not know the first flag.
+ */
+const COMPILE_SOONER = ['--interrupt-budget=15000', '--max-inlined-bytecode-size-cumulative=400'];
+const COMPILE_SOONER_UP_TO = 20;
+
 /** @param youngBytes  A program that answers nobody, as the command line, can do with less. */
 function setFlags(youngBytes = YOUNG_BYTES) {
   const v8 = require('node:v8');
+  if (Number(process.versions.node.split('.', 1)[0]) <= COMPILE_SOONER_UP_TO) {
+    COMPILE_SOONER.forEach((flag) => v8.setFlagsFromString(flag));
+  }
   const look = () => {
     const young = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
     const room = young === undefined || young.space_size < youngBytes;
