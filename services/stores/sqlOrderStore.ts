@@ -57,9 +57,11 @@ const FACTS = [
 const INSERT =
   `INSERT INTO pay_record (kind, no, version, ${FACTS.join(', ')}, body) ` +
   `VALUES (?, ?, ?, ${FACTS.map(() => '?').join(', ')}, ?)`;
+/** An index is rewritten where a statement names its columns, changed or not: these never change. */
+const CHANGING = FACTS.filter((name) => name !== 'created_at' && name !== 'made_by');
 /** In the statement itself: a migration that demands more ends our rewrites with its commit, not a moment later. */
 const REPLACE =
-  `UPDATE pay_record SET version = ?, ${FACTS.map((name) => `${name} = ?`).join(', ')}, ` +
+  `UPDATE pay_record SET version = ?, ${CHANGING.map((name) => `${name} = ?`).join(', ')}, ` +
   'body = ? WHERE kind = ? AND no = ? AND version = ? ' +
   `AND NOT EXISTS (SELECT 1 FROM ${MIGRATION_TABLE} WHERE min_reader > ?)`;
 const ROW = 'SELECT kind, no, version, created_at, body FROM pay_record';
@@ -87,9 +89,12 @@ const DEMAND_KNOWN_MS = 1000;
 /** Checked by `checkLimit`; in the text because MySQL takes no parameter of ours there. */
 const withLimit = (sql: string, limit: number): string => `${sql} LIMIT ${String(limit)}`;
 
-const factsOf = (record: StoredRecord): readonly SqlValue[] => {
+const factsOf = (
+  record: StoredRecord,
+  names: readonly (keyof RecordColumns)[],
+): readonly SqlValue[] => {
   const columns = columnsOf(record);
-  return FACTS.map((name) => columns[name]);
+  return names.map((name) => columns[name]);
 };
 
 export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
@@ -124,7 +129,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
       const asking = guard.insert();
       if (asking !== undefined) await asking;
       const { kind, no, version } = record;
-      const values = [kind, no, version, ...factsOf(record), JSON.stringify(record)];
+      const values = [kind, no, version, ...factsOf(record, FACTS), JSON.stringify(record)];
       return (await driver.write(insertSql, values)) === 1 ? 'inserted' : 'exists';
     },
 
@@ -134,7 +139,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
     async replace(next, expectedVersion) {
       checkNext(next, expectedVersion);
       const { kind, no, version } = next;
-      const facts = [version, ...factsOf(next), JSON.stringify(next)];
+      const facts = [version, ...factsOf(next, CHANGING), JSON.stringify(next)];
       const values = [...facts, kind, no, expectedVersion, SCHEMA_VERSION];
       if ((await driver.write(REPLACE, values)) === 1) return 'replaced';
       await schemaVersion(driver); // throws where that was the reason

@@ -25,22 +25,21 @@ type Verb =
   | 'begin'
   | 'sessionRead'
   | 'sessionWrite'
-  | 'end'
+  | 'commit'
+  | 'rollback'
   | 'version'
   | 'close';
 
-interface Task {
-  readonly id: number;
-  readonly verb: Verb;
-  readonly sql?: string;
-  readonly values?: readonly SqlValue[];
-  /** end: did the work succeed? */
-  readonly ok?: boolean;
+/** A statement travels once; from then on its place in the list of those that did says it all. */
+type Task = readonly [id: number, verb: Verb, statement: number, values: readonly SqlValue[]];
+
+interface Batch {
+  /** Statements that the thread has not heard of, in their order. */
+  readonly statements: readonly string[];
+  readonly tasks: readonly Task[];
 }
 
-type Answer =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly code: StoreCode; readonly detail: string };
+type Answer = readonly [id: number, value: unknown, code?: StoreCode, detail?: string];
 
 type StoreCode = 'STORE_UNAVAILABLE' | 'STORE_CONTENTION';
 interface ThreadData {
@@ -90,9 +89,8 @@ function createServant(driver: SqlDriver) {
     });
   }
 
-  return async (task: Task): Promise<unknown> => {
-    const { sql = '', values = [] } = task;
-    switch (task.verb) {
+  return (verb: Verb, sql: string, values: readonly SqlValue[]): Promise<unknown> => {
+    switch (verb) {
       case 'read':
         return driver.read(sql, values);
       case 'write':
@@ -100,17 +98,19 @@ function createServant(driver: SqlDriver) {
       case 'begin':
         return begin();
       case 'sessionRead':
-        return open?.session.read(sql, values);
+        return open?.session.read(sql, values) ?? Promise.reject(aborted);
       case 'sessionWrite':
-        return open?.session.write(sql, values);
-      case 'end':
-        return end(task.ok === true);
+        return open?.session.write(sql, values) ?? Promise.reject(aborted);
+      case 'commit':
+        return end(true);
+      case 'rollback':
+        return end(false);
       case 'version':
         return driver.version();
       case 'close':
         return driver.close();
       case 'open':
-        return undefined;
+        return Promise.resolve();
     }
   };
 }
@@ -128,28 +128,49 @@ function createPost(port: MessagePort) {
   };
 }
 
-const faultOf = (error: unknown): { code: StoreCode; detail: string } =>
+const faultOf = (id: number, error: unknown): Answer =>
   error instanceof AppError &&
   (error.code === 'STORE_UNAVAILABLE' || error.code === 'STORE_CONTENTION')
-    ? { code: error.code, detail: error.detail ?? '' }
-    : { code: 'STORE_UNAVAILABLE', detail: 'sqlite: unexpected' };
+    ? [id, undefined, error.code, error.detail ?? '']
+    : [id, undefined, 'STORE_UNAVAILABLE', 'sqlite: unexpected'];
 
 function serve(port: MessagePort, { payCommonSqlite: options }: ThreadData): void {
   const post = createPost(port);
-  const opened = openSqliteDriver({ ...options, logger: silentLogger }).then(createServant);
-  // Told to whoever asks; unheard until then, it would end the thread without a word.
-  opened.then(undefined, () => undefined);
-  const answer = async (task: Task): Promise<void> => {
-    try {
-      const servant = await opened;
-      post({ id: task.id, value: await servant(task) });
-      if (task.verb === 'close') setImmediate(() => port.close());
-    } catch (error) {
-      post({ id: task.id, ...faultOf(error) });
+  const known: string[] = [];
+  const run = (servant: ReturnType<typeof createServant>, tasks: readonly Task[]): void => {
+    for (const [id, verb, statement, values] of tasks) {
+      servant(verb, known[statement] ?? '', values).then(
+        (value) => {
+          post([id, value]);
+          if (verb === 'close') setImmediate(() => port.close());
+        },
+        (error: unknown) => {
+          post(faultOf(id, error));
+        },
+      );
     }
   };
-  port.on('message', (tasks: readonly Task[]) => {
-    for (const task of tasks) void answer(task);
+  const opened = openSqliteDriver({ ...options, logger: silentLogger }).then(createServant);
+  let ready: ReturnType<typeof createServant> | undefined;
+  opened.then(
+    (servant) => (ready = servant),
+    // Told to whoever asks; unheard until then, it would end the thread without a word.
+    () => undefined,
+  );
+  port.on('message', ({ statements, tasks }: Batch) => {
+    known.push(...statements);
+    if (ready !== undefined) {
+      run(ready, tasks);
+      return;
+    }
+    opened.then(
+      (servant) => {
+        run(servant, tasks);
+      },
+      (error: unknown) => {
+        for (const [id] of tasks) post(faultOf(id, error));
+      },
+    );
   });
 }
 
@@ -166,19 +187,76 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/**
+ * One batch is with the thread at a time; what is asked meanwhile is gathered, for the thread is busy anyway:
+ * fewer wakings of it, and fewer flushes. A batch that another process's lock holds up must not hold up the rest:
+ * after this they follow it, and reads overtake.
+ */
+const GATHER_MS = 20;
+
+/** What is to be sent: statements by number, tasks together. */
+function createOutbox(send: (batch: Batch) => void, isOut: () => boolean) {
+  const numbers = new Map<string, number>();
+  let statements: string[] = [];
+  let tasks: Task[] = [];
+  let immediate = false;
+  let late: NodeJS.Timeout | undefined;
+
+  const numberOf = (sql: string): number => {
+    const known = numbers.get(sql);
+    if (known !== undefined) return known;
+    numbers.set(sql, numbers.size);
+    statements.push(sql);
+    return numbers.size - 1;
+  };
+  const post = (): void => {
+    immediate = false;
+    clearTimeout(late);
+    late = undefined;
+    if (tasks.length === 0) return;
+    const batch = { statements, tasks };
+    statements = [];
+    tasks = [];
+    send(batch);
+  };
+  const plan = (): void => {
+    if (immediate || tasks.length === 0) return;
+    if (isOut()) {
+      late ??= setTimeout(post, GATHER_MS);
+      return;
+    }
+    immediate = true;
+    setImmediate(post);
+  };
+  return {
+    plan,
+    add: (id: number, verb: Verb, sql: string, values: readonly SqlValue[]): void => {
+      tasks.push([id, verb, numberOf(sql), values]);
+      plan();
+    },
+    /** Not sent yet. */
+    size: (): number => tasks.length,
+  };
+}
+
 /** A thread and what it was asked. When it ends, so do all questions: their outcome is unknown. */
 function createThread(file: string, data: ThreadData) {
   const worker = new Worker(file, { workerData: data, resourceLimits: THREAD_LIMITS });
   const waiting = new Map<number, Waiting>();
-  let tasks: Task[] = [];
+  const outbox = createOutbox(
+    (batch) => {
+      worker.postMessage(batch);
+    },
+    () => waiting.size > outbox.size(),
+  );
   let lastId = 0;
   let ended = false;
 
-  const settle = (answer: Answer): void => {
-    const asked = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if ('code' in answer) asked?.reject(storeError(answer.code, answer.detail));
-    else asked?.resolve(answer.value);
+  const settle = ([id, value, code, detail]: Answer): void => {
+    const asked = waiting.get(id);
+    waiting.delete(id);
+    if (code === undefined) asked?.resolve(value);
+    else asked?.reject(storeError(code, detail ?? ''));
   };
   const end = (cause?: unknown): void => {
     ended = true;
@@ -189,6 +267,7 @@ function createThread(file: string, data: ThreadData) {
   };
   worker.on('message', (answers: readonly Answer[]) => {
     answers.forEach(settle);
+    outbox.plan();
   });
   worker.on('error', end);
   worker.on('exit', () => {
@@ -198,16 +277,11 @@ function createThread(file: string, data: ThreadData) {
   return {
     ended: (): boolean => ended,
     terminate: (): Promise<number> => worker.terminate(),
-    ask: (task: Omit<Task, 'id'>): Promise<unknown> =>
+    ask: (verb: Verb, sql = '', values: readonly SqlValue[] = []): Promise<unknown> =>
       new Promise((resolve, reject) => {
         const id = ++lastId;
         waiting.set(id, { resolve, reject });
-        if (tasks.push({ id, ...task }) > 1) return;
-        setImmediate(() => {
-          const batch = tasks;
-          tasks = [];
-          worker.postMessage(batch);
-        });
+        outbox.add(id, verb, sql, values);
       }),
   };
 }
@@ -226,31 +300,32 @@ export async function openSqlite(
     logger.warn({ path }, 'sqlite on a disk that ends with the instance: records can be lost');
   }
 
-  async function ask<T>(task: Omit<Task, 'id'>): Promise<T> {
-    if (closed) throw storeError('STORE_UNAVAILABLE', 'sqlite: the store is closed');
+  function ask<T>(verb: Verb, sql?: string, values?: readonly SqlValue[]): Promise<T> {
+    if (closed)
+      return Promise.reject(storeError('STORE_UNAVAILABLE', 'sqlite: the store is closed'));
     if (thread.ended()) thread = createThread(file, { payCommonSqlite: { path, ephemeralDisk } });
-    return (await thread.ask(task)) as T;
+    return thread.ask(verb, sql, values) as Promise<T>;
   }
 
   async function exclusively<T>(work: (session: SqlSession) => Promise<T>): Promise<T> {
-    await ask({ verb: 'begin' });
+    await ask('begin');
     const session: SqlSession = {
-      read: (sql, values) => ask<readonly Row[]>({ verb: 'sessionRead', sql, values }),
-      write: (sql, values) => ask<number>({ verb: 'sessionWrite', sql, values }),
+      read: (sql, values) => ask<readonly Row[]>('sessionRead', sql, values),
+      write: (sql, values) => ask<number>('sessionWrite', sql, values),
     };
     let result: T;
     try {
       result = await work(session);
     } catch (error) {
-      await ask({ verb: 'end', ok: false });
+      await ask('rollback');
       throw error;
     }
-    await ask({ verb: 'end', ok: true });
+    await ask('commit');
     return result;
   }
 
   try {
-    await ask({ verb: 'open' });
+    await ask('open');
   } catch (error) {
     await thread.terminate();
     throw error;
@@ -260,13 +335,13 @@ export async function openSqlite(
     durable: !ephemeralDisk,
     inOrder: true,
     dialect: sqliteDialect,
-    read: (sql, values) => ask<readonly Row[]>({ verb: 'read', sql, values }),
-    write: (sql, values) => ask<number>({ verb: 'write', sql, values }),
-    version: () => ask<string>({ verb: 'version' }),
+    read: (sql, values) => ask<readonly Row[]>('read', sql, values),
+    write: (sql, values) => ask<number>('write', sql, values),
+    version: () => ask<string>('version'),
     exclusively,
     async close() {
       if (closed) return;
-      const last = thread.ended() ? undefined : thread.ask({ verb: 'close' });
+      const last = thread.ended() ? undefined : thread.ask('close');
       closed = true;
       await last;
     },
