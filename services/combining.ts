@@ -16,6 +16,7 @@ import {
 } from './combinationState';
 import { asObject, asText } from './facts';
 import type { Following } from './following';
+import { isLastLook, nextLook } from './lastLook';
 import type { OrderRate } from './orderRate';
 import type { OrderService } from './orderService';
 import { withExpiry } from './orderState';
@@ -42,6 +43,7 @@ import {
 } from './records';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import {
+  createLook,
   createSteps,
   endOfExpiry,
   EXPIRE_LADDER_MS,
@@ -427,10 +429,16 @@ export function combinationSteps(deps: StepsDeps): Steps {
   const { store, clock } = deps;
   const { combinations } = deps.following;
   const ofOrders = createSteps(deps)['order.refund'];
+  const look = createLook(deps);
 
   const query: Step<CombinationRecord> = {
-    next: (_record, item, now) => nextQuery(item, now),
-    run: async (held, _item, limits) => (await combinations.sync(held.no, limits, 'sweep')).reply,
+    next: (record, item, now) =>
+      isLastLook(record, item) ? nextLook(item, now) : nextQuery(item, now),
+    async run(held, item, limits) {
+      const synced = await combinations.sync(held.no, limits, 'sweep');
+      await look(held, item, synced);
+      return synced.reply;
+    },
   };
 
   const expire: Step<CombinationRecord> = {

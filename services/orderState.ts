@@ -406,7 +406,7 @@ const onPaidAgain: Handler<'paid'> = (record, event, ctx) => {
 const CLOSED_UNSEEN = '204';
 /**
  * A copy of our request may be under way for as long as WeChat takes its signature, five minutes, and an order
- * made of it can be paid for a minute at least. After twice that nothing can come any more: one last question.
+ * made of it can be paid for a minute at least. After twice that nothing can come any more: one last answer is wanted.
  */
 const LAST_LOOK_MS = 10 * 60_000;
 
@@ -416,7 +416,7 @@ const withLastLook =
     withItem(settled(agenda), {
       do: 'query',
       at: now + LAST_LOOK_MS,
-      // Past the ladder: it is not asked again.
+      // Past the ladder: the sweep ends it with the first answer.
       tries: QUERY_LADDER_MS.length,
     });
 

@@ -5,9 +5,17 @@
  */
 import { withoutItem } from './agenda';
 import type { Following } from './following';
+import { endLook, isLastLook, nextLook } from './lastLook';
 import type { OrderService } from './orderService';
 import { QUERY_LADDER_MS, withHistory } from './orderState';
-import type { AgendaItem, AgendaVerb, OrderRecord, StoredRecord, TransferRecord } from './records';
+import type {
+  AgendaItem,
+  AgendaVerb,
+  CombinationRecord,
+  OrderRecord,
+  StoredRecord,
+  TransferRecord,
+} from './records';
 import { findRefund, type Refunding } from './refunding';
 import type { OrderStore } from './stores/orderStore';
 import { TRANSFER_REPEAT_MAX_MS } from './transferState';
@@ -89,12 +97,19 @@ export function createSteps(deps: StepsDeps): Steps {
   const giveUp = (record: StoredRecord, item: AgendaItem, why: string): Promise<void> =>
     leaveToOperator({ store, clock, logger }, record, item, why);
 
+  const look = createLook(deps);
+
   const query: Step<OrderRecord> = {
-    next: (record, item, now) =>
-      record.product === 'codepay' && record.state !== 'CLOSED'
-        ? later(item, now + CODEPAY_QUERY_MS)
-        : nextQuery(item, now),
-    run: async (held, _item, limits) => (await following.syncOrder(held.no, limits, 'sweep')).reply,
+    next(record, item, now) {
+      if (isLastLook(record, item)) return nextLook(item, now);
+      const code = record.product === 'codepay' && record.state !== 'CLOSED';
+      return code ? later(item, now + CODEPAY_QUERY_MS) : nextQuery(item, now);
+    },
+    async run(held, item, limits) {
+      const synced = await following.syncOrder(held.no, limits, 'sweep');
+      await look(held, item, synced);
+      return synced.reply;
+    },
   };
 
   const expire: Step<OrderRecord> = {
@@ -194,6 +209,20 @@ export function createSteps(deps: StepsDeps): Steps {
     'transfer.transfer': transfer,
   };
 }
+
+/** What a query that was a last look leads to; any other leads to nothing by itself. */
+export const createLook =
+  (deps: Pick<StepsDeps, 'store' | 'clock' | 'logger'>) =>
+  async <R extends OrderRecord | CombinationRecord>(
+    held: R,
+    item: AgendaItem,
+    synced: { readonly reply: WechatReply; readonly record: R | undefined },
+  ): Promise<void> => {
+    if (!isLastLook(held, item)) return;
+    if ((await endLook(deps.store, item, synced)) !== 'unanswered') return;
+    const why = 'closed on a bare 204, and WeChat never said what became of it';
+    await leaveToOperator(deps, synced.record ?? held, item, why);
+  };
 
 /** Nothing more can be learned by asking: the item goes, the record stays as it is, an operator looks. */
 export async function leaveToOperator(

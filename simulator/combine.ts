@@ -241,6 +241,8 @@ function close(world: World, request: ApiRequest): ApiReply {
     combine_appid: { ...APPID, label: '合单商户appid' },
     sub_orders: array('子单信息', object('子单', { mchid: MCHID, out_trade_no: OUT_TRADE_NO }), R),
   });
+  const known = world.combinations.has(request.params.no ?? '');
+  if (!known && world.switches.closeUnknown === 204) return { status: 204 };
   const combination = find(world, request);
   if (request.body.combine_appid !== combination.combine_appid) {
     throw invalidRequest('合单商户appid与下单时不一致');
