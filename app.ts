@@ -1,16 +1,22 @@
 /** The house's front door: order of checks, routes, and what happens to a request that is nobody's. */
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { authorize, guardEnabled } from './routes/access';
 import { createDesk, type AppDeps, type Desk, type Visit } from './routes/desk';
+import { NOTIFY_ROUTES } from './routes/notifyRoutes';
 import { PAY_ROUTES } from './routes/payRoutes';
-import { NotFoundError } from './utils/errors';
+import { AppError, NotFoundError } from './utils/errors';
+import { sendError, sendNotRecorded } from './utils/respond';
 
 export type { AppDeps, Ready } from './routes/desk';
 
 interface Locals {
   visit?: Visit;
 }
+
+/** Until another instance, or the next process of this one, listens. */
+const RETRY_AFTER_SECONDS = 1;
+const NOTIFY_PATHS = Object.keys(NOTIFY_ROUTES);
 
 const visitOf = (res: Response): Visit => (res.locals as Required<Locals>).visit;
 
@@ -44,14 +50,31 @@ export function createApp(deps: AppDeps): Express {
   return app;
 }
 
-/** What a server listens with: the desk first, Express for all that is not its own. */
-export function listenerOf(app: Express): RequestListener {
+/**
+ * What a server listens with: the desk first, Express for all that is not its own. While `stopping` whoever
+ * still has a connection is sent elsewhere: nothing of his request was done, so he may send it again.
+ */
+export function listenerOf(app: Express, stopping: () => boolean): RequestListener {
   const desk = app.locals.desk as Desk;
   return (req, res) => {
+    if (stopping()) {
+      refuse(desk, req, res);
+      return;
+    }
     const handler = desk.find(req);
     if (handler === undefined) app(req, res);
     else void desk.run(handler, req, res);
   };
+}
+
+function refuse(desk: Desk, req: IncomingMessage, res: ServerResponse): void {
+  const visit = desk.open(req, res);
+  if (visit === undefined) return;
+  res.setHeader('connection', 'close');
+  const error = new AppError('SHUTTING_DOWN', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+  const path = (req.url ?? '').split('?', 1)[0] ?? '';
+  if (NOTIFY_PATHS.some((end) => path.endsWith(end))) sendNotRecorded(res, error);
+  else sendError(res, error, visit.requestId);
 }
 
 function mount(router: express.Router, desk: Desk, deps: AppDeps): void {

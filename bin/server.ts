@@ -411,7 +411,7 @@ const OPEN_AFTER_MS = 25;
 
 /** Listens with bounds on slow and large requests. Keep-alive outlasts the gateways' own. */
 export function listenOn(service: Service, host = '0.0.0.0'): Promise<Server> {
-  const server = createServer(
+  const server: Server = createServer(
     {
       maxHeaderSize: HEADERS_MAX_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -419,7 +419,7 @@ export function listenOn(service: Service, host = '0.0.0.0'): Promise<Server> {
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 2_000,
     },
-    listenerOf(service.app),
+    listenerOf(service.app, () => !server.listening),
   );
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -1,7 +1,9 @@
 /** SIGTERM: what is under way is finished and answered, what is new is refused, and the end is clean and soon. */
+import { connect } from 'node:net';
 import { startChild } from '../helpers/child';
 import { createGate } from '../helpers/faultyStore';
 import { startProxy } from '../helpers/proxy';
+import { ERRORS } from '../../utils/errors';
 import {
   dataOf,
   number,
@@ -46,6 +48,37 @@ test('while writing: the request is answered, new ones are refused, exit 0', asy
   expect(atMs - askedAt).toBeLessThan(10_000);
   const run = await startService({ sim, env: { databaseUrl } });
   expect((await run.order(no)).prepay?.prepay_id).toBe(dataOf(placed).prepay_id);
+});
+
+test('who still has a connection is told SHUTTING_DOWN, and the connection ends', async () => {
+  const sim = await startSim();
+  const proxy = await startProxy(sim);
+  const run = await startService({ sim, env: { wxPayBaseUrl: proxy.url } });
+  const gate = createGate();
+  proxy.hooks.after = () => gate.pass();
+  const order = JSON.stringify(orderBody(number('G')));
+  const socket = connect(Number(new URL(run.url).port), '127.0.0.1').setEncoding('utf8');
+  const says = async (path: string, body: string): Promise<void> => {
+    const identity = Object.entries(payer()).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
+    const length = `content-length: ${String(Buffer.byteLength(body))}\r\n\r\n`;
+    await new Promise((done) => socket.write(head + identity.join('') + length + body, done));
+  };
+  let heard = '';
+  socket.on('data', (text: string) => (heard += text));
+  const ended = new Promise((resolve) => socket.on('close', resolve));
+  // The first is under way, so the connection lives on; the second follows it on the same one.
+  await says('/wx-pay/wxpay_order', order);
+  await gate.reached;
+  const closing = run.close();
+  await says('/wechatpay/order', '{}');
+  gate.open();
+  await ended;
+  await closing;
+  const [placed, refused] = heard.split(/(?=HTTP\/1\.1 503)/);
+  expect(placed).toMatch(/^HTTP\/1\.1 200 .*"code":0/s);
+  expect(refused).toMatch(/connection: close/i);
+  expect(refused).toContain(`{"code":"FAIL","message":"${ERRORS.SHUTTING_DOWN.msg}"}`);
 });
 
 test('a kept-alive client cannot hold it open', async () => {
