@@ -4,7 +4,7 @@ import { placeOf, plainUrl } from './hosts';
 import { normalizePem, sameKey, type PemKind } from './pem';
 import type { SettingName } from './schema';
 import type { Credentials } from './types';
-import type { Values } from './values';
+import { say, type Values } from './values';
 
 export interface NotifyUrls {
   readonly notifyURLPayURL: string;
@@ -77,7 +77,10 @@ function pem(values: Values, kind: PemKind, text: string | undefined): string | 
   }
 }
 
-/** Both or neither. Named as missing beside other missing ones, since the console's form asks for all. */
+/**
+ * Both or neither. Where others are missing both are named, too, since the console's form asks for all
+ * seven; but as what may be left out, which a merchant on platform certificates does.
+ */
 function publicKey(
   values: Values,
   othersMissing: boolean,
@@ -85,17 +88,34 @@ function publicKey(
   readonly wxPayPublicKey: string | undefined;
   readonly wxPayPublicKeyId: string | undefined;
 } {
-  const one = values.given('wxPayPublicKey') !== undefined;
-  const other = values.given('wxPayPublicKeyId') !== undefined;
-  const ask = one || other || othersMissing;
-  const text = ask ? values.need('wxPayPublicKey') : undefined;
-  const id = ask ? values.need('wxPayPublicKeyId') : undefined;
+  const text = values.given('wxPayPublicKey');
+  const id = values.given('wxPayPublicKeyId');
+  const half = (text === undefined) !== (id === undefined);
+  if (text === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKey', half);
+  if (id === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKeyId', half);
   if (id !== undefined && !KEY_ID_CHARS.test(id)) {
     values.reject('wxPayPublicKeyId', '应以 PUB_KEY_ID_ 开头', 'must begin with PUB_KEY_ID_');
   } else if (id !== undefined && !id.startsWith('PUB_KEY_ID_')) {
     values.warn('wxPayPublicKeyId', '通常以 PUB_KEY_ID_ 开头', 'usually begins with PUB_KEY_ID_');
   }
   return { wxPayPublicKey: pem(values, 'publicKey', text), wxPayPublicKeyId: id };
+}
+
+type Paired = 'wxPayPublicKey' | 'wxPayPublicKeyId';
+
+function lacks(values: Values, name: Paired, half: boolean): void {
+  if (half) {
+    values.need(name);
+    return;
+  }
+  const other: Paired = name === 'wxPayPublicKey' ? 'wxPayPublicKeyId' : 'wxPayPublicKey';
+  values.missing.push(
+    say(
+      name,
+      `未填：公钥模式须与 ${other} 同填，平台证书模式两项都留空`,
+      `absent: set it with ${other} for the public key scheme, neither for platform certificates`,
+    ),
+  );
 }
 
 /** `undefined` when any of them is missing or damaged; the faults are in `values`. */

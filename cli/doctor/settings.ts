@@ -45,6 +45,7 @@ const FILL: Words = [
 
 const RULES: readonly Rule[] = [
   { says: /^missing, /, id: 'missing', faq: 'Q2', fix: FILL },
+  { says: /^absent: set it with/, id: 'missing', severity: 'warn' },
   { says: /this is a certificate/, id: 'is_certificate', faq: 'Q3' },
   { says: /this is a public key/, id: 'is_public_key', faq: 'Q3' },
   { says: /this is a private key/, id: 'is_private_key', faq: 'Q3' },
