@@ -2,8 +2,8 @@
 /**
  * 定时器伴侣函数 / companion of pay-common: a timer calls it, it calls `wxpay_sweep`.
  * HTTP 函数没有定时触发器，因此需要这个事件函数。/ HTTP functions have no timers, Event functions do.
- * No dependencies. Settings: `payCommonUrl` (the HTTP address of pay-common, with its prefix, if any) and
- * `sweepKey` (the KEY of a `sweep:KEY` entry in pay-common's `operatorKeys`).
+ * No dependencies. Settings: `payCommonUrl`, `sweepKey` (the KEY of a `sweep:KEY` entry in pay-common's
+ * `operatorKeys`), and `CLOUDBASE_APIKEY` where `payCommonUrl` is the cloud API gateway's.
  */
 const http = require('node:http');
 const https = require('node:https');
@@ -14,19 +14,22 @@ const TOTAL_MS = 45_000;
 const CALLS_MAX = 30;
 const REPLY_BYTES_MAX = 64 * 1024;
 
-/** Plain http only to this machine: the key must not travel in the open. */
-function addressOf(base) {
-  const url = new URL(`${String(base).replace(/\/+$/, '')}/wx-pay/wxpay_sweep`);
+/**
+ * Where to call, and with which body. The cloud API gateway (`…?webfn=true`) leads to `/` alone, so the action is
+ * named in the body. Plain http only to this machine: the key must not travel in the open.
+ */
+function targetOf(base) {
+  const gateway = base.includes('?');
+  const url = new URL(gateway ? base : `${base.replace(/\/+$/, '')}/wx-pay/wxpay_sweep`);
   const local = url.hostname === '127.0.0.1' || url.hostname === 'localhost';
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && local)) {
     throw new Error('payCommonUrl must be https');
   }
-  return url;
+  return { url, body: gateway ? '{"_action":"wxpay_sweep"}' : '{}' };
 }
 
-function post(url, key, timeoutMs) {
+function post({ url, body }, keys, timeoutMs) {
   return new Promise((resolve, reject) => {
-    const body = '{}';
     const request = (url.protocol === 'https:' ? https : http).request(
       url,
       {
@@ -34,7 +37,7 @@ function post(url, key, timeoutMs) {
         headers: {
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(body),
-          'x-api-key': key,
+          ...keys,
         },
         timeout: timeoutMs,
       },
@@ -59,8 +62,8 @@ function post(url, key, timeoutMs) {
 }
 
 /** `{done, left}` of one call. Throws for anything else: a failed run shows in the function's log. */
-async function sweep(url, key, timeoutMs) {
-  const { status, text } = await post(url, key, timeoutMs);
+async function sweep(target, keys, timeoutMs) {
+  const { status, text } = await post(target, keys, timeoutMs);
   let reply;
   try {
     reply = JSON.parse(text);
@@ -75,15 +78,17 @@ async function sweep(url, key, timeoutMs) {
 
 /** Calls until nothing is left, within its time. Overlapping runs are harmless: records are leased. */
 exports.main = async () => {
-  const { payCommonUrl, sweepKey } = process.env;
+  const { payCommonUrl, sweepKey, CLOUDBASE_APIKEY } = process.env;
   if (!payCommonUrl || !sweepKey) {
     throw new Error('请设置 payCommonUrl 与 sweepKey / set payCommonUrl and sweepKey');
   }
-  const url = addressOf(payCommonUrl);
+  const target = targetOf(payCommonUrl);
+  const keys = { 'x-api-key': sweepKey };
+  if (CLOUDBASE_APIKEY) keys.authorization = `Bearer ${CLOUDBASE_APIKEY}`;
   const end = Date.now() + TOTAL_MS;
   const sum = { done: 0, left: 0, calls: 0 };
   do {
-    const { done, left } = await sweep(url, sweepKey, Math.min(CALL_MS, end - Date.now()));
+    const { done, left } = await sweep(target, keys, Math.min(CALL_MS, end - Date.now()));
     sum.done += done;
     sum.left = left;
     sum.calls += 1;

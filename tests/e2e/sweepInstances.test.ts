@@ -258,6 +258,19 @@ describe('the companion function', () => {
     expect(stage.receiver.events.filter((e) => e.type === 'order.paid')).toHaveLength(20);
   });
 
+  test('through the cloud API gateway, which leads to / alone and wants a token of its own', async () => {
+    stage = await createStage();
+    const [no = ''] = await place(1);
+    stage.simulator.pay(no, { deliver: 'never' });
+    await stage.simulator.clock.advance(6000);
+    jest.spyOn(console, 'log').mockImplementation(() => undefined);
+    process.env.payCommonUrl = `${stage.url}/?webfn=true`;
+    process.env.CLOUDBASE_APIKEY = 'header.payload.signature';
+    process.env.sweepKey = SWEEP_KEY;
+    expect(await main()).toMatchObject({ left: 0, calls: 1 });
+    expect(stage.receiver.events.map((e) => e.type)).toContain('order.paid');
+  });
+
   test('says what is wrong', async () => {
     stage = await createStage();
     process.env.payCommonUrl = stage.url;
