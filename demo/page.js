@@ -1,4 +1,4 @@
-/* global document, EventSource, fetch, localStorage, performance, requestAnimationFrame, setTimeout, clearTimeout */
+/* global document, EventSource, fetch, localStorage, matchMedia, performance, requestAnimationFrame, setTimeout, clearTimeout */
 'use strict';
 
 /** Shows what the demo's server tells, and asks it to act. Text is only ever set as text. */
@@ -24,16 +24,17 @@ const TEXT = {
     sweep: '运行巡检',
     minute: '+1 分钟',
     minutes: '+11 分钟',
-    timeHint: '巡检处理到期的事：查单、关单、投递事件。未付订单 10 分钟后到期。',
+    timeHint:
+      '平时巡检自己运行，这里由你触发：查单、关单、投递业务事件。未付订单 10 分钟后到期。',
     attacks: '攻击（都会失败）',
     forge: '伪造“已支付”',
     selfRefund: '给自己退款',
     selfTransfer: '给自己转账',
-    attackHint: '针对当前选中的订单。',
+    attackHint: '针对当前选中的订单；还没有就先下一单。',
     record: '记录',
     empty: '还没有记录。先下一单。',
     history: '经过',
-    effects: '业务事件',
+    effects: '业务事件（巡检时投递给商家后台）',
     timeline: '时间线',
     live: '实时',
     run: '启动时的演示',
@@ -48,11 +49,11 @@ const TEXT = {
     amount: '金额',
     refunded: '已退',
     payer: '用户',
-    due: '下次巡检',
+    due: '待办时间',
     nothingDue: '无待办',
     none: '暂无',
-    pass: '通过',
-    fail: '未通过',
+    pass: '启动演示 通过',
+    fail: '启动演示 未通过',
     roles: {
       app: '用户的手机',
       pay: '本服务 · 先记录再应答',
@@ -102,16 +103,17 @@ const TEXT = {
     minute: '+1 min',
     minutes: '+11 min',
     timeHint:
-      'The sweep does what is due: queries, closes, effects. Unpaid orders expire in 10 min.',
+      'In earnest the sweep runs by itself; here you run it. It queries, closes, delivers effects. ' +
+      'Unpaid orders expire in 10 min.',
     attacks: 'Attacks (all fail)',
     forge: 'Forge a "paid"',
     selfRefund: 'Refund oneself',
     selfTransfer: 'Transfer to oneself',
-    attackHint: 'Aimed at the order selected.',
+    attackHint: 'Aimed at the order selected; place one first.',
     record: 'Record',
     empty: 'No records yet. Place an order.',
     history: 'History',
-    effects: 'Effects',
+    effects: 'Effects (delivered to the shop by the sweep)',
     timeline: 'Timeline',
     live: 'Live',
     run: 'The run',
@@ -127,11 +129,11 @@ const TEXT = {
     amount: 'Amount',
     refunded: 'Refunded',
     payer: 'Payer',
-    due: 'Next sweep',
+    due: 'Due at',
     nothingDue: 'nothing to do',
     none: 'none yet',
-    pass: 'PASS',
-    fail: 'FAIL',
+    pass: 'The run: PASS',
+    fail: 'The run: FAIL',
     roles: {
       app: "the user's phone",
       pay: 'records, then answers',
@@ -161,6 +163,8 @@ const PAYABLE = new Set(['PENDING', 'CREATED']);
 const REFUNDABLE = new Set(['PAID', 'REFUNDING', 'PARTIALLY_REFUNDED']);
 const SPARK_MS = 420;
 const QUEUE_MAX = 12;
+/** As in page.css: all cards in one column. */
+const NARROW = matchMedia('(max-width: 1080px)');
 
 const $ = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -494,6 +498,8 @@ function receiveState(message) {
   const added = page.items.findLast((item) => !known.has(item.no));
   if (added && (known.size > 0 || page.selected === undefined)) page.selected = added.no;
   drawRecord();
+  // In one column the record lies below what was pressed: without this nothing seems to happen.
+  if (added && page.busy && NARROW.matches) $('record-title').scrollIntoView();
 }
 
 function receive(message) {
