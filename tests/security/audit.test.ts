@@ -8,14 +8,17 @@ const script = path.resolve(__dirname, '../../scripts/audit.mjs');
 const unix = process.platform === 'win32' ? test.skip : test;
 
 /** Runs it with an `npm` of ours that says this. */
-function audit(said: string): { code: number | null; text: string } {
+function audit(said: string, ...args: string[]): { code: number | null; text: string } {
   const folder = mkdtempSync(path.join(tmpdir(), 'audit-'));
   try {
     const npm = path.join(folder, 'npm');
     writeFileSync(npm, `#!/bin/sh\ncat <<'END'\n${said}\nEND\nexit 1\n`);
     chmodSync(npm, 0o755);
     const env = { ...process.env, PATH: `${folder}:${process.env.PATH ?? ''}` };
-    const { status, stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8', env });
+    const { status, stdout } = spawnSync(process.execPath, [script, ...args], {
+      encoding: 'utf8',
+      env,
+    });
     return { code: status, text: stdout };
   } finally {
     rmSync(folder, { recursive: true });
@@ -37,8 +40,10 @@ unix('lesser ones are counted and pass', () => {
 });
 
 unix.each(['', 'npm error 404', '{"error":{"code":"ENOTFOUND"}}'])(
-  'no answer (%j) is said',
+  'no answer (%j) is said, and fails where one is required',
   (said) => {
-    expect(audit(said)).toMatchObject({ code: 0, text: expect.stringContaining('NOT ASKED') });
+    const text: unknown = expect.stringContaining('NOT ASKED');
+    expect(audit(said)).toMatchObject({ code: 0, text });
+    expect(audit(said, '--required')).toMatchObject({ code: 1, text });
   },
 );
