@@ -128,7 +128,7 @@ export const SETTINGS = [
     fallback: 'file:.data/pay-common.db',
     required: 'scf',
     secret: true,
-    en: 'where records live: file: mysql:// postgres:// cloudbase: memory:',
+    en: 'where records live: file: mysql:// postgres:// cloudbase: memory: (required inside SCF)',
     zh: '记录存放处：file: mysql:// postgres:// cloudbase: memory:（云函数内必填）',
   },
   {
@@ -148,8 +148,8 @@ export const SETTINGS = [
   {
     name: 'operatorOpenids',
     type: 'list',
-    en: 'openids that may refund and read as operators, comma list',
-    zh: '可退款和查询的运营人员 openid，逗号分隔',
+    en: 'openids that may refund and read as operators, never transfer; comma list',
+    zh: '可退款和查询（不可转账）的运营人员 openid，逗号分隔',
   },
   {
     name: 'transferMaxFen',
