@@ -17,7 +17,7 @@ export const FAQ: readonly Answered[] = [
       '小程序基础库低于 3.15.2：在 project.config.json 把 libVersion 设为 3.15.2 以上（微搭同样）。',
       'The base library is older than 3.15.2: raise libVersion in project.config.json (WeDa, too).',
     ],
-    seen: [],
+    seen: ['project.library_*'],
   },
   {
     id: 'Q2',
@@ -44,7 +44,7 @@ export const FAQ: readonly Answered[] = [
       'appId 必须是用户所用小程序的（不是公众号的），并与商户号绑定；openid 由平台注入，不要自己传。',
       'appId must be the Mini Program’s (not the Official Account’s) and bound to the merchant id; leave the openid to the platform.',
     ],
-    seen: ['appId.*', 'orders.appid_refused'],
+    seen: ['appId.*', 'orders.appid_refused', 'project.appid_differs'],
   },
   {
     id: 'Q5',
@@ -62,7 +62,7 @@ export const FAQ: readonly Answered[] = [
       '小程序 AppID 未绑定商户号、未开通微信支付，或是个人小程序（不支持支付）。',
       'The AppID is not bound to the merchant id, has no WeChat Pay, or is a personal Mini Program.',
     ],
-    seen: ['wechat.appid_unbound', 'wechat.no_auth', 'payments.never'],
+    seen: ['wechat.appid_unbound', 'wechat.no_auth', 'payments.never', 'project.guest'],
   },
   {
     id: 'Q7',
@@ -80,7 +80,7 @@ export const FAQ: readonly Answered[] = [
       '链路已通，是微信风控：换 0.1–1 元金额、换账号、次日再试；新商户有隐形日限额；核对类目与小程序状态。',
       'The pipeline works; this is risk control: pay 0.1–1 yuan, another account, another day; new merchants have daily caps; check category and review state.',
     ],
-    seen: ['payments.never'],
+    seen: ['payments.tiny', 'payments.never'],
   },
   {
     id: 'Q9',

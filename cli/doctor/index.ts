@@ -13,6 +13,7 @@ import { FAQ } from './faq';
 import { ok, type Finding } from './findings';
 import { answers, report } from './print';
 import { checkProgram } from './program';
+import { checkProject } from './project';
 import { checkSettings } from './settings';
 import { checkSink } from './sink';
 import { callWechat } from './wechat';
@@ -24,6 +25,7 @@ const PORT_MAX = 65_535;
 export interface DoctorOptions {
   readonly live: boolean;
   readonly cert: string | undefined;
+  readonly project: string | undefined;
   readonly echo: EchoOptions;
 }
 
@@ -39,6 +41,9 @@ export async function examine(io: Io, env: Env, options: DoctorOptions): Promise
     ...(options.cert === undefined
       ? []
       : checkCertificate(resolve(io.cwd, options.cert), config.credentials, io.clock.now())),
+    ...(options.project === undefined
+      ? []
+      : checkProject(resolve(io.cwd, options.project), config.credentials)),
     ...(await checkDatabase({ config, clock: io.clock, cwd: io.cwd })),
     ...(await checkSink(config.sink, io.cwd)),
     ...(options.live ? await live(config, io, options.echo) : []),
@@ -76,6 +81,7 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
     progress: { type: 'boolean' },
     env: { type: 'string' },
     cert: { type: 'string' },
+    project: { type: 'string' },
     'echo-url': { type: 'string' },
     'echo-port': { type: 'string' },
     'echo-wait': { type: 'string' },
@@ -98,6 +104,7 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
   const options = {
     live: isLive,
     cert: values.cert,
+    project: values.project,
     echo: { url, port, waitMs: waitSeconds * 1000 },
   };
   let findings: Finding[];

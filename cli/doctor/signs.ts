@@ -6,6 +6,8 @@ import { warn, type Finding } from './findings';
 const ORDERS_LOOKED_AT = 50;
 /** Fewer prove nothing. */
 const ORDERS_MIN = 5;
+/** 0.1 yuan, as the FAQ advises. */
+const TINY_FEN = 10;
 const BEHIND_MS = 10 * 60_000;
 const MINUTE_MS = 60_000;
 
@@ -67,6 +69,7 @@ function payments(orders: readonly OrderRecord[]): Finding[] {
   const asked = orders.filter((order) => order.state !== 'PREPARED' && order.state !== 'REJECTED');
   const settled = asked.filter((order) => order.state === 'CLOSED');
   if (settled.length < ORDERS_MIN || settled.length < asked.length) return [];
+  if (settled.every(({ amount }) => amount.total < TINY_FEN)) return [tiny(settled.length)];
   return [
     warn(
       'payments.never',
@@ -84,6 +87,23 @@ function payments(orders: readonly OrderRecord[]): Finding[] {
     ),
   ];
 }
+
+/** Risk control takes long rows of one-fen orders for tests, and answers with a limit. */
+const tiny = (count: number): Finding =>
+  warn(
+    'payments.tiny',
+    [
+      `最近 ${count} 笔订单都不足 0.1 元且未支付：微信风控会限制小额测试`,
+      `the last ${count} orders were below 0.1 yuan and closed unpaid: risk control limits such tests`,
+    ],
+    {
+      fix: [
+        '换 0.1–1 元金额、换账号或次日再试；仍调不起见 Q6、Q7',
+        'pay 0.1–1 yuan, with another account or another day; if nothing opens see Q6 and Q7',
+      ],
+      faq: 'Q8',
+    },
+  );
 
 /** WeChat's last refusal is kept in the order. Its words are no verdict, but they are a hint. */
 function refusals(orders: readonly OrderRecord[]): Finding[] {
