@@ -23,9 +23,11 @@ export const HELP = `pay-common <命令 command> [选项 options]
 `;
 
 export const COMMAND_HELP: Readonly<Record<string, string>> = {
-  doctor: `pay-common doctor [--live] [--faq] [--json] [--env FILE] [--cert FILE]
+  doctor: `pay-common doctor [--live] [--faq] [--json] [--progress] [--env FILE] [--cert FILE] [--project FILE]
   --live           向微信支付发送一次无害的签名请求   signs a harmless call to WeChat Pay
   --cert FILE      apiclient_cert.pem：离线核对序列号与私钥   checks serial and key offline
+  --project FILE   小程序的 project.config.json：核对基础库版本与 AppID
+                   of the Mini Program: checks its base library and AppID
   --echo-url URL   与 --live 同用：回显回调的公网地址，须转发到本机 --echo-port
                    with --live: public URL of the echo callback, forwarded to --echo-port here
   --echo-port N    本机监听端口，默认 3999   port to listen on, default 3999
@@ -40,12 +42,12 @@ export const COMMAND_HELP: Readonly<Record<string, string>> = {
   --until-done   直到没有到期的记录   until nothing is due
 ${COMMON}`,
   reconcile: `pay-common reconcile DATE [--csv FILE] [options]
-  DATE           YYYY-MM-DD 或 or yesterday（北京时间 Beijing）
+  DATE           YYYY-MM-DD 或 or yesterday（北京时间的一天 a Beijing day）
   --csv FILE     差异导出   differences as CSV
 ${COMMON}`,
   records: `pay-common records [list] [--kind K] [--state S] [--payer OPENID] [--from T] [--to T]
                            [--limit N] [--after CURSOR] [options]
-pay-common records dead [--kind K] [--from T] [--to T]
+pay-common records dead [--kind K] [--from T] [--to T]   已放弃的事件 effects that were given up
 pay-common records get KIND NO
 pay-common records redeliver KIND NO [EFFECT]
   KIND           order | combination | transfer | report
@@ -56,11 +58,16 @@ ${COMMON}`,
   --times N      次数   how often
   --mode M       direct | gateway
   --json         供程序读取   for machines
+  --env FILE     设置取自 FILE   settings from FILE
   只使用模拟器自己的密钥   uses no keys but the simulator's own
 `,
-  replay: `pay-common replay [--sim URL] [--to URL] [--kind K] [--no NO] [--failed] [--limit N] [--json]
+  replay: `pay-common replay [--sim URL] [--to URL] [--kind K] [--no NO] [--failed] [--limit N] [options]
+  --kind K       payment | refund | transfer | echo
   --failed       只重发未成功的   only those that were not accepted
+  --limit N      最近 N 条，默认 100，至多 1000   the latest N, default 100, at most 1000
+  --json         供程序读取   for machines
+  --progress     始终显示进度   progress also without a terminal
+  --env FILE     设置取自 FILE   settings from FILE
   按原顺序重发，重新签名与加密   in their order, signed and encrypted anew
 `,
-  simulator: 'pay-common simulator --help\n',
 };

@@ -29,6 +29,7 @@ export interface Parts {
   readonly doctor: () => Promise<{ readonly doctor: Command }>;
   readonly migrate: () => Promise<{ readonly migrate: Command }>;
   readonly simulator: () => Promise<{
+    readonly HELP: string;
     readonly run: (argv: readonly string[]) => Promise<unknown>;
   }>;
 }

@@ -7,6 +7,7 @@ import { parseUrl, placeOf } from '../config/hosts';
 import { positionals, readArgs, wholeNumber } from './args';
 import { ask, isJson, type Json } from './http';
 import { CommandError, UsageError, type Command, type Env, type Io } from './io';
+import { createProgress } from './progress';
 import { readSettings } from './settings';
 import { table } from './table';
 
@@ -186,6 +187,7 @@ export const replay: Command = async (argv, io) => {
     no: { type: 'string' },
     failed: { type: 'boolean' },
     limit: { type: 'string' },
+    progress: { type: 'boolean' },
   });
   positionals(given, 0);
   const limit = Math.min(wholeNumber(values.limit, '--limit') ?? 100, CALLBACKS_MAX);
@@ -197,10 +199,16 @@ export const replay: Command = async (argv, io) => {
     .filter((one) => values.no === undefined || one.no === values.no)
     .filter((one) => values.failed !== true || !one.ok)
     .slice(-limit);
+  const progress = createProgress(io, values.progress ?? false);
   const sent: Sent[] = [];
-  for (const { kind, no, mode } of chosen) {
-    const body = { kind, no, mode, ...targetOf(to, kind, mode) };
-    sent.push(...((await control(sim, '/_sim/deliver', body)) as Sent[]));
+  try {
+    for (const { kind, no, mode } of chosen) {
+      const body = { kind, no, mode, ...targetOf(to, kind, mode) };
+      sent.push(...((await control(sim, '/_sim/deliver', body)) as Sent[]));
+      progress.say(`已重发 sent ${sent.length}/${chosen.length}`);
+    }
+  } finally {
+    progress.end();
   }
   return report(io, sent, values.json ?? false);
 };

@@ -2,6 +2,7 @@ import { positionals, readArgs } from './args';
 import { connect, CONNECT_OPTIONS, type Connection } from './connect';
 import { isJson, type Json } from './http';
 import { UsageError, type Command, type Io } from './io';
+import { createProgress, type Progress } from './progress';
 import { table } from './table';
 
 const enc = encodeURIComponent;
@@ -48,35 +49,50 @@ const list = (connection: Connection, query: Query): Promise<Json> =>
 /** Pages of the most records that the route gives. */
 const PAGE = '100';
 
+const DEAD_COLUMNS = ['kind', 'no', 'effect', 'type', 'error'] as const;
+type Dead = Readonly<Record<(typeof DEAD_COLUMNS)[number], string>>;
+
 /**
  * Every effect that was given up, oldest records last. The list knows no such filter, so all records of the time asked
  * for are looked through: give `--from`, or a kind, on a large database.
  */
-async function printDead(io: Io, connection: Connection, query: Query): Promise<void> {
-  const rows: string[][] = [];
+async function findDead(
+  connection: Connection,
+  query: Query,
+  progress: Progress,
+): Promise<readonly Dead[]> {
+  const found: Dead[] = [];
+  let looked = 0;
   for (let after: string | undefined; ;) {
     const data = await list(connection, { ...query, limit: PAGE, after });
     const records = (Array.isArray(data['records']) ? data['records'] : []).filter(isJson);
-    for (const record of records) rows.push(...deadOf(record));
-    if (typeof data['next'] !== 'string') break;
+    for (const record of records) found.push(...deadOf(record));
+    looked += records.length;
+    progress.say(`已查看记录 records looked at ${looked}，放弃的事件 dead effects ${found.length}`);
+    if (typeof data['next'] !== 'string') return found;
     after = data['next'];
   }
-  io.out(
-    rows.length === 0
-      ? '没有放弃的事件 no dead effects\n'
-      : table(['kind', 'no', 'effect', 'type', 'error'], rows),
-  );
 }
 
-function deadOf(record: Json): string[][] {
+const deadTable = (dead: readonly Dead[]): string =>
+  dead.length === 0
+    ? '没有放弃的事件 no dead effects\n'
+    : table(
+        DEAD_COLUMNS,
+        dead.map((one) => DEAD_COLUMNS.map((name) => one[name])),
+      );
+
+function deadOf(record: Json): Dead[] {
   const effects = (Array.isArray(record['effects']) ? record['effects'] : []).filter(isJson);
   return effects
     .filter((effect) => effect['state'] === 'dead')
-    .map((effect) => [
-      cell(record['kind']),
-      cell(record['no']),
-      ...[effect['id'], effect['type'], effect['error']].map(cell),
-    ]);
+    .map((effect) => ({
+      kind: cell(record['kind']),
+      no: cell(record['no']),
+      effect: cell(effect['id']),
+      type: cell(effect['type']),
+      error: cell(effect['error']),
+    }));
 }
 
 export const records: Command = async (argv, io) => {
@@ -90,13 +106,15 @@ export const records: Command = async (argv, io) => {
     limit: { type: 'string' },
     after: { type: 'string' },
     json: { type: 'boolean' },
+    progress: { type: 'boolean' },
   });
-  const { env: _env, url: _url, json, ...query } = values;
+  const { env: _env, url: _url, json, progress: asked = false, ...query } = values;
   const [action = 'list', kind = '', no = '', effect] = given;
   if (action === 'list' || action === 'dead') positionals(given, 0, 1);
   else if (action === 'get') positionals(given, 3);
   else if (action === 'redeliver') positionals(given, 3, 4);
   else throw new UsageError(`records list | dead | get | redeliver，不是 not ${action}`);
+  const progress = createProgress(io, asked);
   const connection = await connect(io, values);
   try {
     const route = `records/${enc(kind)}/${enc(no)}`;
@@ -107,7 +125,9 @@ export const records: Command = async (argv, io) => {
       return 0;
     }
     if (action === 'dead') {
-      await printDead(io, connection, query);
+      const dead = await findDead(connection, query, progress);
+      progress.end();
+      io.out(json === true ? `${JSON.stringify({ dead })}\n` : deadTable(dead));
       return 0;
     }
     const body = effect === undefined ? {} : { effect_id: effect };
@@ -119,6 +139,7 @@ export const records: Command = async (argv, io) => {
     io.out(`${JSON.stringify(data, null, json === true ? undefined : 2)}\n`);
     return 0;
   } finally {
+    progress.end();
     await connection.close();
   }
 };

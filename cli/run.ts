@@ -22,6 +22,12 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 const asksForHelp = (argv: readonly string[]): boolean =>
   argv.includes('--help') || argv.includes('-h');
 
+/** The simulator is a program of its own, and knows its options itself. */
+async function helpOf(name: string, io: Io): Promise<string> {
+  if (name === 'simulator') return (await io.load.simulator()).HELP;
+  return Object.hasOwn(COMMAND_HELP, name) ? (COMMAND_HELP[name] ?? HELP) : HELP;
+}
+
 /** One command line, from its words to its exit code. Nothing is thrown but bugs. */
 export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   const [name = 'help', ...rest] = argv;
@@ -30,7 +36,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     return 0;
   }
   if (name === 'help' || name === '--help' || name === '-h') {
-    io.out(COMMAND_HELP[rest[0] ?? ''] ?? HELP);
+    io.out(await helpOf(rest[0] ?? '', io));
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -38,8 +44,8 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
     io.err(`没有此命令 no such command: ${name}\n\n${HELP}`);
     return 2;
   }
-  if (name !== 'simulator' && asksForHelp(rest)) {
-    io.out(COMMAND_HELP[name] ?? HELP);
+  if (asksForHelp(rest)) {
+    io.out(await helpOf(name, io));
     return 0;
   }
   try {

@@ -2,21 +2,33 @@ import { parseArgs } from 'node:util';
 import { createSimulator } from './index';
 import type { CallbackMode, Scheme, Simulator } from './types';
 
-const HELP = `Stands in for WeChat Pay. Prints one line of JSON: {url, env}.
-  --port N              port (default: any free one)
-  --seed N              keys, numbers and faults derive from it (default 1)
+export const HELP = `pay-common simulator [options]
+模拟微信支付；启动后打印一行 JSON：{url, env}
+stands in for WeChat Pay; prints one line of JSON: {url, env}
+  --port N              端口，默认任一空闲端口   port (default: any free one)
+  --seed N              密钥、单号与故障由它导出，默认 1   keys, numbers and faults derive from it (1)
   --scheme S            publicKey | certificate | both
-  --mode M              direct | gateway: how callbacks are sent
-  --callback-target U   where callbacks go instead of notify_url's origin
-  --now MS --frozen     where the clock starts, and whether it stands still
-  --wire-clock W        simulator | real: the time signatures are dated with
+  --mode M              direct | gateway：回调的发送方式   how callbacks are sent
+  --callback-target U   回调发往此处，代替 notify_url 的域名   where callbacks go instead of notify_url's origin
+  --now MS --frozen     起始时间；时钟静止   where the clock starts; it stands still
+  --wire-clock W        simulator | real：签名所用的时间   the time signatures are dated with
 `;
+
+/** As `parseArgs` says it: the command line is wrong. */
+const wrong = (message: string): Error =>
+  Object.assign(new Error(message), { code: 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE' });
 
 function oneOf<T extends string>(value: string | undefined, allowed: readonly T[]): T | undefined {
   if (value === undefined) return undefined;
   const found = allowed.find((item) => item === value);
-  if (found === undefined) throw new Error(`${value} is none of ${allowed.join(', ')}`);
+  if (found === undefined) throw wrong(`${value} is none of ${allowed.join(', ')}`);
   return found;
+}
+
+function wholeNumber(value: string | undefined, name: string): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(value)) throw wrong(`--${name} ${value} is no whole number`);
+  return Number(value);
 }
 
 /** Starts the simulator from a command line; it runs until closed or interrupted. */
@@ -43,13 +55,14 @@ export async function run(argv: readonly string[]): Promise<Simulator | undefine
   const mode = oneOf<CallbackMode>(values.mode, ['direct', 'gateway']);
   const wireClock = oneOf(values['wire-clock'], ['simulator', 'real'] as const);
   const target = values['callback-target'];
+  const nowMs = wholeNumber(values.now, 'now');
   const simulator = await createSimulator({
-    port: Number(values.port ?? 0),
-    seed: Number(values.seed ?? 1),
+    port: wholeNumber(values.port, 'port') ?? 0,
+    seed: wholeNumber(values.seed, 'seed') ?? 1,
     ...(scheme === undefined ? {} : { scheme }),
     ...(mode === undefined ? {} : { mode }),
     ...(target === undefined ? {} : { callbackTarget: target }),
-    ...(values.now === undefined ? {} : { nowMs: Number(values.now) }),
+    ...(nowMs === undefined ? {} : { nowMs }),
     frozen: values.frozen ?? false,
     ...(wireClock === undefined ? {} : { switches: { wireClock } }),
   });

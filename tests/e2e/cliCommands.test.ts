@@ -95,6 +95,10 @@ describe('words', () => {
     [['replay'], 2],
     [['doctor', '--echo-url', 'https://x.example.com/'], 2],
     [['simulator', '--port-number', '1'], 2],
+    [['simulator', '--port', 'x'], 2],
+    [['simulator', '--scheme', 'both-of-them'], 2],
+    [['simulator', '--help'], 0],
+    [['help', 'simulator'], 0],
   ])('%j ends with %i', async (argv, code) => {
     const ran = await cli(argv, { env: {} });
     expect(ran.code).toBe(code);
@@ -102,13 +106,31 @@ describe('words', () => {
     expect(code === 0 ? ran.err : ran.out).toBe('');
   });
 
+  const commands = 'doctor migrate sweep reconcile records trigger replay simulator'.split(' ');
+
   it('helps in both languages with every command', async () => {
     const { out } = await cli(['help']);
-    for (const name of out.matchAll(/^ {2}([a-z]+) /gm)) {
-      const help = await cli(['help', name[1] ?? '']);
-      expect(help.out).toContain('pay-common');
+    const named = [...out.matchAll(/^ {2}([a-z]+)( |$)/gm)].map(([, name]) => name);
+    expect(named).toEqual([...commands, 'help']);
+    for (const name of commands) {
+      const help = await cli(['help', name]);
+      expect(help.out).toContain(`pay-common ${name}`);
+      expect(help.out).toMatch(/[\u4e00-\u9fff].* {3}[a-z]/);
+      expect((await cli([name, '-h'])).out).toBe(help.out);
     }
     expect(out).toMatch(/检查设置.*checks settings/);
+  });
+
+  it.each(commands)('%s understands every option that its help names', async (name) => {
+    const { out } = await cli(['help', name]);
+    const options = new Set(out.match(/--[a-z][a-z-]*/g));
+    expect(options.size).toBeGreaterThan(1);
+    for (const option of options) {
+      // The second one is never understood, so that nothing is done.
+      const { code, err } = await cli([name, `${option}=1`, '--no-such-option'], { env: {} });
+      expect(code).toBe(2);
+      expect(err).not.toContain(`Unknown option '${option}'`);
+    }
   });
 });
 
@@ -177,6 +199,11 @@ describe('records', () => {
     const listed = await cli(['records', 'dead'], { env, cwd });
     expect(listed.out).toContain(`order  ${no}  ${dead.id}`);
     expect(listed.out.trim().split('\n')).toHaveLength(2);
+    const machine = await cli(['records', 'dead', '--json', '--progress'], { env, cwd });
+    expect(JSON.parse(machine.out)).toMatchObject({
+      dead: [{ kind: 'order', no, effect: dead.id, type: dead.type }],
+    });
+    expect(machine.err).toMatch(/looked at 100.*\n.*looked at 102/);
     const ran = await cli(['records', 'redeliver', 'order', no, dead.id], { env, cwd });
     expect(ran.code).toBe(0);
     expect((await cli(['records', 'dead'], { env, cwd })).out).toContain('no dead effects');
@@ -347,7 +374,8 @@ describe('trigger and replay', () => {
     }
     for (const no of nos) expect((await run.order(no)).state).toBe('PENDING');
     const argv = ['replay', '--failed', '--to', run.url, '--json'];
-    const ran = await cli(argv, { env, cwd });
+    const ran = await cli([...argv, '--progress'], { env, cwd });
+    expect(ran.err).toMatch(/sent 1\/2\n.*sent 2\/2/);
     expect((JSON.parse(ran.out) as { no: string }[]).map(({ no }) => no)).toEqual(nos);
     expect(ran.code).toBe(0);
     const effects = await run.effects(nos[0] ?? '');

@@ -4,7 +4,7 @@ import { doctor } from '../../cli/doctor';
 import type { Env, Io } from '../../cli/io';
 import { migrate } from '../../cli/migrate';
 import { run } from '../../cli/run';
-import { run as simulator } from '../../simulator/main';
+import { HELP, run as simulator } from '../../simulator/main';
 import { systemClock, type Clock } from '../../utils/clock';
 
 export interface Ran {
@@ -35,7 +35,7 @@ export function ioOf(around: Around, heard: { out: string; err: string }): Io {
       server: async () => ({ assemble, listenOn, shutDown }),
       doctor: async () => ({ doctor }),
       migrate: async () => ({ migrate }),
-      simulator: async () => ({ run: simulator }),
+      simulator: async () => ({ HELP, run: simulator }),
     },
   };
 }
