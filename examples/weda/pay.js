@@ -11,7 +11,7 @@ export default async function ({ data }) {
   const QUERY_WAITS_MS = [500, 1000, 2000, 3000, 5000, 10000];
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  if (typeof wx.cloud.callHTTPFunction !== 'function') {
+  if (!wx.cloud || typeof wx.cloud.callHTTPFunction !== 'function') {
     wx.showToast({ title: '请升级微信（基础库 3.15.2）', icon: 'none' });
     return 'unknown';
   }
@@ -27,9 +27,14 @@ export default async function ({ data }) {
         timeout: 15000,
         data: body,
         success(res) {
-          const reply = typeof res.data === 'string' ? JSON.parse(res.data) : res.data;
-          if (reply.code === 0) resolve(reply.data.data);
-          else reject(reply);
+          let reply = res.data;
+          try {
+            if (typeof reply === 'string') reply = JSON.parse(reply);
+          } catch (_) {
+            reply = undefined; // 网关的网页 / a page of the gateway
+          }
+          if (reply && reply.code === 0) resolve(reply.data.data);
+          else reject(reply || {});
         },
         fail: reject,
       });
@@ -65,7 +70,11 @@ export default async function ({ data }) {
       signType: params.signType,
       paySign: params.paySign,
       success: () => resolve(true),
-      fail: () => resolve(false),
+      fail(error) {
+        // 不是用户取消时显示原因 / what is no cancelling is shown.
+        if (!/cancel/.test(error.errMsg)) wx.showToast({ title: error.errMsg, icon: 'none' });
+        resolve(false);
+      },
     });
   });
   const result = await verdict(done ? QUERY_WAITS_MS : [0]);
