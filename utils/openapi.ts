@@ -5,8 +5,12 @@ export interface DocumentedRoute {
   /** Whole path, parameters as `:name`. */
   readonly path: string;
   readonly summary: string;
-  /** Who may: as in the access table. */
+  /** Who may, in words. */
   readonly access: string;
+  /** Asks for no identity. */
+  readonly open?: boolean;
+  /** May be answered 202: taken, outcome unknown. */
+  readonly mayBeUnknown?: boolean;
   readonly schema?: object;
   readonly payerSchema?: object;
   readonly paramsSchema?: object;
@@ -65,6 +69,11 @@ const NOTIFIED: Json = {
   '5XX': { description: 'Not recorded: send it again' },
 };
 
+const UNKNOWN: Json = {
+  description: 'Taken, outcome unknown: ask, or send the same number again',
+  ...json(envelope({})),
+};
+
 function parameters(route: DocumentedRoute): Json[] {
   const list: Json[] = [];
   const add = (where: 'path' | 'query', schema: object | undefined): void => {
@@ -83,14 +92,14 @@ function parameters(route: DocumentedRoute): Json[] {
 
 function operation(route: DocumentedRoute): Json {
   const params = parameters(route);
-  const open = route.access === 'open';
+  const { open = false } = route;
   const body =
     route.payerSchema === undefined
       ? route.schema
       : { anyOf: [route.schema, { ...route.payerSchema, title: 'payer' }] };
   return {
     summary: route.summary,
-    description: `access: ${route.access}`,
+    description: route.access,
     ...(params.length === 0 ? {} : { parameters: params }),
     ...(route.method === 'POST' && body !== undefined
       ? { requestBody: { required: true, ...json(body as Json) } }
@@ -99,6 +108,7 @@ function operation(route: DocumentedRoute): Json {
       ? NOTIFIED
       : {
           '200': { description: 'Success', ...json(envelope({})) },
+          ...(route.mayBeUnknown === true ? { '202': UNKNOWN } : {}),
           ...(open
             ? {}
             : {
