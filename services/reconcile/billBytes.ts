@@ -5,7 +5,7 @@
  *
  * Free text (商品名称, 商户数据包, 备注) may hold commas, even the separator itself or a line break: payers
  * choose it. What is left and right of it is counted from the ends, so that no text can shift a number into
- * another column.
+ * another column; and a line begins a row only where the row before has all its columns and a time stands first.
  *
  * Source: 微信支付《账单格式》, P§5.9.
  */
@@ -43,7 +43,9 @@ const ROW_BYTES_MAX = 512 * 1024;
 const ROOM_FIRST = 128 * 1024;
 const LINES_JOINED_MAX = 100;
 const CUTS_FIRST = 64;
-const [LF, CR, TICK, COMMA] = [10, 13, 96, 44];
+const [LF, CR, TICK, COMMA, NOUGHT, NINE] = [10, 13, 96, 44, 48, 57];
+/** What every row begins with: a digit for each 9, all else as it stands. */
+const TIME = Buffer.from('`9999-99-99 99:99:99,');
 
 export const billDamaged = (detail: string): UpstreamError =>
   new UpstreamError('WECHATPAY_UNPROVEN', { detail: `账单有误 / bill damaged: ${detail}` });
@@ -56,6 +58,16 @@ const placesOf = (line: string): ReadonlyMap<string, number> =>
       .split(',')
       .map((name, i) => [name.trim(), i]),
   );
+
+function startsWithTime(bytes: Buffer, from: number, to: number): boolean {
+  if (to - from < TIME.length) return false;
+  for (let i = 0; i < TIME.length; i++) {
+    const byte = bytes[from + i] ?? 0;
+    const isDigit = byte >= NOUGHT && byte <= NINE;
+    if (TIME[i] === NINE ? !isDigit : byte !== TIME[i]) return false;
+  }
+  return true;
+}
 
 /** The row that is open: where it lies, and where its values begin, counted from its own beginning. */
 function createRow(layout: Layout) {
@@ -175,6 +187,8 @@ export function createBillReader(
   let used = 0;
   let lineStart = 0;
   let begun = false;
+  /** Rows begin with a time, as documented. Seen at the first one, lest a bill that does otherwise be lost. */
+  let timed: boolean | undefined;
   let joined = 0;
   let sums: ReadonlyMap<string, number> | undefined;
   let summed = false;
@@ -199,6 +213,16 @@ export function createBillReader(
   const isSummary = (from: number, to: number): boolean =>
     to - from >= summary.length && summary.compare(room, from, from + summary.length) === 0;
 
+  /**
+   * Text with a line break may hold as many separators as a row has, and the next line a back-tick: then only
+   * the time tells. Text that forges that too makes one row more than the sums count, and the bill is refused.
+   */
+  function isRow(from: number, to: number): boolean {
+    if (to === from || room[from] !== TICK) return false;
+    timed ??= startsWithTime(room, from, to);
+    return !timed || startsWithTime(room, from, to);
+  }
+
   function line(from: number, to: number): void {
     if (!begun) {
       row.begin(placesOf(room.toString('utf8', from, to)));
@@ -210,7 +234,7 @@ export function createBillReader(
       return;
     }
     const between = !row.isOpen() || row.isWhole();
-    if (between && to > from && room[from] === TICK) {
+    if (between && isRow(from, to)) {
       finish();
       row.add(room, from, to);
     } else if (between && isSummary(from, to)) {

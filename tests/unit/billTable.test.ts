@@ -133,3 +133,51 @@ test.each([1, 2, 3, 7, 64, 1000, 1e6])(
     expect(rows[0]).toMatchObject({ out_refund_no: '', refund_id: '', trade_state: 'SUCCESS' });
   },
 );
+
+const SEPARATORS = ',`x'.repeat(12);
+
+async function numbersOf(plain: string): Promise<string[]> {
+  const rows: string[] = [];
+  const pieces = async function* () {
+    yield Buffer.from(plain);
+  };
+  const keep = (row: TradeRow): void => void rows.push(`${row.out_trade_no} ${row.total_fen}`);
+  await readTradeBill(
+    pieces(),
+    (entry) => {
+      keep(entry.row());
+    },
+    () => undefined,
+  );
+  return rows;
+}
+
+test.each([
+  ['as many separators as a row has, and a back-tick', `a${SEPARATORS}\r\n\`b,\`c`],
+  ['a back-tick alone', `a${SEPARATORS}\n\``],
+  ['a time that is none', `a${SEPARATORS}\n\`2026-03-10 99:9x:00,\`wx`],
+  ['a day without its time', `a${SEPARATORS}\n\`2026-03-10`],
+  ['no back-tick', `a${SEPARATORS}\nb,c`],
+])('a line break in a text, then %s: one row', async (_what, goods) => {
+  const lines = ['T1', 'T2', 'T3'].map((no, i) => ({
+    no,
+    transaction_id: `4200${no}`,
+    total: 100 + i,
+    ...(no === 'T2' ? { goods } : {}),
+  }));
+  const plain = [...tradeBill(lines)].join('');
+  expect(await numbersOf(plain)).toEqual(['T1 100', 'T2 101', 'T3 102']);
+});
+
+test('a text that forges the beginning of a row makes one row too many, and the bill is refused', async () => {
+  const goods = `a,\`b,\`0.00000,\`0.60%,\`1.00,\`0.00,\`${SEPARATORS}\r\n\`2026-03-10 00:00:00,\`wx`;
+  const bad = { no: 'T1', transaction_id: '4200T1', total: 100, goods };
+  const plain = [...tradeBill([bad, { ...bad, no: 'T2', goods: '货' }])].join('');
+  await expect(numbersOf(plain)).rejects.toMatchObject({ code: 'WECHATPAY_UNPROVEN' });
+});
+
+test('rows that begin with no time are told by their back-tick', async () => {
+  const lines = ['T1', 'T2'].map((no) => ({ no, transaction_id: `4200${no}`, total: 100 }));
+  const plain = [...tradeBill(lines)].join('').replace(/`2026-03-10 /g, '`20260310 ');
+  expect(await numbersOf(plain)).toEqual(['T1 100', 'T2 100']);
+});
