@@ -18,8 +18,8 @@ function exampleEntry(setting: Setting): string {
 
 export function envExample(): string {
   const head = [
-    '# cp .env.example .env，填好后运行 node bin/www；空值等于没有设置',
-    '# cp .env.example .env, fill it in, run node bin/www; an empty value counts as absent',
+    '# cp .env.example .env，填好后运行 npm run build && npm start；空值等于没有设置',
+    '# cp .env.example .env, fill it in, npm run build && npm start; an empty value counts as absent',
     '# PEM 可写成一行，换行写作 \\n / a PEM may stand on one line, its line ends written as \\n',
     '',
     '',
