@@ -21,12 +21,9 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 const RETRYABLE = new Set(['FREQUENCYLIMITED', 'RATELIMITEXCEEDED', 'SYSTEMERROR', 'BANKERROR']);
-/** 403s that pass: topping up the account is enough. */
-const TRANSIENT = new Set([...RETRYABLE, 'NOTENOUGH']);
 
 /** true: the same request may succeed later, so it is no verdict however well proven. */
 export const isTransient = (code: string): boolean => RETRYABLE.has(plainCode(code));
-export const mayRepeatLater = (code: string): boolean => TRANSIENT.has(plainCode(code));
 
 /** Codes of WeChat's catalogue that say of a refund: not done. An unknown code says nothing (P§9.1). */
 const NOT_DONE = new Set([
