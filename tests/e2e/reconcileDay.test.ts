@@ -106,6 +106,15 @@ test('"no statement" though payments are held: one alarm, no difference of each'
   expect(await store.find('report', `reconcile-${DAY}`)).toMatchObject({ state: 'DIFFERENT' });
 });
 
+test('"no statement" where none are held is an empty day, and agrees', async () => {
+  const { reconciler, truth, lines } = await aDay([], []);
+  truth.reply = () => refused(400, 'NO_STATEMENT_EXIST');
+  const report = await reconciler.reconcile(DAY);
+  expect(report).toMatchObject({ statement: 'none', held: 0, alarm: null, unresolved: 0 });
+  expect(lines.filter((l) => l.fields.alarm === true)).toEqual([]);
+  expect(await store.find('report', `reconcile-${DAY}`)).toMatchObject({ state: 'AGREED' });
+});
+
 test('an expired URL is applied for anew', async () => {
   const { reconciler, truth } = await aDay([line('A1')], [line('A1')]);
   let times = 0;
@@ -213,6 +222,35 @@ describe('over HTTP, against the simulator', () => {
     await stage.sweepAll();
     expect(stage.receiver.events.filter((e) => e.type === 'order.paid')).toHaveLength(4);
   });
+
+  test.each(['status', 'truncate'] as const)(
+    'a download that fails (%s) is applied for anew, by a new URL, and not for ever',
+    async (kind) => {
+      stage = await createStage();
+      const { simulator } = stage;
+      await stage.post('wxpay_order', orderBody('D0000001', 1));
+      simulator.pay('D0000001', { deliver: 'never' });
+      await simulator.clock.advance(DAY_MS);
+      const route = 'GET /v3/billdownload/file';
+      const spoil = (times: number): void => {
+        simulator.faults.add({ route, kind, status: 400, body: { code: 'PARAM_ERROR' }, times });
+      };
+      const asked = (path: string): string[] =>
+        simulator.requests.map((r) => r.path).filter((one) => one.startsWith(path));
+      spoil(1);
+      const body = { bill_date: '2026-03-10' };
+      const found = await stage.post('wxpay_reconcile', body);
+      expect(found.body.data?.data).toMatchObject({ compared: 1, unresolved: 0 });
+      // Both bills, and one of them once more, under another token.
+      expect(asked('/v3/bill/')).toHaveLength(3);
+      expect(new Set(asked('/v3/billdownload/')).size).toBe(3);
+      spoil(1e6);
+      const lost = await stage.post('wxpay_reconcile', body);
+      expect(lost.status).toBeGreaterThanOrEqual(400);
+      expect(lost.body.code).toBe(-1);
+      expect(asked('/v3/bill/')).toHaveLength(6);
+    },
+  );
 
   test('combined orders are repaired as the wholes they are, never taken in part by part', async () => {
     stage = await createStage({ simulator: { switches: { refundSettleMs: 60_000 } } });
