@@ -5,7 +5,7 @@
  *
  * The code is in one place only, the request under way: never in a record, a log or a reply. So a charge
  * is sent once; a repeat of the number asks how it went.
- * Source: P§5.11 (付款码支付, 撤销订单).
+ * Source: 微信支付 APIv3《付款码支付》《撤销订单》.
  */
 import { createHash } from 'node:crypto';
 import { findItem } from './agenda';
@@ -151,7 +151,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     }
     const refusal = refusalOf(reply);
     const { code, message } = refusal ?? { code: '', message: '' };
-    // Not even a signed 4xx is a verdict here: users were charged behind one (P§5.11).
+    // Not even a signed 4xx is a verdict here: users were charged behind one.
     const event =
       refusal === undefined
         ? ({ type: 'ask_unknown', ...UNPROVEN } as const)

@@ -25,7 +25,7 @@ const RETRYABLE = new Set(['FREQUENCYLIMITED', 'RATELIMITEXCEEDED', 'SYSTEMERROR
 /** true: the same request may succeed later, so it is no verdict however well proven. */
 export const isTransient = (code: string): boolean => RETRYABLE.has(plainCode(code));
 
-/** Codes of WeChat's catalogue that say of a refund: not done. An unknown code says nothing (P§9.1). */
+/** Codes of WeChat's catalogue that say of a refund: not done. An unknown code says nothing. */
 const NOT_DONE = new Set([
   'PARAMERROR',
   'INVALIDREQUEST',

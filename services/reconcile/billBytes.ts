@@ -7,7 +7,7 @@
  * choose it. What is left and right of it is counted from the ends, so that no text can shift a number into
  * another column; and a line begins a row only where the row before has all its columns and a time stands first.
  *
- * Source: 微信支付《账单格式》, P§5.9.
+ * Source: 微信支付《账单格式》.
  */
 import { UpstreamError } from '../../utils/errors';
 import { bytesToFen, bytesToMilliFen, type Bytes } from '../../utils/money';

@@ -2,7 +2,7 @@
  * The two bills of a day, by the names of their columns: what a row says, and whether the sums at the end
  * agree with what went through. How rows are told apart stands in `billBytes`.
  *
- * Source: 微信支付《账单格式》, P§5.9.
+ * Source: 微信支付《账单格式》.
  */
 import { billDamaged, createBillReader, type Layout, type RowBytes } from './billBytes';
 import { yuanToFen, yuanToMilliFen, type Bytes } from '../../utils/money';

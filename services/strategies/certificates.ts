@@ -10,7 +10,7 @@ export const CERTIFICATES_PATH = '/v3/certificates';
 /** WeChat holds one, two while they overlap. */
 const CERTIFICATES_MAX = 20;
 const RSA_BITS_MIN = 2048;
-/** P§3: these two at this path mean that the merchant has no platform certificates, not a fault. */
+/** These two at this path mean that the merchant has no platform certificates, not a fault. */
 const NO_CERTIFICATES = new Set(['404 RESOURCENOTEXISTS', '403 NOTENOUGH']);
 
 export interface PlatformCertificate {
@@ -42,7 +42,7 @@ export interface LoadDeps {
 /**
  * Downloads, decrypts and proves the platform certificates. The first list cannot be verified before it is
  * opened: each certificate is decrypted with the APIv3 key (the tag proves it), then this very reply is
- * verified with the certificate it names (P§3). Never rejects.
+ * verified with the certificate it names. Never rejects.
  */
 export async function loadCertificates(
   deps: LoadDeps,

@@ -25,7 +25,7 @@ export interface DownloadDeps {
 
 /**
  * Streams a bill file. The request is signed as any other, so it must never go to a host that is not
- * WeChat's, whatever `download_url` says; the reply carries no signature (P§2.5): its hash, from a proven
+ * WeChat's, whatever `download_url` says; the reply carries no signature: its hash, from a proven
  * reply, is the reader's to check.
  *
  * @throws UpstreamError WECHATPAY_UNPROVEN (foreign URL) · WECHATPAY_REJECTED · WECHATPAY_UNAVAILABLE ·

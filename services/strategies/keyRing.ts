@@ -24,7 +24,7 @@ export interface EncryptionKey {
 
 /**
  * The keys WeChat Pay signs with, each under its exact serial. The configured public key and platform
- * certificates may both be live: in the week of the switch callbacks come signed by either (P§2.3).
+ * certificates may both be live: in the week of the switch callbacks come signed by either.
  */
 export interface KeyRing {
   /** Sent as Wechatpay-Serial with every request; undefined where only certificates are used. */

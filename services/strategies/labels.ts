@@ -150,7 +150,7 @@ function combinationState(plaintext: JsonObject): string | undefined {
   return paid ? 'SUCCESS' : undefined;
 }
 
-/** Only success of a payment is ever notified (P§7.5). */
+/** Only success of a payment is ever notified. */
 function successOnly(state: string | undefined): string | undefined {
   return state === 'SUCCESS' ? state : undefined;
 }

@@ -112,7 +112,7 @@ interface Forward {
   readonly complete: boolean;
 }
 
-/** Reads Integration Center's body (P§7.8): each part an object or the JSON text of one. */
+/** Reads Integration Center's body: each part an object or the JSON text of one. */
 function readForward(body: JsonObject): Forward {
   const rawData = objectOrJson(body['rawData']);
   const notify = objectOrJson(body['ParsedNotify']);

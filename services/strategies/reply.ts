@@ -6,7 +6,7 @@ import type { WechatCall, WechatReply } from './strategy';
 import { callFields, type Judged, type JudgeContext } from './transport';
 import type { Verifier } from './verifier';
 
-/** Codes are compared without underscores: WeChat writes both forms (P§5.4). */
+/** Codes are compared without underscores: WeChat writes both forms. */
 const NOT_REPEATED: ReadonlySet<string> = new Set([
   'OPENIDMISMATCH',
   'INVALIDTRANSACTIONID',

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { strictBase64 } from './base64';
 import { SCHEME } from './signer';
 
-/** WeChat's clock and ours may differ by less than this (P§2.2). */
+/** WeChat's clock and ours may differ by less than this. */
 const WINDOW_MS = 300_000;
 const PROBE_PREFIX = 'WECHATPAY/SIGNTEST/';
 const TIMESTAMP = /^\d{1,12}$/;
@@ -34,7 +34,7 @@ export function claimsSignature(headers: Headers): boolean {
   return [...Object.values(NAMES), TYPE_NAME].some((name) => headers[name] !== undefined);
 }
 
-/** WeChat sends wrong signatures on purpose, to see that they are refused (P§2.4). Only the log differs. */
+/** WeChat sends wrong signatures on purpose, to see that they are refused. Only the log differs. */
 export function isProbe(headers: Headers): boolean {
   return headerText(headers, NAMES.signature)?.startsWith(PROBE_PREFIX) === true;
 }

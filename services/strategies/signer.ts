@@ -29,12 +29,12 @@ export interface Signer {
   signApp(input: { appid: string; prepay_id: string }): Promise<Readonly<Record<string, string>>>;
 }
 
-/** Five lines, each ended by LF, the last one too (P§1.1). */
+/** Five lines, each ended by LF, the last one too (APIv3《签名生成》). */
 export function requestText(r: SignableRequest, timestampSeconds: string, nonce: string): string {
   return linesOf(r.method, r.path, timestampSeconds, nonce, r.body);
 }
 
-/** Four lines (P§6.1); `last` is `prepay_id=…` for JSAPI and the bare id for App. */
+/** Four lines (《小程序调起支付签名》); `last` is `prepay_id=…` for JSAPI and the bare id for App. */
 export function invocationText(appid: string, time: string, nonce: string, last: string): string {
   return linesOf(appid, time, nonce, last);
 }

@@ -8,7 +8,7 @@ const goodsDetail = {
   required: ['merchant_goods_id', 'quantity', 'unit_price'],
   properties: {
     merchant_goods_id: text(32),
-    // Spelled so for payment codes alone (P§5.2).
+    // Spelled so for payment codes alone.
     wxpay_goods_id: text(32),
     goods_name: text(256),
     quantity: { type: 'integer', minimum: 1, maximum: 1000000 },

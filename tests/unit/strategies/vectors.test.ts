@@ -4,7 +4,7 @@ import { strictBase64 } from '../../../services/strategies/base64';
 import { readSignature, signatureHolds } from '../../../services/strategies/signature';
 import { invocationText, requestText } from '../../../services/strategies/signer';
 
-/** The known-answer values of the protocol sheet (§11): made outside this code, so they can prove it wrong. */
+/** Known-answer values: made outside this code, so they can prove it wrong. */
 
 const TIME = '1554208460';
 const NONCE = '593BEC0C930BF1AFEB40B4A08C8FB242';
