@@ -6,7 +6,6 @@ import { createDesk, type AppDeps, type Desk, type Visit } from './routes/desk';
 import { NOTIFY_ROUTES } from './routes/notifyRoutes';
 import { PAY_ROUTES } from './routes/payRoutes';
 import { AppError, NotFoundError } from './utils/errors';
-import { sendError, sendNotRecorded } from './utils/respond';
 
 export type { AppDeps, Ready } from './routes/desk';
 
@@ -33,6 +32,11 @@ export function createApp(deps: AppDeps): Express {
     const visit = desk.open(req, res);
     if (visit === undefined) return undefined;
     (res.locals as Locals).visit = visit;
+    // Whoever answers behind Express need not know of them.
+    const { headers } = visit;
+    for (let i = 0; i < headers.length; i += 2)
+      res.setHeader(headers[i] ?? '', headers[i + 1] ?? '');
+    headers.length = 0;
     next();
     return undefined;
   });
@@ -70,11 +74,10 @@ export function listenerOf(app: Express, stopping: () => boolean): RequestListen
 function refuse(desk: Desk, req: IncomingMessage, res: ServerResponse): void {
   const visit = desk.open(req, res);
   if (visit === undefined) return;
-  res.setHeader('connection', 'close');
-  const error = new AppError('SHUTTING_DOWN', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+  const headers = [...visit.headers, 'connection', 'close'];
   const path = (req.url ?? '').split('?', 1)[0] ?? '';
-  if (NOTIFY_PATHS.some((end) => path.endsWith(end))) sendNotRecorded(res, error);
-  else sendError(res, error, visit.requestId);
+  if (NOTIFY_PATHS.some((end) => path.endsWith(end))) visit.voice = 'notify';
+  desk.fail(new AppError('SHUTTING_DOWN', { retryAfterSeconds: RETRY_AFTER_SECONDS }), visit);
 }
 
 function mount(router: express.Router, desk: Desk, deps: AppDeps): void {
