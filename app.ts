@@ -74,7 +74,7 @@ export function listenerOf(app: Express, stopping: () => boolean): RequestListen
 function refuse(desk: Desk, req: IncomingMessage, res: ServerResponse): void {
   const visit = desk.open(req, res);
   if (visit === undefined) return;
-  const headers = [...visit.headers, 'connection', 'close'];
+  res.setHeader('connection', 'close');
   const path = (req.url ?? '').split('?', 1)[0] ?? '';
   if (NOTIFY_PATHS.some((end) => path.endsWith(end))) visit.voice = 'notify';
   desk.fail(new AppError('SHUTTING_DOWN', { retryAfterSeconds: RETRY_AFTER_SECONDS }), visit);
