@@ -1,0 +1,63 @@
+/** When an unpaid order is asked about, and how much one call of the sweep takes upon itself. */
+import { anOrder } from '../helpers/storeRecords';
+import { createStage, MINUTE, orderBody, START_MS, type Stage } from './sweepSupport';
+
+let stage: Stage;
+afterEach(() => stage.close());
+
+/** Due at once, and unknown to WeChat: its answer settles nothing, the ladder goes on. */
+async function due(count: number): Promise<void> {
+  const at = START_MS - MINUTE;
+  for (let i = 0; i < count; i++) {
+    const agenda = [{ do: 'query', at, tries: 0 }] as const;
+    await stage.store.insert(anOrder(`DUE${String(i).padStart(5, '0')}`, { agenda }));
+  }
+}
+
+const queries = (): number[] =>
+  stage.simulator.requests
+    .filter((r) => r.method === 'GET' && r.path.startsWith('/v3/pay/transactions/out-trade-no/'))
+    .map((r) => r.atMs - START_MS);
+
+test('the ladder: 5 s, 30 s, 1, 3, 5, 10 and 30 minutes after the prepay, and no more', async () => {
+  stage = await createStage({ env: { orderExpireMinutes: '120' } });
+  await stage.post('wxpay_order', orderBody('LADDER0001', 1));
+  await stage.pass(100 * MINUTE, 5000);
+  const seconds = queries().map((ms) => ms / 1000);
+  expect(seconds).toEqual([5, 30, 60, 180, 300, 600, 1800]);
+});
+
+test('a late sweep goes on where the ladder is, and makes up for nothing', async () => {
+  stage = await createStage({ env: { orderExpireMinutes: '120' } });
+  await stage.post('wxpay_order', orderBody('LADDER0002', 1));
+  await stage.pass(4 * MINUTE);
+  await stage.pass(40 * MINUTE, 5000);
+  expect(queries().map((ms) => ms / 1000)).toEqual([240, 300, 600, 1800]);
+});
+
+test('one call takes 500 records at most, and says how many are left', async () => {
+  stage = await createStage();
+  await due(520);
+  const first = await stage.post('wxpay_sweep', {});
+  expect(first.body.data?.data).toEqual({ done: 500, left: 20 });
+  expect(queries()).toHaveLength(500);
+  const second = await stage.post('wxpay_sweep', {});
+  expect(second.body.data?.data).toEqual({ done: 20, left: 0 });
+});
+
+test('a call answers in its time, whatever hangs; what is under way is not begun twice', async () => {
+  stage = await createStage();
+  await due(30);
+  const route = 'GET /v3/pay/transactions/*';
+  stage.simulator.faults.add({ route, kind: 'hang', times: 1e6 });
+  const { sweep } = stage.service;
+  const start = performance.now();
+  const run = await sweep?.runOnce({ ms: 200 });
+  expect(performance.now() - start).toBeLessThan(2500);
+  expect(run?.done).toBe(0);
+  // Eight are leased, and the others still due.
+  expect(run?.left).toBe(22);
+  expect((await stage.store.due(stage.simulator.clock.now(), 100)).length).toBe(22);
+  stage.simulator.faults.clear();
+  await sweep?.idle();
+});
