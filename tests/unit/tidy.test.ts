@@ -163,8 +163,9 @@ describe('docs/errors.md', () => {
   // Where everything is checked, a missing page is a failure like a missing section.
   const check = there || process.env['CI'] === 'true' ? it.each : it.skip.each;
 
-  check(Object.keys(ERRORS))('has a section for %s', (code) => {
+  check(Object.keys(ERRORS))('has a section for %s, and a line in Chinese', (code) => {
     expect(read('docs/errors.md')).toMatch(new RegExp(`^#{2,4} \`?${code}\`?\\b`, 'm'));
+    expect(read('docs/errors.md')).toContain(`| \`${code}\` |`);
   });
 });
 
