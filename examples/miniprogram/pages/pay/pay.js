@@ -8,14 +8,16 @@ const SAYS = {
 };
 
 Page({
-  data: { out_trade_no: '', price: 20, busy: false, says: '' },
+  data: { out_trade_no: '', price: 20, yuan: '', busy: false, says: '' },
 
   onLoad(query) {
     // 正式使用：单号由商家后台预下单后带入，价格不由小程序决定
     // In earnest: the shop prepares the order and passes its number; the price is not chosen here.
     const prepared = query.out_trade_no || '';
     this.prepared = prepared !== '';
-    this.setData({ out_trade_no: prepared || `TRY_${Date.now()}` });
+    // 预下单的金额由微信的支付界面显示 / of a prepared order WeChat's own screen shows the price.
+    const yuan = this.prepared ? '' : `¥${(this.data.price / 100).toFixed(2)}`;
+    this.setData({ out_trade_no: prepared || `TRY_${Date.now()}`, yuan });
   },
 
   async onPay() {
