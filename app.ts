@@ -33,6 +33,10 @@ export function createApp(deps: AppDeps): Express {
     if (visit === undefined) return undefined;
     (res.locals as Locals).visit = visit;
     // Whoever answers behind Express need not know of them.
+    const { headers } = visit;
+    for (let i = 0; i < headers.length; i += 2)
+      res.setHeader(headers[i] ?? '', headers[i + 1] ?? '');
+    headers.length = 0;
     next();
     return undefined;
   });

@@ -57,6 +57,8 @@ export interface Visit {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly requestId: string;
+  /** To be written with the answer. */
+  readonly headers: string[];
   voice: 'api' | 'notify';
   bytes: Buffer;
 }
@@ -87,6 +89,12 @@ export interface Desk {
 const API_LIMIT = 64 * 1024;
 const NOTIFY_LIMIT = 256 * 1024;
 const NOTHING = Buffer.alloc(0);
+const SAFE_HEADERS = [
+  ...['Cache-Control', 'no-store'],
+  ...['X-Content-Type-Options', 'nosniff'],
+  ...['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+  ...['Referrer-Policy', 'no-referrer'],
+];
 
 const POST_BY_NAME: ReadonlyMap<string, RouteSpec> = new Map(
   PAY_ROUTES.filter((r) => r.method === 'POST' && !r.name.includes(':')).map((r) => [r.name, r]),
@@ -154,7 +162,7 @@ export function createDesk(deps: AppDeps): Desk {
       raw: visit.bytes,
       ...(kind === undefined ? {} : { expected: kind }),
     });
-    sendNotified(visit.res);
+    sendNotified(visit.res, visit.headers);
   }
 
   /** `POST /`: the old dispatch by `_action` or `path`, or a notification as Integration Center forwards it. */
@@ -227,15 +235,11 @@ function createOpening(deps: AppDeps): Desk['open'] {
   const { corsAllowOrigin, basePath } = deps.listen;
   return (req, res) => {
     const requestId = `${instance}-${(++count).toString(36)}`;
-    res.setHeader('X-Request-Id', requestId);
-    res.setHeader('Cache-Control', 'no-store');
-    res.setHeader('X-Content-Type-Options', 'nosniff');
-    res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-    res.setHeader('Referrer-Policy', 'no-referrer');
+    const headers = ['X-Request-Id', requestId, ...SAFE_HEADERS];
     const cors = corsHeaders(corsAllowOrigin, req.headers.origin);
-    for (const [name, value] of cors) res.setHeader(name, value);
+    for (const [name, value] of cors) headers.push(name, value);
     if (req.method === 'OPTIONS') {
-      res.writeHead(204);
+      res.writeHead(204, headers);
       res.end();
       return undefined;
     }
@@ -247,7 +251,7 @@ function createOpening(deps: AppDeps): Desk['open'] {
       deps.logger.debug({ requestId, method, status: res.statusCode, ms }, 'request');
       deps.afterRequest?.();
     });
-    return { req, res, requestId, voice: 'api', bytes: NOTHING };
+    return { req, res, requestId, headers, voice: 'api', bytes: NOTHING };
   };
 }
 
@@ -264,12 +268,12 @@ function jsonOf(visit: Visit): Json {
 }
 
 function answer(deps: AppDeps, visit: Visit, reply: Reply): void {
-  const { res, requestId } = visit;
+  const { res, requestId, headers } = visit;
   if ('data' in reply) {
-    sendSuccess(res, reply.status, reply.data);
+    sendSuccess(res, reply.status, reply.data, headers);
     return;
   }
-  res.writeHead(200, { ...reply.headers });
+  res.writeHead(200, [...headers, ...Object.entries(reply.headers).flat()]);
   reply.stream.on('error', (error) => {
     deps.logger.error({ err: error, requestId }, 'stream broken');
     // Half a bill must not look like a whole one: the connection is broken, not ended.
@@ -299,7 +303,7 @@ function asAppError(error: unknown): AppError {
 
 /** The one place where a failure becomes an answer. */
 function failed(logger: Logger, thrown: unknown, visit: Visit): void {
-  const { req, res, requestId, voice } = visit;
+  const { req, res, requestId, headers, voice } = visit;
   const error = asAppError(thrown);
   const fields = { requestId, error: error.code, status: error.status };
   if (error.status >= 500 && !(error instanceof ConfigError)) {
@@ -311,7 +315,7 @@ function failed(logger: Logger, thrown: unknown, visit: Visit): void {
     return;
   }
   // What was not read of a refused body must not be taken for the next request.
-  if (!req.complete) res.setHeader('connection', 'close');
-  if (voice === 'notify') sendNotRecorded(res, error);
-  else sendError(res, error, requestId);
+  if (!req.complete) headers.push('connection', 'close');
+  if (voice === 'notify') sendNotRecorded(res, error, headers);
+  else sendError(res, error, requestId, headers);
 }

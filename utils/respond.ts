@@ -7,33 +7,44 @@ import { AppError, ERRORS } from './errors';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+/** Names and values in turn, as Node writes them out without asking again. */
+export type HeaderList = readonly string[];
+
 /** Written without Express's own `json`: no ETag, one write, a known length. */
 export function sendJson(
   res: ServerResponse,
   status: number,
   body: unknown,
-  headers: Readonly<Record<string, string>> = {},
+  headers: HeaderList = [],
 ): void {
-  const text = JSON.stringify(body);
-  res.writeHead(status, {
-    'content-type': JSON_TYPE,
-    'content-length': Buffer.byteLength(text),
-    ...headers,
-  });
+  sendText(res, status, JSON.stringify(body), headers);
+}
+
+function sendText(res: ServerResponse, status: number, text: string, headers: HeaderList): void {
+  const length = String(Buffer.byteLength(text));
+  res.writeHead(status, [...headers, 'content-type', JSON_TYPE, 'content-length', length]);
   res.end(text);
 }
 
 /** `{code:0,msg:"success",data:{status,data}}`; the HTTP status is 202 while the outcome is unknown. */
-export function sendSuccess(res: ServerResponse, status: number, data: unknown): void {
+export function sendSuccess(
+  res: ServerResponse,
+  status: number,
+  data: unknown,
+  headers: HeaderList,
+): void {
   const http = status === 202 ? 202 : 200;
-  sendJson(res, http, { code: 0, msg: 'success', data: { status, data } });
+  sendJson(res, http, { code: 0, msg: 'success', data: { status, data } }, headers);
 }
 
-export function sendError(res: ServerResponse, error: AppError, requestId: string): void {
-  const headers: Record<string, string> = {};
-  if (error.retryAfterSeconds !== undefined) {
-    headers['retry-after'] = String(error.retryAfterSeconds);
-  }
+export function sendError(
+  res: ServerResponse,
+  error: AppError,
+  requestId: string,
+  headers: HeaderList,
+): void {
+  const { retryAfterSeconds } = error;
+  const retry = retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)];
   const plain = error.status >= 500 && error.code === 'INVARIANT_BROKEN';
   sendJson(
     res,
@@ -45,15 +56,17 @@ export function sendError(res: ServerResponse, error: AppError, requestId: strin
       requestId,
       data: error.upstream ?? null,
     },
-    headers,
+    [...headers, ...retry],
   );
 }
 
-export function sendNotified(res: ServerResponse): void {
-  sendJson(res, 200, { code: 'SUCCESS', message: '成功' });
+const NOTIFIED = JSON.stringify({ code: 'SUCCESS', message: '成功' });
+
+export function sendNotified(res: ServerResponse, headers: HeaderList): void {
+  sendText(res, 200, NOTIFIED, headers);
 }
 
 /** 4xx: not genuine. 5xx: try again. */
-export function sendNotRecorded(res: ServerResponse, error: AppError): void {
-  sendJson(res, error.status, { code: 'FAIL', message: ERRORS[error.code].msg });
+export function sendNotRecorded(res: ServerResponse, error: AppError, headers: HeaderList): void {
+  sendJson(res, error.status, { code: 'FAIL', message: ERRORS[error.code].msg }, headers);
 }

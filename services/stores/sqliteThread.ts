@@ -194,6 +194,9 @@ interface Waiting {
  */
 const GATHER_MS = 20;
 
+/** As many do not wait for the batch before: the thread writes them while the event loop reads on. */
+const FULL_BATCH = 20;
+
 /** What is to be sent: statements by number, tasks together. */
 function createOutbox(send: (batch: Batch) => void, isOut: () => boolean) {
   const numbers = new Map<string, number>();
@@ -232,7 +235,8 @@ function createOutbox(send: (batch: Batch) => void, isOut: () => boolean) {
     plan,
     add: (id: number, verb: Verb, sql: string, values: readonly SqlValue[]): void => {
       tasks.push([id, verb, numberOf(sql), values]);
-      plan();
+      if (tasks.length >= FULL_BATCH) post();
+      else plan();
     },
     /** Not sent yet. */
     size: (): number => tasks.length,

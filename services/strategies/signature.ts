@@ -28,10 +28,11 @@ const NAMES = {
   signature: 'wechatpay-signature',
 } as const;
 const TYPE_NAME = 'wechatpay-signature-type';
+const CLAIMS = [...Object.values(NAMES), TYPE_NAME];
 
 /** true: someone claims a signature, so it must hold; there is no way back to the unsigned form. */
 export function claimsSignature(headers: Headers): boolean {
-  return [...Object.values(NAMES), TYPE_NAME].some((name) => headers[name] !== undefined);
+  return CLAIMS.some((name) => headers[name] !== undefined);
 }
 
 /** WeChat sends wrong signatures on purpose, to see that they are refused. Only the log differs. */
