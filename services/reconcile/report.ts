@@ -20,7 +20,7 @@ export interface Difference {
   readonly class: DifferenceClass;
   readonly out_trade_no: string;
   readonly out_refund_no?: string;
-  /** Our record as it is after the question to WeChat; null: none. */
+  /** Our record; null: none. Where it is resolved as it was found, else as it is after the question. */
   readonly here: Facts | null;
   /** The bill's row; null: none. `answer`: what WeChat said when asked about it. */
   readonly wechat: Facts | null;

@@ -213,6 +213,15 @@ describe('over HTTP, against the simulator', () => {
       unresolved: 0,
       by_class: { state: 3 },
     });
+    // A difference that is over is told as it was, or the report would show two sides that agree.
+    expect(first.body.data?.data.differences).toContainEqual(
+      expect.objectContaining({
+        class: 'state',
+        resolved: true,
+        here: { state: 'PENDING', total: null, transaction_id: null },
+        wechat: expect.objectContaining({ trade_state: 'SUCCESS', answer: 'SUCCESS' }) as object,
+      }),
+    );
     const second = await stage.post('wxpay_reconcile', { bill_date: '2026-03-10' });
     expect(second.body.data?.data).toMatchObject({ compared: 5, differences: [] });
     const headers = { 'x-api-key': OPERATOR_KEY };
