@@ -30,6 +30,7 @@ import {
   startSim,
   type Running,
 } from '../helpers/service';
+import { anOrder } from '../helpers/storeRecords';
 import { cli } from './cliSupport';
 
 const root = join(__dirname, '../..');
@@ -225,6 +226,16 @@ describe('sweep', () => {
     for (const no of nos) expect((await run.order(no)).state).toBe('PAID');
     const idle = await cli(['sweep'], { env, cwd });
     expect([idle.code, idle.out, idle.err]).toEqual([0, '已处理 done 0，剩余 left 0\n', '']);
+  });
+
+  it('ends with 1 while something due is left, and with 0 when it was done to the end', async () => {
+    const { run, env, cwd } = await shop();
+    const agenda = [{ do: 'query', at: Date.now() - 60_000, tries: 0 }] as const;
+    for (let i = 0; i < 510; i++) await run.store.insert(anOrder(`LEFT${String(i)}`, { agenda }));
+    const once = await cli(['sweep', '--json'], { env, cwd });
+    expect([once.code, JSON.parse(once.out)]).toEqual([1, { done: 500, left: 10 }]);
+    const all = await cli(['sweep', '--until-done', '--json'], { env, cwd });
+    expect([all.code, JSON.parse(all.out)]).toEqual([0, { done: 10, left: 0 }]);
   });
 });
 

@@ -312,6 +312,11 @@ const SETTINGS_BROKEN: readonly [what: string, settings: Settings, ids: readonly
     { databaseUrl: 'postgres://pay:secret-word@127.0.0.1:9/pay' },
     ['database.unreachable'],
   ],
+  [
+    'another database out of reach',
+    { databaseUrl: 'mysql://pay:secret-word@127.0.0.1:9/pay' },
+    ['database.unreachable'],
+  ],
   ['no operator', { operatorKeys: undefined }, ['operators.none']],
   ['prices of clients', { requirePreparedOrders: undefined }, ['prices.client']],
   ['no sweep', { sweepSeconds: '0' }, ['sweep.off']],
