@@ -1,4 +1,4 @@
-import { readTradeBill, type TradeRow } from '../../services/reconcile/billRows';
+import { readFundBill, readTradeBill, type TradeRow } from '../../services/reconcile/billRows';
 import { rateOf } from '../../services/reconcile/judge';
 import { createNumberTable } from '../../services/reconcile/numberTable';
 import {
@@ -8,7 +8,7 @@ import {
   yuanToMilliFen,
   type Bytes,
 } from '../../utils/money';
-import { tradeBill } from '../e2e/reconcileSupport';
+import { fundBill, tradeBill } from '../e2e/reconcileSupport';
 
 /** Amid other bytes, as a value stands in a bill. */
 function amid(text: string): Bytes {
@@ -180,4 +180,61 @@ test('rows that begin with no time are told by their back-tick', async () => {
   const lines = ['T1', 'T2'].map((no) => ({ no, transaction_id: `4200${no}`, total: 100 }));
   const plain = [...tradeBill(lines)].join('').replace(/`2026-03-10 /g, '`20260310 ');
   expect(await numbersOf(plain)).toEqual(['T1 100', 'T2 100']);
+});
+
+/** The bill with one of its sums changed. */
+function spoiled(lines: Iterable<string>, place: number): string {
+  const rows = [...lines].join('').trimEnd().split(/\r?\n/);
+  const sums = (rows.pop() ?? '').slice(1).split(',`');
+  sums[place] = sums[place] === '9' ? '8' : '9';
+  return [...rows, sums.map((value) => `\`${value}`).join(',')].join('\r\n');
+}
+
+async function* pieceOf(text: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(text);
+}
+const nothing = (): void => undefined;
+
+const PAID = [1, 2].map((n) => ({ no: `T${n}`, transaction_id: `4200T${n}`, total: 100 * n }));
+const TRADE = () => tradeBill([...PAID, { no: 'T1', out_refund_no: 'R1', refund: 50 }]);
+const FUND = () => fundBill(PAID.map((one) => ({ ...one, paid: one.total, fee: 1 })));
+
+test.each(
+  '总交易单数 应结订单总金额 退款总金额 充值券退款总金额 手续费总金额 订单总金额 申请退款总金额'
+    .split(' ')
+    .map((name, place) => [name, place] as const),
+)('a trade bill whose %s does not agree with its rows is refused', async (name, place) => {
+  const read = readTradeBill(pieceOf(spoiled(TRADE(), place)), nothing, nothing);
+  await expect(read).rejects.toThrow(name);
+});
+
+test.each(
+  '资金流水总笔数 收入笔数 收入金额 支出笔数 支出金额'
+    .split(' ')
+    .map((name, place) => [name, place] as const),
+)('a fund bill whose %s does not agree with its rows is refused', async (name, place) => {
+  const read = readFundBill(pieceOf(spoiled(FUND(), place)), nothing, nothing);
+  await expect(read).rejects.toThrow(name);
+});
+
+test('the same bills unspoiled are read', async () => {
+  expect(await readTradeBill(pieceOf([...TRADE()].join('')), nothing, nothing)).toBe(3);
+  expect(await readFundBill(pieceOf([...FUND()].join('')), nothing, nothing)).toBe(4);
+});
+
+test.each([
+  ['no sums at all', (text: string) => text.slice(0, text.lastIndexOf('总交易单数'))],
+  ['names of the sums alone', (text: string) => text.slice(0, text.lastIndexOf('`3.0'))],
+  ['a sum too few', (text: string) => text.trimEnd().replace(/,`[^`]*$/, '')],
+  ['text after the sums', (text: string) => `${text}\`1\r\n`],
+  ['a column that is missing', (text: string) => text.replace('商户订单号,', '')],
+  [
+    'an amount that is none',
+    (text: string) => text.replace(',`2.00,`0.00,`\r', ',`二元,`0.00,`\r'),
+  ],
+])('a trade bill with %s is refused', async (_what, spoil) => {
+  const text = [...TRADE()].join('');
+  expect(spoil(text)).not.toBe(text);
+  const read = readTradeBill(pieceOf(spoil(text)), nothing, nothing);
+  await expect(read).rejects.toMatchObject({ code: 'WECHATPAY_UNPROVEN' });
 });
