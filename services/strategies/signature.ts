@@ -53,12 +53,24 @@ export function readSignature(headers: Headers, nowMs: number): SignatureParts |
   return { timestamp, nonce, serial, signature };
 }
 
-/** Over the bytes as received: a parsed and rewritten body is another text. */
-export function signatureHolds(parts: SignatureParts, raw: Buffer, key: KeyObject): boolean {
+/**
+ * Over the bytes as received: a parsed and rewritten body is another text. On the thread pool, as signing is:
+ * it is a sixth of a callback's work on the event loop. Never rejects: what cannot be checked does not hold.
+ */
+export function signatureHolds(
+  parts: SignatureParts,
+  raw: Buffer,
+  key: KeyObject,
+): Promise<boolean> {
   const signature = strictBase64(parts.signature);
-  if (signature === undefined) return false;
+  if (signature === undefined) return Promise.resolve(false);
   const head = Buffer.from(`${parts.timestamp}\n${parts.nonce}\n`, 'utf8');
-  return verify('RSA-SHA256', Buffer.concat([head, raw, Buffer.from('\n')]), key, signature);
+  const signed = Buffer.concat([head, raw, Buffer.from('\n')]);
+  return new Promise((resolve) => {
+    verify('RSA-SHA256', signed, key, signature, (error, holds) => {
+      resolve(error === null && holds);
+    });
+  });
 }
 
 function headerText(headers: Headers, name: string): string | undefined {
