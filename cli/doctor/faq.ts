@@ -23,8 +23,8 @@ export const FAQ: readonly Answered[] = [
     id: 'Q2',
     question: ['下单返回 MISSING_CREDENTIALS', 'Ordering answers MISSING_CREDENTIALS'],
     answer: [
-      '缺少商户凭证：在集成中心逐项核对 7 个凭证，保存后等 1–2 分钟；doctor 会列出缺哪一个。',
-      'Credentials are missing: check all seven at Integration Center, save, wait 1–2 minutes.',
+      '缺少必填设置，doctor 会列出缺哪一个：在集成中心逐项核对 7 个凭证（平台证书模式不填公钥及其 ID），云函数内另须 databaseUrl；保存后等 1–2 分钟。',
+      'Settings are missing, doctor lists which: check all seven credentials at Integration Center (no public key and id on platform certificates), inside SCF also databaseUrl; save, wait 1–2 minutes.',
     ],
     seen: ['*.missing', '*.misspelt'],
   },
