@@ -1,4 +1,7 @@
 /** Many sweep at once, some records always fail, WeChat asks for patience, a timer calls from outside. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createGlance } from '../../services/sweepService';
 import type { StoredRecord } from '../../services/records';
 import { anOrder } from '../helpers/storeRecords';
@@ -33,19 +36,30 @@ const queriesOf = (numbers: readonly string[]): (number | undefined)[] => {
   return numbers.map((no) => calls.get(`GET /v3/pay/transactions/out-trade-no/${no}`));
 };
 
-test('four instances at once touch each record once', async () => {
-  stage = await createStage();
-  const numbers = await place(120);
-  for (const no of numbers) stage.simulator.pay(no, { deliver: 'never' });
-  await stage.simulator.clock.advance(6000);
-  const others = [await stage.another(), await stage.another(), await stage.another()];
-  const sweeps = [stage.service, ...others].map(async (service) => service.sweep?.runOnce());
-  await Promise.all(sweeps);
-  await stage.sweepAll();
-  expect(queriesOf(numbers)).toEqual(numbers.map(() => 1));
-  expect([...stage.receiver.ids.values()].every((times) => times === 1)).toBe(true);
-  expect(stage.receiver.events.filter((e) => e.type === 'order.paid')).toHaveLength(120);
+const folder = mkdtempSync(join(tmpdir(), 'pay-common-sweep-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
 });
+
+test.each([
+  ['in one store', 'memory:', undefined],
+  ['each on its own connection to one file', `file:${join(folder, 'four.db')}`, 'own'],
+] as const)(
+  'four instances at once touch each record once, %s',
+  async (_what, databaseUrl, own) => {
+    stage = await createStage({ env: { databaseUrl } });
+    const numbers = await place(120);
+    for (const no of numbers) stage.simulator.pay(no, { deliver: 'never' });
+    await stage.simulator.clock.advance(6000);
+    const others = [await stage.another(own), await stage.another(own), await stage.another(own)];
+    const sweeps = [stage.service, ...others].map(async (service) => service.sweep?.runOnce());
+    await Promise.all(sweeps);
+    await stage.sweepAll();
+    expect(queriesOf(numbers)).toEqual(numbers.map(() => 1));
+    expect([...stage.receiver.ids.values()].every((times) => times === 1)).toBe(true);
+    expect(stage.receiver.events.filter((e) => e.type === 'order.paid')).toHaveLength(120);
+  },
+);
 
 test('an idle sweep asks the database once', async () => {
   stage = await createStage();

@@ -71,8 +71,8 @@ export interface Stage {
   /** Moves the clock, sweeping until nothing is left due. */
   pass(ms: number, stepMs?: number): Promise<void>;
   sweepAll(): Promise<number>;
-  /** Another instance on the same store. */
-  another(): Promise<Service>;
+  /** Another instance on the same store; `'own'`: on a connection of its own to the same database. */
+  another(store?: 'own'): Promise<Service>;
   close(): Promise<void>;
 }
 
@@ -150,8 +150,8 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
         await sweepAll();
       }
     },
-    async another() {
-      const other = assemble(env, { ...parts, store });
+    async another(own) {
+      const other = assemble(env, own === 'own' ? { clock, logger } : { ...parts, store });
       others.push(other);
       await other.start();
       return other;
