@@ -61,6 +61,48 @@ test.each([
   },
 );
 
+test('a lease keeps others away while it lasts; who froze past it undoes nothing', async () => {
+  stage = await createStage();
+  const [no = ''] = await place(1);
+  const { simulator, store } = stage;
+  await stage.sweepAll();
+  simulator.pay(no, { deliver: 'never' });
+  await simulator.clock.advance(6000);
+  // The first instance leases the record, asks, and freezes before it can write what it was told.
+  const frozen = await stage.another();
+  let wake = (): void => undefined;
+  const asleep = new Promise<void>((resolve) => (wake = resolve));
+  const { replace } = store;
+  let writes = 0;
+  let fell = (): void => undefined;
+  const freezing = new Promise<void>((resolve) => (fell = resolve));
+  const spy = jest.spyOn(store, 'replace');
+  spy.mockImplementation(async (next: StoredRecord, version: number) => {
+    if ((writes += 1) === 2) {
+      fell();
+      await asleep;
+    }
+    return replace.call(store, next, version);
+  });
+  const first = frozen.sweep?.runOnce();
+  await freezing;
+  await stage.service.sweep?.runOnce();
+  expect(queriesOf([no])).toEqual([1]);
+  await simulator.clock.advance(31_000);
+  await stage.service.sweep?.runOnce();
+  expect(queriesOf([no])).toEqual([2]);
+  await stage.sweepAll();
+  const healed = await store.find('order', no);
+  expect(healed).toMatchObject({ state: 'PAID', agenda: [] });
+  wake();
+  await first;
+  // Its write lost to the fence, and what it had to tell was known already.
+  expect(await store.find('order', no)).toEqual(healed);
+  await stage.sweepAll();
+  expect(stage.receiver.events.filter((e) => e.type === 'order.paid')).toHaveLength(1);
+  spy.mockRestore();
+});
+
 test('an idle sweep asks the database once', async () => {
   stage = await createStage();
   const due = jest.spyOn(stage.store, 'due');
