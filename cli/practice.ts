@@ -190,6 +190,9 @@ export const replay: Command = async (argv, io) => {
     progress: { type: 'boolean' },
   });
   positionals(given, 0);
+  if (values.kind !== undefined && !Object.hasOwn(PATHS, values.kind)) {
+    throw new UsageError(`--kind ${Object.keys(PATHS).join(' | ')}`);
+  }
   const limit = Math.min(wholeNumber(values.limit, '--limit') ?? 100, CALLBACKS_MAX);
   const sim = simulatorOf(values.sim, readSettings(io, values.env));
   const to = values.to === undefined ? undefined : nearby(values.to, '--to');

@@ -94,6 +94,8 @@ describe('words', () => {
     ],
     [['trigger', 'payment', 'X', '--sim', 'http://127.0.0.1:9'], 1],
     [['replay'], 2],
+    [['replay', '--kind', 'gift', '--sim', 'http://127.0.0.1:9'], 2],
+    [['replay', '--kind', 'echo', '--sim', 'http://127.0.0.1:9'], 1],
     [['doctor', '--echo-url', 'https://x.example.com/'], 2],
     [['simulator', '--port-number', '1'], 2],
     [['simulator', '--port', 'x'], 2],
