@@ -68,12 +68,16 @@ const YOUNG_LOOK_MS = 100;
 const COMPILE_SOONER = ['--interrupt-budget=15000', '--max-inlined-bytecode-size-cumulative=400'];
 const COMPILE_SOONER_UP_TO = 20;
 
+/** Not before it listens: the start runs everything once, and would be compiled for nothing. */
+function compileSooner() {
+  if (Number(process.versions.node.split('.', 1)[0]) > COMPILE_SOONER_UP_TO) return;
+  const v8 = require('node:v8');
+  COMPILE_SOONER.forEach((flag) => v8.setFlagsFromString(flag));
+}
+
 /** @param youngBytes  A program that answers nobody, as the command line, can do with less. */
 function setFlags(youngBytes = YOUNG_BYTES) {
   const v8 = require('node:v8');
-  if (Number(process.versions.node.split('.', 1)[0]) <= COMPILE_SOONER_UP_TO) {
-    COMPILE_SOONER.forEach((flag) => v8.setFlagsFromString(flag));
-  }
   const look = () => {
     const young = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
     const room = young === undefined || young.space_size < youngBytes;
@@ -94,12 +98,14 @@ async function start() {
   }
   if (fs.existsSync(compiledFile(file))) {
     await load(file).exports.main();
+    compileSooner();
     return;
   }
   // Node 22 and later compile once by themselves. Never in a folder that others may write to:
   // compiled code is code.
   require('node:module').enableCompileCache?.(path.join(path.dirname(file), '.cache'));
   await require(file).main();
+  compileSooner();
 }
 
 /**
