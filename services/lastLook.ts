@@ -10,7 +10,7 @@ import { QUERY_LADDER_MS } from './orderState';
 import type { AgendaItem, CombinationRecord, OrderRecord } from './records';
 import type { OrderStore } from './stores/orderStore';
 import type { WechatReply } from './strategies/strategy';
-import { refusalOf, saysNotFound } from './wechatErrors';
+import { isLimited, refusalOf, saysNotFound } from './wechatErrors';
 
 type Closable = OrderRecord | CombinationRecord;
 
@@ -51,6 +51,8 @@ export async function endLook(
 ): Promise<'over' | 'again' | 'unanswered'> {
   // Paid after all: whoever applied that has ended the look with it.
   if (record?.state !== 'CLOSED') return 'over';
+  // Such a try does not count: the sweep puts the item back as it was.
+  if (isLimited(reply)) return 'again';
   const answer = answerOf(reply);
   if (answer !== 'told' && nextLook(item, 0) !== undefined) return 'again';
   if (answer === 'none') return 'unanswered';

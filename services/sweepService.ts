@@ -13,9 +13,8 @@ import type { Deliverer } from './effects/deliverer';
 import type { AgendaItem, StoredRecord } from './records';
 import { PAGE_MAX } from './stores/storeRules';
 import { createSteps, type Step, type Steps, type StepsDeps } from './sweepSteps';
-import type { WechatReply } from './strategies/strategy';
 import type { CallLimits } from './wechatApi';
-import { refusalOf } from './wechatErrors';
+import { isLimited } from './wechatErrors';
 import type { Clock } from '../utils/clock';
 import { AppError } from '../utils/errors';
 import type { Logger } from '../utils/logger';
@@ -118,7 +117,10 @@ export function createSweepService(deps: SweepDeps): SweepService {
     const record = await store.find(held.kind, held.no);
     if (record?.lease_until === undefined || record.lease_until !== held.lease_until) return;
     const { lease_until: _lease, ...rest } = record;
-    const again = back !== undefined && findItem(record.agenda, back.do, back.key) !== undefined;
+    // Nobody wrote since: then it is there again even where this was its last try. Else it may be settled.
+    const again =
+      back !== undefined &&
+      (record.version === held.version || findItem(record.agenda, back.do, back.key) !== undefined);
     const agenda = again
       ? withItem(record.agenda, { ...back, at: afterBrake(record.no) })
       : record.agenda;
@@ -305,11 +307,6 @@ function dueItem(record: StoredRecord, deliver: boolean, now: number): AgendaIte
     if (first === undefined || item.at < first.at) first = item;
   }
   return first;
-}
-
-function isLimited(reply: WechatReply | undefined): boolean {
-  if (reply === undefined) return false;
-  return refusalOf(reply)?.status === 429 || (reply.kind === 'unknown' && reply.status === 429);
 }
 
 const saysLimited = (error: unknown): boolean =>

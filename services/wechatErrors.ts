@@ -66,6 +66,12 @@ export function refusalOf(reply: WechatReply): Refusal | undefined {
   return { status: reply.status, code, message, repeated: reply.repeated, proven: true };
 }
 
+/** true: WeChat asks for patience; whether it would have answered is not known. */
+export function isLimited(reply: WechatReply | undefined): boolean {
+  if (reply === undefined) return false;
+  return refusalOf(reply)?.status === 429 || (reply.kind === 'unknown' && reply.status === 429);
+}
+
 /** true: WeChat says that it holds no such number. Proof is the caller's business. */
 export function saysNotFound(refusal: Refusal): boolean {
   const code = plainCode(refusal.code);

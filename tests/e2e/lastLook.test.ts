@@ -133,3 +133,17 @@ test.each([ORDER, COMBINATION])('$kind: never known: one look, and no alarm', as
   expect(await found(kind)).toMatchObject({ state: 'CLOSED', agenda: [] });
   expect(stage.lines.filter((l) => l.event === 'left to an operator')).toHaveLength(0);
 });
+
+test.each([ORDER, COMBINATION])('$kind: 429s do not count as looks', async (kind) => {
+  await closedUnseen(kind);
+  await lateCopy(kind);
+  stage.simulator.pay(NO, { deliver: 'never' });
+  stage.simulator.faults.add({ route: kind.query, kind: 'status', status: 429, times: 1e6 });
+  // Wide enough apart for as many looks as there would be, had each of them counted.
+  await stage.pass(3 * HOUR, HOUR);
+  await stage.pass(18 * HOUR, 6 * HOUR);
+  expect(stage.lines.filter((l) => l.event === 'left to an operator')).toHaveLength(0);
+  stage.simulator.faults.clear();
+  await stage.pass(HOUR, MINUTE);
+  expect(await found(kind)).toMatchObject({ state: 'PAID', agenda: [] });
+});

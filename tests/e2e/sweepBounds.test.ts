@@ -35,6 +35,20 @@ test('a late sweep goes on where the ladder is, and makes up for nothing', async
   expect(queries().map((ms) => ms / 1000)).toEqual([240, 300, 600, 1800]);
 });
 
+test('a 429 at the last rung does not end the ladder', async () => {
+  stage = await createStage({ env: { orderExpireMinutes: '120' } });
+  await stage.post('wxpay_order', orderBody('LADDER0003', 1));
+  await stage.pass(29 * MINUTE, 5000);
+  const route = 'GET /v3/pay/transactions/*';
+  stage.simulator.faults.add({ route, kind: 'status', status: 429, times: 3 });
+  await stage.pass(5 * MINUTE, 5000);
+  const late = queries().filter((ms) => ms >= 29 * MINUTE);
+  // The three attempts that were refused, and once more after the brake.
+  expect(late.slice(0, 3)).toEqual([1_800_000, 1_800_000, 1_800_000]);
+  expect(late).toHaveLength(4);
+  expect(late[3]).toBeGreaterThan(1_800_000 + 29_000);
+});
+
 test('one call takes 500 records at most, and says how many are left', async () => {
   stage = await createStage();
   await due(520);
