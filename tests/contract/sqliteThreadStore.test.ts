@@ -86,6 +86,34 @@ describe('the thread', () => {
     });
   });
 
+  it('answers reads while a write waits for the lock of another process', async () => {
+    const file = join(data, 'locked.db');
+    const [driver, other] = [await driverOf(file), await driverOf(file)];
+    await driver.write('CREATE TABLE one (a INTEGER)', []);
+    const events: string[] = [];
+    const note = (what: string) => () => events.push(what);
+    await other.exclusively(async () => {
+      void driver.write('INSERT INTO one VALUES (1)', []).then(note('written'));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await driver.read('SELECT a FROM one', []).then(note('read'));
+      events.push('unlocked');
+    });
+    while (events.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(events).toEqual(['read', 'unlocked', 'written']);
+    await driver.close();
+    await other.close();
+  });
+
+  it('commits in the order of asking, however many are asked at once', async () => {
+    const driver = await driverOf(join(data, 'order.db'));
+    await driver.write('CREATE TABLE log (a INTEGER PRIMARY KEY AUTOINCREMENT, b INTEGER)', []);
+    const asked = Array.from({ length: 333 }, (_, i) => i);
+    await Promise.all(asked.map((i) => driver.write('INSERT INTO log (b) VALUES (?)', [i])));
+    const rows = await driver.read('SELECT b FROM log ORDER BY a', []);
+    expect(rows.map(({ b }) => b)).toEqual(asked);
+    await driver.close();
+  });
+
   it('is deaf after it was closed', async () => {
     const driver = await driverOf(join(data, 'closed.db'));
     await driver.close();
