@@ -11,7 +11,7 @@ import {
   decide,
   moneyState,
   settled,
-  withHistory,
+  stepped,
   type AskFacts,
   type Decision,
   type DecideContext,
@@ -368,13 +368,10 @@ function next(
   change: Change,
 ): Decision<CombinationRecord> {
   const { what, detail, effect, alarm } = change;
-  const entry = { at: ctx.now, what, source: from.source, proof: from.proof };
+  const { source, proof } = from;
   const changed: CombinationRecord = {
-    ...record,
+    ...stepped(record, { at: ctx.now, what, source, proof, detail }),
     state: change.to ?? record.state,
-    version: record.version + 1,
-    updated_at: ctx.now,
-    history: withHistory(record.history, detail === undefined ? entry : { ...entry, detail }),
   };
   return {
     kind: 'next',

@@ -27,7 +27,7 @@ import {
   expiryOfAsk,
   freshPrepay,
   openidOfAsk,
-  readPrepay,
+  askPrepay,
   TELLING,
   WAIT_MAX_MS,
   WAIT_STEP_MS,
@@ -310,13 +310,7 @@ export function createCombining(deps: CombiningDeps): Combining {
 
   /** Asks WeChat with the stored bytes and records the answer before anyone hears it. */
   async function ask(record: CombinationRecord): Promise<CombinationRecord> {
-    const { request } = record;
-    if (request === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-    const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
-    const prepay =
-      reply.kind === 'proven' && reply.status === 200
-        ? readPrepay(record.product, reply.body, clock.now())
-        : undefined;
+    const { reply, prepay } = await askPrepay(deps, record);
     if (prepay === undefined) return askFailed(record, reply);
     const applied = await orders.applyCombination(
       record.no,

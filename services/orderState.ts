@@ -16,6 +16,7 @@ import type {
   Payment,
   Prepay,
   Proof,
+  RecordBase,
   Refund,
   RefundStatus,
   Source,
@@ -173,6 +174,26 @@ export function withHistory(
   return [...history.slice(0, HISTORY_MAX / 2), ...history.slice(HISTORY_MAX / 2 + 1), entry];
 }
 
+/** The next version of a record, with its line of history: where every change of any kind begins. */
+export function stepped<R extends RecordBase>(
+  record: R,
+  {
+    at,
+    what,
+    source,
+    proof,
+    detail,
+  }: Omit<HistoryEntry, 'detail'> & { readonly detail?: string | undefined },
+): R {
+  const entry = { at, what, source, proof, ...(detail === undefined ? {} : { detail }) };
+  return {
+    ...record,
+    version: record.version + 1,
+    updated_at: at,
+    history: withHistory(record.history, entry),
+  };
+}
+
 type Handler<T extends OrderEventType> = (
   record: OrderRecord,
   event: Extract<OrderEvent, { type: T }>,
@@ -205,20 +226,11 @@ function next(
   ctx: DecideContext,
   change: Change,
 ): Decision<OrderRecord> {
-  const entry: HistoryEntry = {
-    at: ctx.now,
-    what: change.what,
-    source: event.source,
-    proof: event.proof,
-    ...(change.detail === undefined ? {} : { detail: change.detail }),
-  };
+  const { source, proof } = event;
+  const { what, detail } = change;
   let result: OrderRecord = {
-    ...record,
-    ...change.patch,
+    ...stepped({ ...record, ...change.patch }, { at: ctx.now, what, source, proof, detail }),
     state: change.to ?? record.state,
-    version: record.version + 1,
-    updated_at: ctx.now,
-    history: withHistory(record.history, entry),
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
   };
   if (change.effect !== undefined) {

@@ -88,7 +88,7 @@ const hashOf = (facts: unknown): string =>
   createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
 
 /** The prepay inside a proven answer; undefined when it is not there, which makes the outcome unknown. */
-export function readPrepay(
+function readPrepay(
   product: Product,
   body: Readonly<Record<string, unknown>>,
   at: number,
@@ -96,6 +96,17 @@ export function readPrepay(
   const key = product === 'h5' ? 'h5_url' : product === 'native' ? 'code_url' : 'prepay_id';
   const value = asText(body[key]);
   return value === undefined ? undefined : { at, [key]: value };
+}
+
+/** Sends the stored bytes of an order or a combination, within the lease of whoever asks. */
+export async function askPrepay(
+  { api, clock }: Pick<PlacingDeps, 'api' | 'clock'>,
+  { request, product }: Pick<OrderRecord, 'request' | 'product'>,
+): Promise<{ readonly reply: WechatReply; readonly prepay: Prepay | undefined }> {
+  if (request === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+  const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
+  const told = reply.kind === 'proven' && reply.status === 200;
+  return { reply, prepay: told ? readPrepay(product, reply.body, clock.now()) : undefined };
 }
 
 /** A time_expire of the operator, or `minutes` from now. */
@@ -147,7 +158,7 @@ export function openidOfAsk(
 }
 
 export function createPlacing(deps: PlacingDeps): Placing {
-  const { orders, api, clock, settings } = deps;
+  const { orders, clock, settings } = deps;
 
   const expiryOf = (input: OrderInput, minutes: number): number =>
     expiryOfAsk(input.time_expire, minutes, clock.now());
@@ -428,13 +439,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
 
   /** Asks WeChat with the stored bytes and records the answer before anyone hears it. */
   async function ask(record: OrderRecord): Promise<OrderRecord> {
-    const { request } = record;
-    if (request === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-    const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
-    const prepay =
-      reply.kind === 'proven' && reply.status === 200
-        ? readPrepay(record.product, reply.body, clock.now())
-        : undefined;
+    const { reply, prepay } = await askPrepay(deps, record);
     if (prepay === undefined) return askFailed(record, reply);
     const applied = await orders.apply(
       record.no,

@@ -1,6 +1,6 @@
 /** What operators do with records: list, read, deliver an effect again. */
 import { redeliver } from './effects/apply';
-import { withHistory } from './orderState';
+import { stepped } from './orderState';
 import type { RecordKind, StoredRecord } from './records';
 import { viewRecord } from './recordView';
 import type { OrderStore, RecordFilter } from './stores/orderStore';
@@ -51,12 +51,7 @@ export function createRecordService(deps: {
         const at = clock.now();
         const again = redeliver(record, effectId, at);
         const what = { at, what: 'redeliver', source: 'operator', proof: 'none' } as const;
-        const next = {
-          ...again,
-          version: record.version + 1,
-          updated_at: at,
-          history: withHistory(record.history, what),
-        } as StoredRecord;
+        const next = stepped(again, what);
         if ((await store.replace(next, record.version)) === 'replaced') return viewRecord(next);
       }
       throw new StoreError('STORE_CONTENTION');

@@ -7,7 +7,7 @@ import { withoutItem } from './agenda';
 import type { Following } from './following';
 import { endLook, isLastLook, nextLook } from './lastLook';
 import type { OrderService } from './orderService';
-import { QUERY_LADDER_MS, withHistory } from './orderState';
+import { QUERY_LADDER_MS, stepped } from './orderState';
 import type {
   AgendaItem,
   AgendaVerb,
@@ -234,12 +234,9 @@ export async function leaveToOperator(
   const now = clock.now();
   const entry = { at: now, what: 'unresolved', source: 'sweep', proof: 'none' } as const;
   const next = {
-    ...record,
+    ...stepped(record, { ...entry, detail: why }),
     agenda: withoutItem(record.agenda, item.do, item.key),
-    history: withHistory(record.history, { ...entry, detail: why }),
-    version: record.version + 1,
-    updated_at: now,
-  } as StoredRecord;
+  };
   if ((await store.replace(next, record.version)) !== 'replaced') return;
   const { kind, no, state } = record;
   logger.error({ alarm: true, kind, no, state, reason: why }, 'left to an operator');

@@ -5,17 +5,10 @@
 import { withItem, withoutItem } from './agenda';
 import { addEffect } from './effects/apply';
 import { transferEffectData } from './effects/data';
-import {
-  hintedLately,
-  unwritten,
-  withHistory,
-  type DecideContext,
-  type Decision,
-} from './orderState';
+import { hintedLately, stepped, unwritten, type DecideContext, type Decision } from './orderState';
 import type {
   AgendaItem,
   EffectType,
-  HistoryEntry,
   Proof,
   Source,
   TransferRecord,
@@ -90,20 +83,11 @@ function next(
   ctx: DecideContext,
   change: Change,
 ): Decision<TransferRecord> {
-  const entry: HistoryEntry = {
-    at: ctx.now,
-    what: change.what,
-    source: event.source,
-    proof: event.proof,
-    ...(change.detail === undefined ? {} : { detail: change.detail }),
-  };
+  const { source, proof } = event;
+  const { what, detail } = change;
   let result: TransferRecord = {
-    ...record,
-    ...change.patch,
+    ...stepped({ ...record, ...change.patch }, { at: ctx.now, what, source, proof, detail }),
     state: change.to ?? record.state,
-    version: record.version + 1,
-    updated_at: ctx.now,
-    history: withHistory(record.history, entry),
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
   };
   for (const type of change.effects ?? []) {
