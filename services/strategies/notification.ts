@@ -55,11 +55,13 @@ export function createOpener(deps: OpenerDeps): Opener {
       const { resource } = forward;
       if (resource === undefined) return openHint(deps, input, forward);
       const plaintext = decrypt(deps, resource);
+      const { id, labels } = forward;
+      const read = { input, labels, complete: false, plaintext };
       if (tagProves && forward.underRawData) {
-        const kind = checkedKind(deps, { input, forward, plaintext, proof: 'decryption' });
-        return { proven: true, proof: 'decryption', kind, id: forward.id, plaintext };
+        const kind = checkedKind(deps, { ...read, proof: 'decryption' });
+        return { proven: true, proof: 'decryption', kind, id, plaintext };
       }
-      const kind = checkedKind(deps, { input, forward, plaintext, proof: 'none' });
+      const kind = checkedKind(deps, { ...read, proof: 'none' });
       return { proven: false, kind, plaintext };
     },
   };
@@ -96,9 +98,8 @@ function openEnvelope(deps: OpenerDeps, input: NotificationInput): OpenedNotific
   }
   const plaintext = decrypt(deps, resource);
   const labels = labelsOf([body], [resource]);
-  const forward = { ...readForward(body), id: idOf([body]), labels, complete: true };
-  const kind = checkedKind(deps, { input, forward, plaintext, proof: 'signature' });
-  return { proven: true, proof: 'signature', kind, id: forward.id, plaintext };
+  const kind = checkedKind(deps, { input, labels, complete: true, plaintext, proof: 'signature' });
+  return { proven: true, proof: 'signature', kind, id: idOf([body]), plaintext };
 }
 
 interface Forward {
@@ -109,7 +110,6 @@ interface Forward {
   readonly underRawData: boolean;
   /** Integration Center's plaintext, which proves nothing. */
   readonly parsed: JsonObject | undefined;
-  readonly complete: boolean;
 }
 
 /** Reads Integration Center's body: each part an object or the JSON text of one. */
@@ -128,7 +128,6 @@ function readForward(body: JsonObject): Forward {
     resource,
     underRawData: inner !== undefined,
     parsed: objectOrJson(body['ParsedContent']) ?? objectOrJson(body['Plaintext']),
-    complete: false,
   };
 }
 
@@ -172,13 +171,16 @@ function openHint(deps: OpenerDeps, input: NotificationInput, forward: Forward):
   const plaintext = forward.parsed;
   if (plaintext === undefined)
     throw refuse(deps, 'NOTIFICATION_UNPROVEN', 'no signature, no content');
-  const kind = checkedKind(deps, { input, forward, plaintext, proof: 'none' });
+  const { labels } = forward;
+  const kind = checkedKind(deps, { input, labels, complete: false, plaintext, proof: 'none' });
   return { proven: false, kind, plaintext };
 }
 
 interface Checkable {
   readonly input: NotificationInput;
-  readonly forward: Forward;
+  readonly labels: Labels;
+  /** true: both labels must be there, as in WeChat's own envelope. */
+  readonly complete: boolean;
   readonly plaintext: JsonObject;
   readonly proof: 'signature' | 'decryption' | 'none';
 }
@@ -186,13 +188,13 @@ interface Checkable {
 /** @throws SignatureError NOTIFICATION_REFUSED when labels, route or merchant contradict the plaintext. */
 function checkedKind(
   deps: OpenerDeps,
-  { input, forward, plaintext, proof }: Checkable,
+  { input, labels, complete, plaintext, proof }: Checkable,
 ): OpenedNotification['kind'] {
   const labelled: LabelledNotification = {
     plaintext,
-    labels: forward.labels,
+    labels,
     expected: input.expected,
-    complete: forward.complete,
+    complete,
   };
   const result = kindOf(labelled);
   if ('fault' in result) throw refuse(deps, 'NOTIFICATION_REFUSED', result.fault);
