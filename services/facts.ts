@@ -6,6 +6,7 @@ import type { Payment, Proof, Source } from './records';
 import type { RefundFacts } from './orderState';
 import type { TransferFacts } from './transferState';
 import { TRANSFER_STATES, type TransferState } from './records';
+import { asWritten } from '../utils/loose';
 import { isFen } from '../utils/money';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -55,19 +56,20 @@ function readPayment(body: Json, from: { source: Source; proof: Proof }): Paymen
   if (!isFen(total) || total < 1) return undefined;
   if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
   const payer_total = amount?.payer_total;
-  return {
+  return asWritten<Payment>({
     transaction_id,
     total,
     currency: asText(amount?.currency) ?? 'CNY',
     appid,
     mchid,
-    ...(isFen(payer_total) ? { payer_total } : {}),
-    ...optional('openid', asText(asObject(body.payer)?.openid)),
-    ...optional('trade_type', asText(body.trade_type)),
-    ...optional('bank_type', asText(body.bank_type)),
-    ...optional('success_time', asText(body.success_time)),
-    ...from,
-  };
+    payer_total: isFen(payer_total) ? payer_total : undefined,
+    openid: asText(asObject(body.payer)?.openid),
+    trade_type: asText(body.trade_type),
+    bank_type: asText(body.bank_type),
+    success_time: asText(body.success_time),
+    source: from.source,
+    proof: from.proof,
+  });
 }
 
 /** v2's words still seen in older documents. */

@@ -184,10 +184,12 @@ export function stepped<R extends RecordBase>(
     proof,
     detail,
   }: Omit<HistoryEntry, 'detail'> & { readonly detail?: string | undefined },
+  patch?: Partial<R>,
 ): R {
   const entry = { at, what, source, proof, ...(detail === undefined ? {} : { detail }) };
   return {
     ...record,
+    ...patch,
     version: record.version + 1,
     updated_at: at,
     history: withHistory(record.history, entry),
@@ -228,11 +230,12 @@ function next(
 ): Decision<OrderRecord> {
   const { source, proof } = event;
   const { what, detail } = change;
-  let result: OrderRecord = {
-    ...stepped({ ...record, ...change.patch }, { at: ctx.now, what, source, proof, detail }),
+  const patch = {
+    ...change.patch,
     state: change.to ?? record.state,
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
   };
+  let result = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
   if (change.effect !== undefined) {
     const data =
       change.refund === undefined
@@ -256,6 +259,7 @@ export const settled = (agenda: readonly AgendaItem[]): readonly AgendaItem[] =>
   withoutItem(withoutItem(withoutItem(agenda, 'query'), 'expire'), 'reverse');
 
 const drop = <T extends object, K extends keyof T>(value: T, key: K): Omit<T, K> => {
+  if (!(key in value)) return value;
   const { [key]: _dropped, ...rest } = value;
   return rest;
 };

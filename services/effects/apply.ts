@@ -52,7 +52,7 @@ export function addEffect<R extends RecordBase>(record: R, effect: NewEffect): R
     effect_seq: record.effect_seq + 1,
   };
   // An item in place belongs to an earlier effect, and keeps its own moment.
-  return findItem(record.agenda, 'deliver') === undefined ? withHeadAt(next, at) : next;
+  return sink && findItem(record.agenda, 'deliver') === undefined ? withHeadAt(next, at) : next;
 }
 
 /**

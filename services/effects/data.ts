@@ -10,6 +10,7 @@ import type {
   SubOrder,
   TransferRecord,
 } from '../records';
+import { asWritten } from '../../utils/loose';
 import { sumFen } from '../../utils/money';
 import type {
   MismatchData,
@@ -20,20 +21,9 @@ import type {
   TransferData,
 } from './types';
 
-/** Leaves out what is undefined: an absent fact is absent, also in JSON compared with JSON. */
-function present<T extends object>(value: T): T {
-  const result: Record<string, unknown> = {};
-  // A loop: this is run for every order and callback, and three arrays of pairs would be made instead.
-  for (const [key, inner] of Object.entries(value)) if (inner !== undefined) result[key] = inner;
-  return result as T;
-}
-
-type Loose<T> = { readonly [K in keyof T]: T[K] | undefined };
-const compact = <T extends object>(value: Loose<T>): T => present(value) as T;
-
 /** The payment without our notes on where it came from. */
 export function paymentFacts(payment: Payment): PaymentFacts {
-  return compact<PaymentFacts>({
+  return asWritten<PaymentFacts>({
     transaction_id: payment.transaction_id,
     total: payment.total,
     payer_total: payment.payer_total,
@@ -50,7 +40,7 @@ export function paymentFacts(payment: Payment): PaymentFacts {
 /** Of every `order.*` effect of an order; `payment` where one is known. */
 export function orderEffectData(order: OrderRecord): MismatchData {
   const { payment, contradictions } = order;
-  return compact<MismatchData>({
+  return asWritten<MismatchData>({
     kind: 'order',
     state: order.state,
     product: order.product,
@@ -75,7 +65,7 @@ export function orderEffectData(order: OrderRecord): MismatchData {
 export function combinationEffectData(combination: CombinationRecord): OrderData {
   const { sub_orders: parts } = combination;
   const total = sumFen(parts.map((part) => part.amount.total_amount));
-  return compact<OrderData>({
+  return asWritten<OrderData>({
     kind: 'combination',
     state: combination.state,
     product: combination.product,
@@ -100,7 +90,7 @@ export function refundEffectData(
   part?: SubOrder,
 ): RefundData {
   const payment = record.kind === 'order' ? record.payment : part?.payment;
-  return compact<RefundData>({
+  return asWritten<RefundData>({
     kind: record.kind,
     state: record.state,
     mchid: part?.mchid ?? record.mchid,
@@ -122,7 +112,7 @@ export function refundEffectData(
 
 /** Of every `transfer.*` effect. `payer` is the receiving openid. */
 export function transferEffectData(transfer: TransferRecord): TransferData {
-  return compact<TransferData>({
+  return asWritten<TransferData>({
     kind: 'transfer',
     state: transfer.state,
     mchid: transfer.mchid,
@@ -141,7 +131,7 @@ export function transferEffectData(transfer: TransferRecord): TransferData {
 }
 
 function subOrderData(part: SubOrder): SubOrderData {
-  return compact<SubOrderData>({
+  return asWritten<SubOrderData>({
     out_trade_no: part.out_trade_no,
     mchid: part.mchid,
     description: part.description,
