@@ -17,19 +17,18 @@ export function createNotifyController(deps: {
   clock: Clock;
 }): NotifyController {
   return {
-    async receive(input) {
-      const deadline = deps.clock.now() + NOTIFY_DEADLINE_MS;
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => {
+    receive: (input) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
           reject(new StoreError('STORE_UNAVAILABLE', { detail: 'deadline' }));
         }, NOTIFY_DEADLINE_MS);
-      });
-      try {
-        await Promise.race([deps.payService.notify({ ...input, deadline }), late]);
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+        const deadline = deps.clock.now() + NOTIFY_DEADLINE_MS;
+        deps.payService
+          .notify({ ...input, deadline })
+          .finally(() => {
+            clearTimeout(timer);
+          })
+          .then(resolve, reject);
+      }),
   };
 }

@@ -112,14 +112,15 @@ function pathOf(url: string | undefined, basePath: string): string {
 
 /** A bounded set of names for metrics: never a caller's own text. */
 function routeOf(inner: string): string {
-  if (inner in NOTIFY_ROUTES) return inner;
-  if (inner.startsWith('/wx-pay/records')) return '/wx-pay/records';
-  const name = inner.startsWith('/wx-pay/') ? inner.slice(8) : undefined;
-  if (name !== undefined && POST_BY_NAME.has(name)) return inner;
-  return STATUS_PATHS.has(inner) ? inner : 'other';
+  if (NAMED_PATHS.has(inner)) return inner;
+  return inner.startsWith('/wx-pay/records') ? '/wx-pay/records' : 'other';
 }
 
-const STATUS_PATHS = new Set(['/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']);
+const NAMED_PATHS = new Set([
+  ...Object.keys(NOTIFY_ROUTES),
+  ...[...POST_BY_NAME.keys()].map((name) => `/wx-pay/${name}`),
+  ...['/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs'],
+]);
 
 export function createDesk(deps: AppDeps): Desk {
   const { basePath } = deps.listen;

@@ -107,7 +107,8 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
 
   async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
     if (!isKey(no)) return undefined;
-    await guard.read();
+    const asking = guard.known();
+    if (asking !== undefined) await asking;
     const [row] = await driver.read(FIND, [kind, no]);
     return row === undefined ? undefined : openRow(row);
   }
@@ -126,7 +127,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
     async insert(record) {
       checkNew(record);
       // Waits where knowledge is old: an instance that idled would let its next record slip in.
-      const asking = guard.insert();
+      const asking = guard.known();
       if (asking !== undefined) await asking;
       const { kind, no, version } = record;
       const values = [kind, no, version, ...factsOf(record, FACTS), JSON.stringify(record)];
@@ -148,7 +149,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
 
     async due(now, limit) {
       checkLimit(limit);
-      await guard.read();
+      await guard.known();
       return due(now, limit);
     },
 
@@ -193,7 +194,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
 
     async migrate() {
       await migrate(deps);
-      guard.known();
+      guard.looked();
     },
 
     async ping() {
@@ -324,15 +325,11 @@ function createDemandGuard({ driver, clock }: SqlOrderStoreDeps) {
   };
   return {
     /** The tables were just looked at, by a migration. */
-    known(): void {
+    looked(): void {
       askedAt = clock.now();
     },
-    async read(): Promise<void> {
-      await fresh();
-      refuse();
-    },
-    /** As `read`, but in the caller's turn where nothing has to be asked: a write before `close` is kept. */
-    insert(): Promise<void> | undefined {
+    /** Nothing to wait for where nothing has to be asked: so a write before `close` is kept. */
+    known(): Promise<void> | undefined {
       const asked = fresh();
       if (asked !== undefined) return asked.then(refuse);
       refuse();
