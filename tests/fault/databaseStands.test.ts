@@ -18,8 +18,11 @@ import { anOrder } from '../helpers/storeRecords';
 
 const KINDS = PRIVATE_KINDS.filter(hasPrivateServer);
 const describeKinds = KINDS.length === 0 ? describe.skip.each(PRIVATE_KINDS) : describe.each(KINDS);
-/** A probe of 1 s, a login of 5 s, and one more for the statement that was to follow; and a slow machine. */
-const PATIENCE_MS = 13_000;
+/**
+ * A probe of 1 s, a login of 5 s, and one more for the statement that was to follow; and a slow machine. Any further
+ * wait would be of 5 s.
+ */
+const PATIENCE_MS = 15_000;
 const CALLERS = 16;
 
 async function open(url: string, clock = systemClock): Promise<OrderStore> {
@@ -78,7 +81,7 @@ async function frozen(server: PrivateServer): Promise<void> {
   const store = await open(await server.databases.create(), { ...systemClock, ...clock });
   await insertMany(store, 'A');
   clock.aheadMs = 6000;
-  server.freeze();
+  await server.freeze();
   try {
     const outcomes = await insertMany(store, 'B');
     expect(words(outcomes)).toEqual(['STORE_UNAVAILABLE']);
@@ -105,15 +108,16 @@ async function lockKept({ kind, databases }: PrivateServer): Promise<void> {
   const url = await databases.create();
   const store = await open(url);
   const lock = {
-    mysql: 'LOCK TABLES pay_record WRITE; SELECT SLEEP(7)',
-    postgres: 'BEGIN; LOCK TABLE pay_record; SELECT pg_sleep(7)',
+    mysql: 'LOCK TABLES pay_record WRITE; SELECT SLEEP(60)',
+    postgres: 'BEGIN; LOCK TABLE pay_record; SELECT pg_sleep(60)',
   }[kind];
   const held = databases.run(`${url}${kind === 'mysql' ? '?multipleStatements=true' : ''}`, lock);
-  const sleeps = {
-    mysql: "SELECT 1 FROM information_schema.processlist WHERE state = 'User sleep'",
-    postgres: "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+  const holders = {
+    mysql: "SELECT id FROM information_schema.processlist WHERE state = 'User sleep'",
+    postgres: "SELECT pid AS id FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
   }[kind];
-  while ((await databases.run(url, sleeps)).length === 0);
+  const holder = async () => (await databases.run(url, holders))[0]?.['id'];
+  while ((await holder()) === undefined);
   const outcomes = await insertMany(store, 'L');
   expect(words(outcomes).filter((said) => !said.startsWith('STORE_'))).toEqual([]);
   expect(longest(outcomes)).toBeLessThan(PATIENCE_MS);
@@ -122,7 +126,11 @@ async function lockKept({ kind, databases }: PrivateServer): Promise<void> {
     postgres: "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'",
   }[kind];
   expect(await databases.run(url, waiting)).toEqual([]);
-  await held;
+  const end = { mysql: 'KILL', postgres: 'SELECT pg_terminate_backend' }[kind];
+  await Promise.all([
+    expect(held).rejects.toThrow(),
+    databases.run(url, `${end} (${String(await holder())})`),
+  ]);
   expect(words(await insertMany(store, 'M'))).toEqual(['inserted']);
   await store.close();
 }

@@ -25,8 +25,8 @@ export interface PrivateServer {
   kill(): Promise<void>;
   /** Resolves when it answers. */
   start(): Promise<void>;
-  /** SIGSTOP: connections stay, and nothing answers. */
-  freeze(): void;
+  /** SIGSTOP: connections stay, and nothing answers. Resolves when the last thread has stopped. */
+  freeze(): Promise<void>;
   thaw(): void;
   /** Ends it and takes its files away. */
   close(): Promise<void>;
@@ -134,6 +134,19 @@ function signal(child: ChildProcess, name: NodeJS.Signals): void {
   }
 }
 
+/** A signal is obeyed a moment after it is sent, on a busy machine a long one. */
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${String(pid)}/task`;
+  try {
+    return readdirSync(tasks).every((task) => {
+      const stat = readFileSync(join(tasks, task, 'stat'), 'utf8');
+      return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+    });
+  } catch {
+    return false; // one of them ended meanwhile: looked at again
+  }
+}
+
 const isOver = (child: ChildProcess): boolean =>
   child.exitCode !== null || child.signalCode !== null;
 
@@ -196,8 +209,14 @@ export async function startPrivateServer(
     databases,
     kill,
     start,
-    freeze: () => {
-      if (child !== undefined) signal(child, 'SIGSTOP');
+    async freeze() {
+      const pid = child?.pid;
+      if (child === undefined || pid === undefined) return;
+      // Sent again: a process may have started another one while it was being stopped.
+      do {
+        signal(child, 'SIGSTOP');
+        await pause(LOOK_MS);
+      } while (!family(pid).every(isStopped));
     },
     thaw: () => {
       if (child !== undefined) signal(child, 'SIGCONT');
