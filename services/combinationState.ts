@@ -369,10 +369,8 @@ function next(
 ): Decision<CombinationRecord> {
   const { what, detail, effect, alarm } = change;
   const { source, proof } = from;
-  const changed: CombinationRecord = {
-    ...stepped(record, { at: ctx.now, what, source, proof, detail }),
-    state: change.to ?? record.state,
-  };
+  const patch = { state: change.to ?? record.state };
+  const changed = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
   return {
     kind: 'next',
     record: effect === undefined ? changed : withEffect(changed, effect, ctx),

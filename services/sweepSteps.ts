@@ -233,10 +233,8 @@ export async function leaveToOperator(
 ): Promise<void> {
   const now = clock.now();
   const entry = { at: now, what: 'unresolved', source: 'sweep', proof: 'none' } as const;
-  const next = {
-    ...stepped(record, { ...entry, detail: why }),
-    agenda: withoutItem(record.agenda, item.do, item.key),
-  };
+  const agenda = withoutItem(record.agenda, item.do, item.key);
+  const next = stepped(record, { ...entry, detail: why }, { agenda });
   if ((await store.replace(next, record.version)) !== 'replaced') return;
   const { kind, no, state } = record;
   logger.error({ alarm: true, kind, no, state, reason: why }, 'left to an operator');

@@ -85,11 +85,12 @@ function next(
 ): Decision<TransferRecord> {
   const { source, proof } = event;
   const { what, detail } = change;
-  let result: TransferRecord = {
-    ...stepped({ ...record, ...change.patch }, { at: ctx.now, what, source, proof, detail }),
+  const patch = {
+    ...change.patch,
     state: change.to ?? record.state,
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
   };
+  let result = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
   for (const type of change.effects ?? []) {
     result = addEffect(result, {
       type,
