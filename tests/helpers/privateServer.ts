@@ -212,8 +212,10 @@ export async function startPrivateServer(
     async freeze() {
       const pid = child?.pid;
       if (child === undefined || pid === undefined) return;
+      const until = performance.now() + ANSWER_MS_MAX;
       // Sent again: a process may have started another one while it was being stopped.
       do {
+        if (performance.now() > until) throw new Error(`${kind}: the server does not stop`);
         signal(child, 'SIGSTOP');
         await pause(LOOK_MS);
       } while (!family(pid).every(isStopped));
