@@ -61,11 +61,11 @@ export async function loadCertificates(
   return { kind: 'failed', reason: sent.fault.reason, code: sent.fault.code };
 }
 
-async function judge(
+function judge(
   deps: LoadDeps,
   held: (serial: string) => KeyObject | undefined,
   reply: HttpReply,
-): Promise<Judged<LoadResult>> {
+): Judged<LoadResult> {
   const body = parseJsonObject(reply.raw);
   if (reply.status !== 200)
     return { value: failureOf(reply.status, body), again: repeatable(reply) };
@@ -75,7 +75,7 @@ async function judge(
   if (typeof parts === 'string') return failed(parts, true);
   const key = held(parts.serial) ?? certificates.find(({ serial }) => serial === parts.serial)?.key;
   if (key === undefined) return failed('serial_unknown', true);
-  if (!(await signatureHolds(parts, reply.raw, key))) return failed('signature', true);
+  if (!signatureHolds(parts, reply.raw, key)) return failed('signature', true);
   return { value: { kind: 'loaded', certificates }, again: false };
 }
 

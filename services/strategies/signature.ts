@@ -54,23 +54,19 @@ export function readSignature(headers: Headers, nowMs: number): SignatureParts |
 }
 
 /**
- * Over the bytes as received: a parsed and rewritten body is another text. On the thread pool, as signing is:
- * it is a sixth of a callback's work on the event loop. Never rejects: what cannot be checked does not hold.
+ * Over the bytes as received: a parsed and rewritten body is another text. Here, not on the thread pool: the
+ * 20 µs it takes are less than handing it over. Never throws: what cannot be checked does not hold.
  */
-export function signatureHolds(
-  parts: SignatureParts,
-  raw: Buffer,
-  key: KeyObject,
-): Promise<boolean> {
+export function signatureHolds(parts: SignatureParts, raw: Buffer, key: KeyObject): boolean {
   const signature = strictBase64(parts.signature);
-  if (signature === undefined) return Promise.resolve(false);
+  if (signature === undefined) return false;
   const head = Buffer.from(`${parts.timestamp}\n${parts.nonce}\n`, 'utf8');
   const signed = Buffer.concat([head, raw, Buffer.from('\n')]);
-  return new Promise((resolve) => {
-    verify('RSA-SHA256', signed, key, signature, (error, holds) => {
-      resolve(error === null && holds);
-    });
-  });
+  try {
+    return verify('RSA-SHA256', signed, key, signature);
+  } catch {
+    return false;
+  }
 }
 
 function headerText(headers: Headers, name: string): string | undefined {

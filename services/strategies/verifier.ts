@@ -23,7 +23,7 @@ export function createVerifier(deps: { ring: KeyRing; clock: Clock }): Verifier 
       const key = await deps.ring.find(parts.serial, waitMs);
       if (key === 'unknown') return 'serial_unknown';
       if (key === 'unavailable') return 'keys';
-      return (await signatureHolds(parts, raw, key)) ? 'proven' : 'signature';
+      return signatureHolds(parts, raw, key) ? 'proven' : 'signature';
     },
   };
 }
