@@ -243,31 +243,58 @@ function createOutbox(send: (batch: Batch) => void, isOut: () => boolean) {
   };
 }
 
+/**
+ * Who waits for an answer, each in a place of his own that is given to another once he has it. Not a Map: one that is
+ * filled and emptied without end is copied again and again, each copy left behind points to the next and to
+ * all who waited then, and the collector of young objects takes them, with their whole requests, for alive.
+ */
+function createWaitingRoom() {
+  const places: (Waiting | undefined)[] = [];
+  const free: number[] = [];
+  return {
+    enter: (waiting: Waiting): number => {
+      const id = free.pop() ?? places.length;
+      places[id] = waiting;
+      return id;
+    },
+    leave: (id: number): Waiting | undefined => {
+      const waiting = places[id];
+      if (waiting === undefined) return undefined;
+      places[id] = undefined;
+      free.push(id);
+      return waiting;
+    },
+    /** All who still wait. */
+    empty: (): readonly Waiting[] => {
+      free.length = 0;
+      return places.splice(0).filter((waiting) => waiting !== undefined);
+    },
+    size: (): number => places.length - free.length,
+  };
+}
+
 /** A thread and what it was asked. When it ends, so do all questions: their outcome is unknown. */
 function createThread(file: string, data: ThreadData) {
   const worker = new Worker(file, { workerData: data, resourceLimits: THREAD_LIMITS });
-  const waiting = new Map<number, Waiting>();
+  const room = createWaitingRoom();
   const outbox = createOutbox(
     (batch) => {
       worker.postMessage(batch);
     },
-    () => waiting.size > outbox.size(),
+    () => room.size() > outbox.size(),
   );
-  let lastId = 0;
   let ended = false;
 
   const settle = ([id, value, code, detail]: Answer): void => {
-    const asked = waiting.get(id);
-    waiting.delete(id);
+    const asked = room.leave(id);
     if (code === undefined) asked?.resolve(value);
     else asked?.reject(storeError(code, detail ?? ''));
   };
   const end = (cause?: unknown): void => {
     ended = true;
-    for (const { reject } of waiting.values()) {
+    for (const { reject } of room.empty()) {
       reject(storeError('STORE_UNAVAILABLE', 'sqlite: its thread ended', cause));
     }
-    waiting.clear();
   };
   worker.on('message', (answers: readonly Answer[]) => {
     answers.forEach(settle);
@@ -283,9 +310,7 @@ function createThread(file: string, data: ThreadData) {
     terminate: (): Promise<number> => worker.terminate(),
     ask: (verb: Verb, sql = '', values: readonly SqlValue[] = []): Promise<unknown> =>
       new Promise((resolve, reject) => {
-        const id = ++lastId;
-        waiting.set(id, { resolve, reject });
-        outbox.add(id, verb, sql, values);
+        outbox.add(room.enter({ resolve, reject }), verb, sql, values);
       }),
   };
 }
