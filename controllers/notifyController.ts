@@ -24,7 +24,7 @@ export function createNotifyController(deps: {
         }, NOTIFY_DEADLINE_MS);
         const deadline = deps.clock.now() + NOTIFY_DEADLINE_MS;
         deps.payService
-          .notify({ ...input, deadline })
+          .notify({ deadline, ...input })
           .finally(() => {
             clearTimeout(timer);
           })

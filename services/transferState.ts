@@ -69,7 +69,7 @@ export const isFinalTransfer = (state: TransferState): boolean => RANK[state] ==
 
 interface Change {
   readonly to?: TransferState;
-  readonly patch?: Partial<TransferRecord>;
+  readonly patch?: Partial<Omit<TransferRecord, 'state' | 'agenda'>>;
   readonly what: string;
   readonly detail?: string;
   readonly effects?: readonly EffectType[];
@@ -86,9 +86,9 @@ function next(
   const { source, proof } = event;
   const { what, detail } = change;
   const patch = {
-    ...change.patch,
     state: change.to ?? record.state,
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
+    ...change.patch,
   };
   let result = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
   for (const type of change.effects ?? []) {

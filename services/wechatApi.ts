@@ -49,12 +49,12 @@ export function createWechatApi(deps: { strategy: PayStrategy; mchid: string }):
   const enc = encodeURIComponent;
   const mchid = `mchid=${enc(deps.mchid)}`;
   const get = (path: string, limits: CallLimits = {}): Promise<WechatReply> =>
-    strategy.call({ ...limits, method: 'GET', path });
+    strategy.call({ method: 'GET', path, ...limits });
   const post = (path: string, body: Json, limits: CallLimits = {}): Promise<WechatReply> =>
-    strategy.call({ ...limits, method: 'POST', path, body: JSON.stringify(body) });
+    strategy.call({ method: 'POST', path, body: JSON.stringify(body), ...limits });
 
   return {
-    send: (request, limits = {}) => strategy.call({ ...limits, ...request }),
+    send: (request, limits = {}) => strategy.call(Object.assign({}, request, limits)),
     queryOrder: (no, limits) =>
       get(`/v3/pay/transactions/out-trade-no/${enc(no)}?${mchid}`, limits),
     queryTransaction: (id, limits) => get(`/v3/pay/transactions/id/${enc(id)}?${mchid}`, limits),
