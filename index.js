@@ -52,44 +52,26 @@ function load(file) {
 }
 
 /**
- * Young objects get room, but not without end. Left alone V8 gives them three times 16 MiB under load, of which
- * 25 MiB stay with the process; held at its first 1 MiB, a fifth of all time goes into collecting what
- * was about to die anyway. In between lies `YOUNG_BYTES`, and V8 has no setting for it once it runs: so the
- * factor by which it grows is 2 below, and 1 from there on.
+ * Functions live minutes: code is made quick sooner than V8 would, and with less copied into each other, which takes
+ * a fifth off the processor time of the first thousands of requests (docs/performance.md). Later versions have a
+ * compiler in between that does this by itself, and do not know the first flag.
  */
-const YOUNG_BYTES = 16 * 1024 * 1024;
-const YOUNG_LOOK_MS = 100;
-
-/**
- * Functions live minutes: code is made quick sooner than V8 would, and with less copied into each other, which
- * takes an eighth off the processor time of the first thousands of requests (docs/performance.md). Later versions
- * have a compiler in between that does this by itself, and do not know the first flag.
- */
-const COMPILE_SOONER = ['--interrupt-budget=15000', '--max-inlined-bytecode-size-cumulative=400'];
+const COMPILE_SOONER = ['--interrupt-budget=15000', '--max-inlined-bytecode-size-cumulative=150'];
 const COMPILE_SOONER_UP_TO = 20;
 
-/** Not before it listens: the start runs everything once, and would be compiled for nothing. */
-function compileSooner() {
-  if (Number(process.versions.node.split('.', 1)[0]) > COMPILE_SOONER_UP_TO) return;
-  const v8 = require('node:v8');
-  COMPILE_SOONER.forEach((flag) => v8.setFlagsFromString(flag));
-}
+/** Of young objects few are alive at any moment: calling others to help collect them takes longer than doing it. */
+const COLLECT_ALONE = '--no-parallel-scavenge';
 
-/** @param youngBytes  A program that answers nobody, as the command line, can do with less. */
-function setFlags(youngBytes = YOUNG_BYTES) {
+/** Not before it listens: the start runs everything once, and would be compiled for nothing. */
+function tune() {
   const v8 = require('node:v8');
-  const look = () => {
-    const young = v8.getHeapSpaceStatistics().find((space) => space.space_name === 'new_space');
-    const room = young === undefined || young.space_size < youngBytes;
-    v8.setFlagsFromString(`--semi-space-growth-factor=${room ? 2 : 1}`);
-  };
-  look();
-  setInterval(look, YOUNG_LOOK_MS).unref();
+  v8.setFlagsFromString(COLLECT_ALONE);
+  if (Number(process.versions.node.split('.', 1)[0]) > COMPILE_SOONER_UP_TO) return;
+  COMPILE_SOONER.forEach((flag) => v8.setFlagsFromString(flag));
 }
 
 /** Starts the service on PORT. Resolves when it listens. */
 async function start() {
-  setFlags();
   const file = serverFile();
   if (file === undefined) {
     process.stderr.write(MISSING.join('\n'));
@@ -98,14 +80,14 @@ async function start() {
   }
   if (fs.existsSync(compiledFile(file))) {
     await load(file).exports.main();
-    compileSooner();
+    tune();
     return;
   }
   // Node 22 and later compile once by themselves. Never in a folder that others may write to:
   // compiled code is code.
   require('node:module').enableCompileCache?.(path.join(path.dirname(file), '.cache'));
   await require(file).main();
-  compileSooner();
+  tune();
 }
 
 /**
@@ -123,7 +105,7 @@ async function main() {
   };
 }
 
-module.exports = { main, start, load, setFlags, compiledFile };
+module.exports = { main, start, load, compiledFile };
 
 if (require.main === module) {
   start().catch((error) => {

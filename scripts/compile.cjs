@@ -109,8 +109,6 @@ async function main() {
   const dist = path.resolve(process.argv[2] ?? 'dist');
   const entry = require(path.join(dist, 'index.js'));
   const file = path.join(dist, 'server.js');
-  // The flags are part of what V8 compares before it takes compiled code.
-  entry.setFlags();
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pay-common-compile-'));
   const wechat = await listenAsWechat();
   const { exports: built, script } = entry.load(file);

@@ -184,7 +184,6 @@ describe('dist/', () => {
     cpSync(dist, folder, { recursive: true });
     const script = `
       const entry = require('./index.js');
-      entry.setFlags();
       const { exports, script } = entry.load(require('node:path').resolve('server.js'));
       process.stdout.write(JSON.stringify([Object.keys(exports), script.cachedDataRejected ?? null]));
     `;
