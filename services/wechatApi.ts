@@ -54,7 +54,7 @@ export function createWechatApi(deps: { strategy: PayStrategy; mchid: string }):
     strategy.call({ method: 'POST', path, body: JSON.stringify(body), ...limits });
 
   return {
-    send: (request, limits = {}) => strategy.call(Object.assign({}, request, limits)),
+    send: (request, limits = {}) => strategy.call(Object.assign({}, limits, request)),
     queryOrder: (no, limits) =>
       get(`/v3/pay/transactions/out-trade-no/${enc(no)}?${mchid}`, limits),
     queryTransaction: (id, limits) => get(`/v3/pay/transactions/id/${enc(id)}?${mchid}`, limits),

@@ -187,6 +187,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** More than ever wait at once. What is above it in a number says whose turn at the place it is. */
+const PLACES = 2 ** 20;
+
 /**
  * One batch is with the thread at a time; what is asked meanwhile is gathered, for the thread is busy anyway:
  * fewer wakings of it, and fewer flushes. A batch that another process's lock holds up must not hold up the rest:
@@ -248,26 +251,30 @@ function createOutbox(send: (batch: Batch) => void, isOut: () => boolean) {
  * filled and emptied without end is copied again and again, each copy left behind points to the next and to
  * all who waited then, and the collector of young objects takes them, with their whole requests, for alive.
  */
-function createWaitingRoom() {
-  const places: (Waiting | undefined)[] = [];
+export function createWaitingRoom() {
+  const places: ({ readonly id: number; readonly waiting: Waiting } | undefined)[] = [];
   const free: number[] = [];
+  let turns = 0;
   return {
     enter: (waiting: Waiting): number => {
-      const id = free.pop() ?? places.length;
-      places[id] = waiting;
+      const place = free.pop() ?? places.length;
+      const id = ++turns * PLACES + place;
+      places[place] = { id, waiting };
       return id;
     },
+    /** @returns undefined where he has left: an answer never reaches who came to the place after him. */
     leave: (id: number): Waiting | undefined => {
-      const waiting = places[id];
-      if (waiting === undefined) return undefined;
-      places[id] = undefined;
-      free.push(id);
-      return waiting;
+      const place = id % PLACES;
+      const held = places[place];
+      if (held?.id !== id) return undefined;
+      places[place] = undefined;
+      free.push(place);
+      return held.waiting;
     },
     /** All who still wait. */
     empty: (): readonly Waiting[] => {
       free.length = 0;
-      return places.splice(0).filter((waiting) => waiting !== undefined);
+      return places.splice(0).flatMap((held) => held?.waiting ?? []);
     },
     size: (): number => places.length - free.length,
   };
