@@ -80,13 +80,12 @@ async function start() {
   }
   if (fs.existsSync(compiledFile(file))) {
     await load(file).exports.main();
-    tune();
-    return;
+  } else {
+    // Node 22 and later compile once by themselves. Never in a folder that others may write to:
+    // compiled code is code.
+    require('node:module').enableCompileCache?.(path.join(path.dirname(file), '.cache'));
+    await require(file).main();
   }
-  // Node 22 and later compile once by themselves. Never in a folder that others may write to:
-  // compiled code is code.
-  require('node:module').enableCompileCache?.(path.join(path.dirname(file), '.cache'));
-  await require(file).main();
   tune();
 }
 

@@ -48,13 +48,16 @@ export function createWechatApi(deps: { strategy: PayStrategy; mchid: string }):
   const { strategy } = deps;
   const enc = encodeURIComponent;
   const mchid = `mchid=${enc(deps.mchid)}`;
-  const get = (path: string, limits: CallLimits = {}): Promise<WechatReply> =>
-    strategy.call({ method: 'GET', path, ...limits });
-  const post = (path: string, body: Json, limits: CallLimits = {}): Promise<WechatReply> =>
-    strategy.call({ method: 'POST', path, body: JSON.stringify(body), ...limits });
+  // Not spread: see `stepped`. What is sent wins over the limits.
+  const send = (request: WechatCall, limits?: CallLimits): Promise<WechatReply> =>
+    strategy.call(Object.assign({}, limits, request));
+  const get = (path: string, limits?: CallLimits): Promise<WechatReply> =>
+    send({ method: 'GET', path }, limits);
+  const post = (path: string, body: Json, limits?: CallLimits): Promise<WechatReply> =>
+    send({ method: 'POST', path, body: JSON.stringify(body) }, limits);
 
   return {
-    send: (request, limits = {}) => strategy.call(Object.assign({}, limits, request)),
+    send,
     queryOrder: (no, limits) =>
       get(`/v3/pay/transactions/out-trade-no/${enc(no)}?${mchid}`, limits),
     queryTransaction: (id, limits) => get(`/v3/pay/transactions/id/${enc(id)}?${mchid}`, limits),

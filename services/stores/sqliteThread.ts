@@ -187,9 +187,6 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** More than ever wait at once. What is above it in a number says whose turn at the place it is. */
-const PLACES = 2 ** 20;
-
 /**
  * One batch is with the thread at a time; what is asked meanwhile is gathered, for the thread is busy anyway:
  * fewer wakings of it, and fewer flushes. A batch that another process's lock holds up must not hold up the rest:
@@ -245,6 +242,9 @@ function createOutbox(send: (batch: Batch) => void, isOut: () => boolean) {
     size: (): number => tasks.length,
   };
 }
+
+/** More than ever wait at once. What is above it in a number says whose turn at the place it is. */
+const PLACES = 2 ** 20;
 
 /**
  * Who waits for an answer, each in a place of his own that is given to another once he has it. Not a Map: one that is
