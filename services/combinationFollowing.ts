@@ -2,18 +2,13 @@
  * Follows combinations: asks WeChat, and lets records learn from proven answers only. `following` hands over
  * what concerns one.
  */
+import { productOf } from './adopting';
 import { addEffect } from './effects/apply';
 import { combinationEffectData } from './effects/data';
 import { asObject, asText } from './facts';
 import { isPaidCombination, type CombinationEvent, type PaidPart } from './combinationState';
 import type { OrderService } from './orderService';
-import {
-  SCHEMA_VERSION,
-  type CombinationRecord,
-  type Product,
-  type Proof,
-  type Source,
-} from './records';
+import { SCHEMA_VERSION, type CombinationRecord, type Proof, type Source } from './records';
 import type { WechatReply } from './strategies/strategy';
 import type { CallLimits, WechatApi } from './wechatApi';
 import { refusalOf, saysNotFound, upstreamError } from './wechatErrors';
@@ -59,8 +54,6 @@ export interface CombinationFollowingDeps {
 const PAID = new Set(['SUCCESS', 'REFUND']);
 const OVER = new Set(['CLOSED', 'REVOKED', 'PAYERROR']);
 const OPEN = new Set(['NOTPAY', 'USERPAYING', 'ACCEPT']);
-
-const PRODUCTS: Readonly<Record<string, Product>> = { MWEB: 'h5', NATIVE: 'native', APP: 'app' };
 
 /** What a proven combination object says. All parts are paid or none: anything else is not understood. */
 export type CombinationFacts =
@@ -181,7 +174,7 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
       agenda: [],
       effects: [],
       effect_seq: 0,
-      product: PRODUCTS[payment?.trade_type ?? ''] ?? 'jsapi',
+      product: productOf(payment?.trade_type),
       appid: asText(body.combine_appid) ?? '',
       mchid: deps.mchid,
       payer_named: false,

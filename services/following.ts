@@ -2,6 +2,7 @@
  * Follows orders, refunds and transfers: asks WeChat, and lets records learn from proven answers only.
  * Used by the routes that query and close, by notifications that need asking, and by the sweep.
  */
+import { createAdopting } from './adopting';
 import { isPartView } from './combinationState';
 import {
   createCombinationFollowing,
@@ -11,25 +12,13 @@ import {
 import { asText, readRefund, readTransaction, readTransfer } from './facts';
 import type { Applied, OrderService } from './orderService';
 import type { RefundFacts } from './orderState';
-import { decideTransfer } from './transferState';
-import {
-  SCHEMA_VERSION,
-  type OrderRecord,
-  type Payment,
-  type Product,
-  type Proof,
-  type Source,
-  type TransferRecord,
-} from './records';
+import type { OrderRecord, Proof, Source, TransferRecord } from './records';
 import type { OpenedNotification, WechatReply } from './strategies/strategy';
 import type { CallLimits, WechatApi } from './wechatApi';
 import { refusalOf, saysNotFound, upstreamError as asError } from './wechatErrors';
 import type { Clock } from '../utils/clock';
 import { ConflictError, UpstreamError } from '../utils/errors';
-import { invariant } from '../utils/invariant';
 import type { Logger } from '../utils/logger';
-import { addEffect } from './effects/apply';
-import { orderEffectData } from './effects/data';
 
 type Json = Readonly<Record<string, unknown>>;
 interface From {
@@ -95,14 +84,6 @@ export interface Following {
   applyNotification(n: OpenedNotification, deadline: number): Promise<void>;
 }
 
-const PRODUCTS: Readonly<Record<string, Product>> = {
-  JSAPI: 'jsapi',
-  MWEB: 'h5',
-  NATIVE: 'native',
-  APP: 'app',
-  MICROPAY: 'codepay',
-};
-
 const recordOf = <R>(applied: Applied<R>): R | undefined =>
   applied.outcome === 'absent' ? undefined : applied.record;
 
@@ -112,8 +93,9 @@ const fromReply = (source: Source): From => ({ source, proof: 'signature' });
 export const QUERY_IN_CALLBACK = { totalMs: 2500, retriesMax: 0 } as const;
 
 export function createFollowing(deps: FollowingDeps): Following {
-  const { orders, api, clock, logger } = deps;
+  const { orders, api, logger } = deps;
   const combinations = createCombinationFollowing(deps);
+  const adopting = createAdopting(deps);
 
   async function syncOrder(
     no: string,
@@ -155,53 +137,9 @@ export function createFollowing(deps: FollowingDeps): Following {
     const applied = await orders.apply(no, event, options);
     if (applied.outcome !== 'absent') return applied.record;
     if (options.absent === 'ignore' || facts.is !== 'paid') return undefined;
-    return adoptOrder(no, facts.payment, facts.refunded, body, from);
+    const { payment, refunded } = facts;
+    return adopting.order({ no, payment, refunded, attach: asText(body.attach) }, from);
   };
-
-  /** Takes in an order made before us or by another system: its money is real, its delivery not ours. */
-  async function adoptOrder(
-    no: string,
-    payment: Payment,
-    refunded: boolean,
-    body: Json,
-    from: From,
-  ): Promise<OrderRecord | undefined> {
-    const now = clock.now();
-    const attach = asText(body.attach);
-    const base: OrderRecord = {
-      kind: 'order',
-      no,
-      state: 'PAID',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
-      ...(payment.openid === undefined ? {} : { payer: payment.openid }),
-      history: [{ at: now, what: 'adopted', ...from }],
-      agenda: [],
-      effects: [],
-      effect_seq: 0,
-      product: PRODUCTS[payment.trade_type ?? ''] ?? 'jsapi',
-      appid: payment.appid,
-      mchid: payment.mchid,
-      description: '',
-      ...(attach === undefined ? {} : { attach }),
-      amount: { total: payment.total, currency: 'CNY' },
-      payer_named: false,
-      made_by: 'adopted',
-      prepared: false,
-      facts_hash: '',
-      payment,
-      contradictions: [],
-      refunds: [],
-      ...(refunded ? { refunded_elsewhere: true } : {}),
-    };
-    const data = { ...orderEffectData(base) };
-    const { sink } = orders.context();
-    const record = addEffect(base, { type: 'order.adopted', at: now, data, sink });
-    if ((await orders.insert(record)) === 'inserted') return record;
-    return recordOf(await orders.apply(no, { type: 'paid', payment, refunded, ...from }));
-  }
 
   const closeOrder: Following['closeOrder'] = async (record, source, limits = {}) => {
     const { no } = record;
@@ -313,39 +251,8 @@ export function createFollowing(deps: FollowingDeps): Following {
     );
     if (applied.outcome !== 'absent') return applied.record;
     if (options.absent === 'ignore') return undefined;
-    return adoptTransfer(body, facts, from);
+    return adopting.transfer(body, facts, from);
   };
-
-  async function adoptTransfer(
-    body: Json,
-    facts: NonNullable<ReturnType<typeof readTransfer>>,
-    from: From,
-  ): Promise<TransferRecord | undefined> {
-    const now = clock.now();
-    const seed: TransferRecord = {
-      kind: 'transfer',
-      no: facts.out_bill_no,
-      state: 'CREATED',
-      schema: SCHEMA_VERSION,
-      version: 0,
-      created_at: now,
-      updated_at: now,
-      history: [{ at: now, what: 'adopted', ...from }],
-      agenda: [],
-      effects: [],
-      effect_seq: 0,
-      appid: asText(body.appid) ?? '',
-      mchid: deps.mchid,
-      transfer_amount: facts.transfer_amount ?? 0,
-      facts_hash: '',
-      attempts: 0,
-    };
-    const event = { type: 'seen', facts, ...from } as const;
-    const decision = decideTransfer(seed, event, orders.context());
-    invariant(decision.kind === 'next', 'a transfer is adopted by what was seen of it');
-    if ((await orders.insert(decision.record)) === 'inserted') return decision.record;
-    return recordOf(await orders.applyTransfer(facts.out_bill_no, event));
-  }
 
   const applyNotification: Following['applyNotification'] = async (n, deadline) => {
     const from: From = { source: 'callback', proof: n.proof };

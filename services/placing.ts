@@ -7,7 +7,13 @@ import type { Caller } from './caller';
 import { isPaidState, withExpiry, type AskFacts } from './orderState';
 import type { OrderRate } from './orderRate';
 import type { OrderService } from './orderService';
-import { SCHEMA_VERSION, type OrderRecord, type Prepay, type Product } from './records';
+import {
+  SCHEMA_VERSION,
+  type OrderRecord,
+  type Prepay,
+  type Product,
+  type RecordedProduct,
+} from './records';
 import type { WechatReply } from './strategies/strategy';
 import { orderPath, type WechatApi } from './wechatApi';
 import { refusalOf, upstreamError, plainCode } from './wechatErrors';
@@ -89,7 +95,7 @@ const hashOf = (facts: unknown): string =>
 
 /** The prepay inside a proven answer; undefined when it is not there, which makes the outcome unknown. */
 function readPrepay(
-  product: Product,
+  product: RecordedProduct,
   body: Readonly<Record<string, unknown>>,
   at: number,
 ): Prepay | undefined {

@@ -91,6 +91,8 @@ export interface RecordBase {
 }
 
 export type Product = 'jsapi' | 'h5' | 'native' | 'app' | 'codepay';
+/** Of an adopted payment that came another way: WeChat's trade_type as it stands, `UNKNOWN` where it names none. */
+export type RecordedProduct = Product | (string & {});
 
 export type OrderState =
   | 'PREPARED'
@@ -180,7 +182,7 @@ export interface Prepay {
 export interface OrderRecord extends RecordBase {
   readonly kind: 'order';
   readonly state: OrderState;
-  readonly product: Product;
+  readonly product: RecordedProduct;
   readonly appid: string;
   readonly mchid: string;
   readonly description: string;
@@ -272,7 +274,7 @@ export interface SubOrder {
 export interface CombinationRecord extends RecordBase {
   readonly kind: 'combination';
   readonly state: OrderState;
-  readonly product: Product;
+  readonly product: RecordedProduct;
   readonly appid: string;
   readonly mchid: string;
   readonly payer_named: boolean;

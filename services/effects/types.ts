@@ -3,7 +3,13 @@
  * `docs/effects.schema.json`; a test holds the two together. Amounts are integers in fen (分). Fields may
  * be added to `data`, never taken away or given another meaning.
  */
-import type { EffectType, OrderState, Product, RefundStatus, TransferState } from '../records';
+import type {
+  EffectType,
+  OrderState,
+  RecordedProduct,
+  RefundStatus,
+  TransferState,
+} from '../records';
 
 interface Common {
   readonly mchid: string;
@@ -42,7 +48,8 @@ export interface OrderData extends Common {
   /** A combination's number stands in `combine_out_trade_no`, and its parts in `sub_orders`. */
   readonly kind: 'order' | 'combination';
   readonly state: OrderState;
-  readonly product: Product;
+  /** How it was ordered; of an adopted payment that came another way, WeChat's trade_type. */
+  readonly product: RecordedProduct;
   readonly out_trade_no?: string;
   readonly combine_out_trade_no?: string;
   readonly description?: string;
