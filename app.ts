@@ -45,8 +45,9 @@ export function createApp(deps: AppDeps): Express {
   // Gateways may or may not pass their prefix through: both are taken.
   if (deps.listen.basePath !== '') app.use(deps.listen.basePath, router);
   app.use(router);
-  app.use((_req: Request, _res: Response) => {
-    throw new NotFoundError('ROUTE_NOT_FOUND');
+  app.use(async (req: Request, res: Response) => {
+    if (req.method !== 'POST') throw new NotFoundError('ROUTE_NOT_FOUND');
+    await desk.receiveStray(visitOf(res));
   });
   app.use((thrown: unknown, _req: Request, res: Response, _next: NextFunction) => {
     desk.fail(thrown, visitOf(res));
@@ -76,7 +77,8 @@ function refuse(desk: Desk, req: IncomingMessage, res: ServerResponse): void {
   if (visit === undefined) return;
   res.setHeader('connection', 'close');
   const path = (req.url ?? '').split('?', 1)[0] ?? '';
-  if (NOTIFY_PATHS.some((end) => path.endsWith(end))) visit.voice = 'notify';
+  if (NOTIFY_PATHS.some((end) => path.endsWith(end) || path.endsWith(`${end}/`)))
+    visit.voice = 'notify';
   desk.fail(new AppError('SHUTTING_DOWN', { retryAfterSeconds: RETRY_AFTER_SECONDS }), visit);
 }
 

@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { authorize, guardEnabled, type OperatorSettings } from './access';
 import { NOTIFY_ROUTES } from './notifyRoutes';
+import { isNotification, readDispatch } from './oldDispatch';
 import { PAY_ROUTES, type Controllers, type RouteSpec } from './payRoutes';
 import type { ListenConfig } from '../config/types';
 import type { NotifyController } from '../controllers/notifyController';
@@ -80,6 +81,11 @@ export interface Desk {
   run(handler: Handler, req: IncomingMessage, res: ServerResponse): Promise<void>;
   /** Checks who, whether and what, and runs a route. */
   serve(spec: RouteSpec, input: Input, visit: Visit, oldDispatch: boolean): Promise<void>;
+  /**
+   * A POST to a path that is not ours: a notification that reaches us there is read like one on `/`.
+   * @throws NotFoundError ROUTE_NOT_FOUND for any other body.
+   */
+  receiveStray(visit: Visit): Promise<void>;
   /** The body of an API call, read and parsed. */
   readJson(visit: Visit): Promise<Json>;
   fail(thrown: unknown, visit: Visit): void;
@@ -117,7 +123,7 @@ function routeOf(inner: string): string {
 }
 
 const NAMED_PATHS = new Set([
-  ...Object.keys(NOTIFY_ROUTES),
+  ...Object.keys(NOTIFY_ROUTES).flatMap((path) => [path, `${path}/`]),
   ...[...POST_BY_NAME.keys()].map((name) => `/wx-pay/${name}`),
   ...['/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs'],
 ]);
@@ -169,31 +175,34 @@ export function createDesk(deps: AppDeps): Desk {
   /** `POST /`: the old dispatch by `_action` or `path`, or a notification as Integration Center forwards it. */
   async function dispatch(visit: Visit): Promise<void> {
     const parsed = parseJsonObject(visit.bytes);
-    const { _action: action, path, ...body } = parsed;
-    if (action === undefined && path === undefined) {
-      if (!('rawData' in parsed) && !('ParsedNotify' in parsed)) {
-        throw new NotFoundError('ROUTE_NOT_FOUND');
-      }
+    const asked = readDispatch(parsed);
+    if (asked === undefined) {
+      if (!isNotification(parsed)) throw new NotFoundError('ROUTE_NOT_FOUND');
       return notified(visit, undefined);
     }
-    const name = actionName(action, path);
-    const spec = name === undefined ? undefined : POST_BY_NAME.get(name);
+    const spec = asked.name === undefined ? undefined : POST_BY_NAME.get(asked.name);
     if (spec === undefined)
       throw new ValidationError('PARAM_INVALID', { detail: '_action | path' });
     if (visit.bytes.length > API_LIMIT) throw new ValidationError('BODY_TOO_LARGE');
     requireJson(visit.req);
-    // With both, only the one that dispatched is taken away: the other must pass the schema, and will not.
-    const rest = action !== undefined && path !== undefined ? { ...body, path } : body;
     ready();
-    await serve(spec, { body: rest, params: {}, query: {} }, visit, true);
+    await serve(spec, { body: asked.body, params: {}, query: {} }, visit, true);
+  }
+
+  async function receiveStray(visit: Visit): Promise<void> {
+    visit.bytes = await readBody(visit.req, NOTIFY_LIMIT).catch(notOurs);
+    if (!isNotification(jsonOrNothing(visit.bytes))) throw new NotFoundError('ROUTE_NOT_FOUND');
+    await notified(visit, undefined);
   }
 
   for (const [path, kind] of Object.entries(NOTIFY_ROUTES)) {
-    handlers.set(path, async (visit) => {
+    const handler: Handler = async (visit) => {
       visit.voice = 'notify';
       visit.bytes = await readBody(visit.req, NOTIFY_LIMIT);
       await notified(visit, kind);
-    });
+    };
+    handlers.set(path, handler);
+    handlers.set(`${path}/`, handler);
   }
   for (const [name, spec] of POST_BY_NAME) {
     handlers.set(`/wx-pay/${name}`, async (visit) => {
@@ -223,6 +232,7 @@ export function createDesk(deps: AppDeps): Desk {
       }
     },
     serve,
+    receiveStray,
     readJson,
     fail,
     ready,
@@ -284,10 +294,17 @@ function answer(deps: AppDeps, visit: Visit, reply: Reply): void {
   reply.stream.pipe(res);
 }
 
-function actionName(action: unknown, path: unknown): string | undefined {
-  if (action !== undefined) return typeof action === 'string' ? action : undefined;
-  if (typeof path !== 'string' || !path.startsWith('/wx-pay/')) return undefined;
-  return path.slice('/wx-pay/'.length);
+/** Whatever is wrong with a body sent to an unknown path: the path is what its sender must hear about. */
+function notOurs(cause: unknown): never {
+  throw new NotFoundError('ROUTE_NOT_FOUND', { cause });
+}
+
+function jsonOrNothing(bytes: Buffer): Json {
+  try {
+    return parseJsonObject(bytes);
+  } catch (cause) {
+    return notOurs(cause);
+  }
 }
 
 /** Express's own refusals (a path that cannot be decoded) in our words; anything else is a bug. */

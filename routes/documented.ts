@@ -53,7 +53,9 @@ const ROUTES: readonly DocumentedRoute[] = [
   {
     method: 'POST',
     path: '/',
-    summary: 'Old dispatch by _action or path; notifications as Integration Center forwards them',
+    summary:
+      'Old dispatch by _action or path; notifications as Integration Center forwards them, ' +
+      'which are also taken on any path that is not ours',
     access: 'as its target · 与目标路由相同',
   },
   open('/healthz', 'Liveness, settings present, last sweep'),
