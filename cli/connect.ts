@@ -21,10 +21,8 @@ export interface Connection {
 }
 
 export interface RouteCall {
-  readonly method: 'GET' | 'POST';
-  /** Below `/wx-pay/`, percent-encoded. */
-  readonly route: string;
-  readonly query?: Readonly<Record<string, string | undefined>>;
+  /** The route's name below `/wx-pay/`. */
+  readonly action: string;
   readonly body?: Json;
   readonly timeoutMs?: number;
 }
@@ -89,16 +87,13 @@ async function local(io: Io, env: Env): Promise<Connection> {
   };
 }
 
+/** By the old dispatch: in the usual deployment of a cloud function only `POST /` leads to it. */
 async function perform(base: URL, key: string, call: RouteCall): Promise<Json> {
-  const url = new URL(`${base.pathname.replace(/\/$/, '')}/wx-pay/${call.route}`, base);
-  for (const [name, value] of Object.entries(call.query ?? {})) {
-    if (value !== undefined) url.searchParams.set(name, value);
-  }
   const { status, body } = await ask({
-    method: call.method,
-    url,
+    method: 'POST',
+    url: base,
     headers: { 'x-api-key': key },
-    ...(call.body === undefined ? {} : { body: call.body }),
+    body: { ...call.body, _action: call.action },
     timeoutMs: call.timeoutMs ?? TIMEOUT_MS,
   });
   if (isJson(body) && body['code'] === 0 && isJson(body['data']) && isJson(body['data']['data'])) {
@@ -113,5 +108,18 @@ function refusal(status: number, body: unknown): string {
   }
   const error = typeof body['error'] === 'string' ? body['error'] : `HTTP ${status}`;
   const setUp = error === 'MISSING_CREDENTIALS' || error === 'CONFIG_INVALID';
-  return `${error}: ${body['msg']}${setUp ? '\n→ pay-common doctor' : ''}`;
+  return [
+    `${error}: ${body['msg']}`,
+    ...(isJson(body['data']) ? [dataText(body['data'])] : []),
+    ...(typeof body['requestId'] === 'string' ? [`requestId: ${body['requestId']}`] : []),
+    ...(setUp ? ['→ node bin/pay-common doctor'] : []),
+  ].join('\n');
 }
+
+/** What a refusal carries beside its sentence: for one of WeChat Pay its own status, code and words. */
+const dataText = (data: Json): string =>
+  Object.entries(data)
+    .map(
+      ([name, value]) => `  ${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    )
+    .join('\n');

@@ -6,7 +6,7 @@ const COMMON = `  --env FILE     设置取自 FILE，而非 .env 与环境变量
   --progress     始终显示进度   progress also without a terminal
 `;
 
-export const HELP = `pay-common <命令 command> [选项 options]
+export const HELP = `node bin/pay-common <命令 command> [选项 options]
 
   doctor                检查设置、数据库、证书与回调   checks settings, database, keys, callbacks
   migrate               升级数据库表结构   brings the tables up to date
@@ -23,7 +23,7 @@ export const HELP = `pay-common <命令 command> [选项 options]
 `;
 
 export const COMMAND_HELP: Readonly<Record<string, string>> = {
-  doctor: `pay-common doctor [--live] [--faq] [--json] [--progress] [--env FILE] [--cert FILE] [--project FILE]
+  doctor: `node bin/pay-common doctor [--live] [--faq] [--json] [--progress] [--env FILE] [--cert FILE] [--project FILE]
   --live           向微信支付发送一次无害的签名请求   signs a harmless call to WeChat Pay
   --cert FILE      apiclient_cert.pem：离线核对序列号与私钥   checks serial and key offline
   --project FILE   小程序的 project.config.json：核对基础库版本与 AppID
@@ -34,25 +34,25 @@ export const COMMAND_HELP: Readonly<Record<string, string>> = {
   --echo-wait N    等待回调的秒数，默认 20   seconds to wait for it, default 20
   --faq            常见问题 Q1–Q10 的解答   answers to the FAQ
 `,
-  migrate: `pay-common migrate [--json] [--env FILE]
+  migrate: `node bin/pay-common migrate [--json] [--env FILE]
   只读取数据库设置，无需商户密钥   reads the settings of the database alone
 `,
-  sweep: `pay-common sweep [--once | --until-done] [options]
+  sweep: `node bin/pay-common sweep [--once | --until-done] [options]
   --once         一轮：至多 500 条、10 秒（默认）   one round (default): ≤ 500 records, ≤ 10 s
   --until-done   直到没有到期的记录   until nothing is due
 ${COMMON}`,
-  reconcile: `pay-common reconcile DATE [--csv FILE] [options]
+  reconcile: `node bin/pay-common reconcile DATE [--csv FILE] [options]
   DATE           YYYY-MM-DD 或 or yesterday（北京时间的一天 a Beijing day）
   --csv FILE     差异导出   differences as CSV
 ${COMMON}`,
-  records: `pay-common records [list] [--kind K] [--state S] [--payer OPENID] [--from T] [--to T]
+  records: `node bin/pay-common records [list] [--kind K] [--state S] [--payer OPENID] [--from T] [--to T]
                            [--limit N] [--after CURSOR] [options]
-pay-common records dead [--kind K] [--from T] [--to T]   已放弃的事件 effects that were given up
-pay-common records get KIND NO
-pay-common records redeliver KIND NO [EFFECT]
+node bin/pay-common records dead [--kind K] [--from T] [--to T]   已放弃的事件 effects that were given up
+node bin/pay-common records get KIND NO
+node bin/pay-common records redeliver KIND NO [EFFECT]
   KIND           order | combination | transfer | report
 ${COMMON}`,
-  trigger: `pay-common trigger payment --order NO | refund --refund NO | transfer --bill NO
+  trigger: `node bin/pay-common trigger payment --order NO | refund --refund NO | transfer --bill NO
   --sim URL      模拟器地址，默认 wxPayBaseUrl   the simulator, default wxPayBaseUrl
   --to URL       服务地址，默认由模拟器决定   the service, default as the simulator is set
   --times N      次数   how often
@@ -61,7 +61,7 @@ ${COMMON}`,
   --env FILE     设置取自 FILE   settings from FILE
   只使用模拟器自己的密钥   uses no keys but the simulator's own
 `,
-  replay: `pay-common replay [--sim URL] [--to URL] [--kind K] [--no NO] [--failed] [--limit N] [options]
+  replay: `node bin/pay-common replay [--sim URL] [--to URL] [--kind K] [--no NO] [--failed] [--limit N] [options]
   --kind K       payment | refund | transfer | echo
   --failed       只重发未成功的   only those that were not accepted
   --limit N      最近 N 条，默认 100，至多 1000   the latest N, default 100, at most 1000

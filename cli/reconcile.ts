@@ -62,8 +62,7 @@ export const reconcile: Command = async (argv, io) => {
   try {
     progress.wait(`对账中 reconciling ${bill_date}`, () => progressText(connection.reconciling()));
     const data = await connection.call({
-      method: 'POST',
-      route: 'wxpay_reconcile',
+      action: 'wxpay_reconcile',
       body: { bill_date },
       timeoutMs: TIMEOUT_MS,
     });

@@ -5,8 +5,6 @@ import { UsageError, type Command, type Io } from './io';
 import { createProgress, type Progress } from './progress';
 import { table } from './table';
 
-const enc = encodeURIComponent;
-
 /** A cell of a list: text as it is, what is missing as nothing. */
 const cell = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? String(value) : '';
@@ -44,7 +42,7 @@ function printList(io: Io, data: Json): void {
 type Query = Readonly<Record<string, string | undefined>>;
 
 const list = (connection: Connection, query: Query): Promise<Json> =>
-  connection.call({ method: 'GET', route: 'records', query });
+  connection.call({ action: 'wxpay_records', body: query });
 
 /** Pages of the most records that the route gives. */
 const PAGE = '100';
@@ -117,7 +115,6 @@ export const records: Command = async (argv, io) => {
   const progress = createProgress(io, asked);
   const connection = await connect(io, values);
   try {
-    const route = `records/${enc(kind)}/${enc(no)}`;
     if (action === 'list') {
       const data = await list(connection, query);
       if (json === true) io.out(`${JSON.stringify(data)}\n`);
@@ -130,11 +127,10 @@ export const records: Command = async (argv, io) => {
       io.out(json === true ? `${JSON.stringify({ dead })}\n` : deadTable(dead));
       return 0;
     }
-    const body = effect === undefined ? {} : { effect_id: effect };
     const data = await connection.call(
       action === 'get'
-        ? { method: 'GET', route }
-        : { method: 'POST', route: `${route}/redeliver`, body },
+        ? { action: 'wxpay_record', body: { kind, no } }
+        : { action: 'wxpay_redeliver', body: { kind, no, effect_id: effect } },
     );
     io.out(`${JSON.stringify(data, null, json === true ? undefined : 2)}\n`);
     return 0;

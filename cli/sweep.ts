@@ -12,7 +12,7 @@ interface Swept {
 }
 
 async function round(connection: Connection): Promise<Swept> {
-  const { done, left } = await connection.call({ method: 'POST', route: 'wxpay_sweep', body: {} });
+  const { done, left } = await connection.call({ action: 'wxpay_sweep' });
   return { done: Number(done), left: Number(left) };
 }
 

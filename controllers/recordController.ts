@@ -1,15 +1,24 @@
 /** The operator's view of the records. */
-import type { Controller } from './types';
+import type { Controller, Reply } from './types';
 import type { RecordService } from '../services/recordService';
 import type { RecordFilter } from '../services/stores/orderStore';
 import { ValidationError } from '../utils/errors';
-import type { RecordPath, RecordsQuery, RedeliverBody } from '../utils/schemas/recordSchemas';
+import type {
+  RecordPath,
+  RecordsBody,
+  RecordsQuery,
+  RedeliverBody,
+  RedeliverRequest,
+} from '../utils/schemas/recordSchemas';
 import { beijingDayStart } from '../utils/time';
 
 export interface RecordController {
   readonly list: Controller;
   readonly get: Controller;
   readonly redeliver: Controller;
+  readonly listByBody: Controller;
+  readonly getByBody: Controller;
+  readonly redeliverByBody: Controller;
 }
 
 const LIMIT_DEFAULT = 20;
@@ -21,7 +30,7 @@ function moment(text: string, name: string): number {
   return ms;
 }
 
-function filterOf(query: RecordsQuery): RecordFilter {
+function filterOf(query: RecordsQuery | RecordsBody): RecordFilter {
   const { kind, state, payer, from, to, limit, after } = query;
   return {
     ...(kind === undefined ? {} : { kind }),
@@ -36,19 +45,28 @@ function filterOf(query: RecordsQuery): RecordFilter {
 
 export function createRecordController(deps: { recordService: RecordService }): RecordController {
   const records = deps.recordService;
+  const list = async (query: RecordsQuery | RecordsBody): Promise<Reply> => ({
+    status: 200,
+    data: await records.list(filterOf(query)),
+  });
+  const get = async ({ kind, no }: RecordPath): Promise<Reply> => ({
+    status: 200,
+    data: await records.get(kind, no),
+  });
+  const redeliver = async ({ kind, no }: RecordPath, effectId?: string): Promise<Reply> => ({
+    status: 200,
+    data: await records.redeliver(kind, no, effectId),
+  });
   return {
-    list: async (call) => ({
-      status: 200,
-      data: await records.list(filterOf(call.query)),
-    }),
-    get: async (call) => {
-      const { kind, no } = call.params as RecordPath;
-      return { status: 200, data: await records.get(kind, no) };
-    },
-    redeliver: async (call) => {
-      const { kind, no } = call.params as RecordPath;
-      const { effect_id } = call.body as RedeliverBody;
-      return { status: 200, data: await records.redeliver(kind, no, effect_id) };
+    list: (call) => list(call.query),
+    get: (call) => get(call.params as RecordPath),
+    redeliver: (call) =>
+      redeliver(call.params as RecordPath, (call.body as RedeliverBody).effect_id),
+    listByBody: (call) => list(call.body),
+    getByBody: (call) => get(call.body as RecordPath),
+    redeliverByBody: (call) => {
+      const { effect_id, ...path } = call.body as RedeliverRequest;
+      return redeliver(path, effect_id);
     },
   };
 }

@@ -204,6 +204,28 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     'Compares a day with WeChat’s bills, repairs, reports',
   ),
   post('wxpay_sweep', 'sweep', record.emptySchema, (c) => c.chores.sweep, 'Runs the sweep once'),
+  // The three record routes by POST, for deployments where only `POST /` leads to the function.
+  post(
+    'wxpay_records',
+    'operatorReads',
+    record.recordsBodySchema,
+    (c) => c.records.listByBody,
+    'Records, newest first',
+  ),
+  post(
+    'wxpay_record',
+    'operatorReads',
+    record.recordPathSchema,
+    (c) => c.records.getByBody,
+    'One record with its history',
+  ),
+  post(
+    'wxpay_redeliver',
+    'operatorKey',
+    record.redeliverBodySchema,
+    (c) => c.records.redeliverByBody,
+    'Delivers an effect again, or all dead ones',
+  ),
   {
     method: 'GET',
     name: 'records',

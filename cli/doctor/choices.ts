@@ -75,8 +75,8 @@ function sweeping(config: Config): Finding[] {
     return [
       warn('sweep.off', ['sweepSeconds=0：进程内不巡检', 'sweepSeconds=0: nothing is swept'], {
         fix: [
-          '去掉 sweepSeconds，或定时运行 pay-common sweep',
-          'remove sweepSeconds, or run pay-common sweep by a timer',
+          '去掉 sweepSeconds，或定时运行 node bin/pay-common sweep',
+          'remove sweepSeconds, or run node bin/pay-common sweep by a timer',
         ],
       }),
     ];

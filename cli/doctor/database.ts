@@ -141,8 +141,8 @@ const schemaOld = (): Finding =>
     ['数据库表结构尚未升级', 'the tables of the database are not up to date'],
     {
       fix: [
-        '运行 pay-common migrate；有建表权限的服务启动时会自动升级',
-        'run pay-common migrate; a service that may make tables does it at its start',
+        '运行 node bin/pay-common migrate；有建表权限的服务启动时会自动升级',
+        'run node bin/pay-common migrate; a service that may make tables does it at its start',
       ],
     },
   );

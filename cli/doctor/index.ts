@@ -1,4 +1,4 @@
-/** `pay-common doctor`: what is wrong with this set-up, and what to do about each. */
+/** `node bin/pay-common doctor`: what is wrong with this set-up, and what to do about each. */
 import { resolve } from 'node:path';
 import type { Config } from '../../config/types';
 import { positionals, readArgs, wholeNumber } from '../args';

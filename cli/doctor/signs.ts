@@ -35,8 +35,8 @@ function behind(oldestDue: number | undefined, nowMs: number): Finding[] {
       ],
       {
         fix: [
-          '部署 examples/sweep-timer 或运行 pay-common sweep --until-done',
-          'deploy examples/sweep-timer, or run pay-common sweep --until-done',
+          '部署 examples/sweep-timer 或运行 node bin/pay-common sweep --until-done',
+          'deploy examples/sweep-timer, or run node bin/pay-common sweep --until-done',
         ],
       },
     ),
@@ -144,8 +144,8 @@ function dead(orders: readonly OrderRecord[]): Finding[] {
       [`${count} 个业务事件投递失败已放弃`, `${count} effects were given up after all retries`],
       {
         fix: [
-          '修复接收方后运行 pay-common records redeliver order NO',
-          'mend the receiver, then pay-common records redeliver order NO',
+          '修复接收方后运行 node bin/pay-common records redeliver order NO',
+          'mend the receiver, then node bin/pay-common records redeliver order NO',
         ],
       },
     ),

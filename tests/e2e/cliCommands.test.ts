@@ -182,6 +182,33 @@ describe('records', () => {
     expect(wrong.err).not.toContain('x'.repeat(40));
   });
 
+  it('reads through `POST /` alone, with the URL and a read key and no merchant setting', async () => {
+    const { sim, run, cwd } = await shop();
+    const no = number('CLI');
+    await placePaid(run, sim, no);
+    const paths: string[] = [];
+    run.server.prependListener('request', (req) => paths.push(`${req.method} ${req.url}`));
+    const env = { PAY_COMMON_KEY: READ_KEY };
+    const listed = await cli(['records', '--limit', '5', '--url', run.url], { env, cwd });
+    expect(listed).toMatchObject({ code: 0, err: '' });
+    expect(listed.out).toContain(no);
+    const one = await cli(['records', 'get', 'order', no, '--url', run.url], { env, cwd });
+    expect(JSON.parse(one.out)).toMatchObject({ no, state: 'PAID' });
+    const again = ['records', 'redeliver', 'order', no, '--url', run.url];
+    expect((await cli(again, { env, cwd })).err).toContain('FORBIDDEN');
+    expect(new Set(paths)).toEqual(new Set(['POST /']));
+  });
+
+  it('shows what a refusal carries, WeChat Pay’s own words included', async () => {
+    const { sim, run, cwd } = await shop();
+    const env = { PAY_COMMON_KEY: OPERATOR_KEY };
+    sim.faults.add({ route: 'GET /v3/bill/tradebill', kind: 'status', status: 403, times: 9 });
+    const argv = ['reconcile', '2026-01-02', '--url', run.url];
+    const ran = await cli(argv, { env, cwd });
+    expect(ran.code).toBe(1);
+    expect(ran.err).toMatch(/\n {2}status: 403\n {2}code: \S+[^]*requestId: /);
+  });
+
   it('lists a dead effect, on whatever page, and puts it back', async () => {
     const { sim, run, env, cwd } = await shop({
       webhookUrl: 'http://127.0.0.1:9/',

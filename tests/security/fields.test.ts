@@ -90,7 +90,9 @@ describe.each(named(POSTS))('%s', (name, valid) => {
     expect(answer.json.msg).toContain('no_such_field');
   });
 
-  test.each(Object.keys(NOBODYS))('%s is for nobody: 400 that names it', async (field) => {
+  // `state` filters a list of records, and is a field of no other route.
+  const fields = Object.keys(NOBODYS).filter((one) => name !== 'wxpay_records' || one !== 'state');
+  test.each(fields)('%s is for nobody: 400 that names it', async (field) => {
     const body = { ...valid, [field]: NOBODYS[field] };
     await refusedUnasked(stage.asOperator(name, body), field);
     if (name.includes('/')) return;

@@ -226,6 +226,12 @@ describe('files', () => {
     expect(read('package-lock.json')).not.toContain('"resolved"');
   });
 
+  it('start the command line by its file: the name alone is anyone’s to register', () => {
+    const pattern = new RegExp(`npx ${'pay-common'}`);
+    expect(texts.filter((name) => pattern.test(read(name)))).toEqual([]);
+    expect(JSON.parse(read('package.json'))).toMatchObject({ private: true });
+  });
+
   it('hold no key and no environment of anyone', () => {
     const private_ = tracked.filter((name) => /(^|\/)\.env(\.|$)|\.(pem|p12|key)$/.test(name));
     expect(private_).toEqual(['.env.example']);

@@ -23,6 +23,17 @@ export const recordsQuerySchema = {
   },
 } as const satisfies JSONSchema;
 
+/** The same by POST: there `limit` may be a number, too. */
+export const recordsBodySchema = {
+  ...recordsQuerySchema,
+  properties: {
+    ...recordsQuerySchema.properties,
+    limit: {
+      anyOf: [recordsQuerySchema.properties.limit, { type: 'integer', minimum: 1, maximum: 100 }],
+    },
+  },
+} as const satisfies JSONSchema;
+
 export const recordPathSchema = {
   type: 'object',
   additionalProperties: false,
@@ -37,6 +48,11 @@ export const redeliverSchema = {
   type: 'object',
   additionalProperties: false,
   properties: { effect_id: { type: 'string', pattern: '^ef_[0-9a-f]{32}$' } },
+} as const satisfies JSONSchema;
+
+export const redeliverBodySchema = {
+  ...recordPathSchema,
+  properties: { ...recordPathSchema.properties, ...redeliverSchema.properties },
 } as const satisfies JSONSchema;
 
 export const emptySchema = {
@@ -64,7 +80,9 @@ export const billSchema = {
 } as const satisfies JSONSchema;
 
 export type RecordsQuery = FromSchema<typeof recordsQuerySchema>;
+export type RecordsBody = FromSchema<typeof recordsBodySchema>;
 export type RecordPath = FromSchema<typeof recordPathSchema>;
 export type RedeliverBody = FromSchema<typeof redeliverSchema>;
+export type RedeliverRequest = FromSchema<typeof redeliverBodySchema>;
 export type ReconcileBody = FromSchema<typeof reconcileSchema>;
 export type BillBody = FromSchema<typeof billSchema>;

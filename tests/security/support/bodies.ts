@@ -48,6 +48,9 @@ export const VALID: Readonly<Record<string, Body>> = {
   wxpay_bill: { bill_date: '2026-01-01' },
   wxpay_reconcile: { bill_date: '2026-01-01' },
   wxpay_sweep: {},
+  wxpay_records: { limit: 1 },
+  wxpay_record: { kind: 'order', no: NO },
+  wxpay_redeliver: { kind: 'order', no: NO },
   [`records/order/${NO}/redeliver`]: {},
 };
 
