@@ -93,7 +93,13 @@ function publicKey(
   const half = (text === undefined) !== (id === undefined);
   if (text === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKey', half);
   if (id === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKeyId', half);
-  if (id !== undefined && !KEY_ID_CHARS.test(id)) {
+  if (id !== undefined && SERIAL.test(id)) {
+    values.reject(
+      'wxPayPublicKeyId',
+      '这是证书序列号；应为微信支付公钥 ID，以 PUB_KEY_ID_ 开头',
+      'this is the serial of a certificate; give the id of the WeChat Pay public key, PUB_KEY_ID_…',
+    );
+  } else if (id !== undefined && !KEY_ID_CHARS.test(id)) {
     values.reject('wxPayPublicKeyId', '应以 PUB_KEY_ID_ 开头', 'must begin with PUB_KEY_ID_');
   } else if (id !== undefined && !id.startsWith('PUB_KEY_ID_')) {
     values.warn('wxPayPublicKeyId', '通常以 PUB_KEY_ID_ 开头', 'usually begins with PUB_KEY_ID_');

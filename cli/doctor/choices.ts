@@ -1,5 +1,6 @@
 /** Settings that are lawful, and yet may not be what was meant. */
 import { SETTINGS } from '../../config/schema';
+import { placeOf } from '../../config/hosts';
 import type { Config } from '../../config/types';
 import type { Env } from '../io';
 import { fault, ok, warn, type Finding } from './findings';
@@ -190,11 +191,29 @@ function size(env: Env): Finding[] {
 }
 
 function host(config: Config): Finding[] {
-  if (OFFICIAL.test(config.wxPayBaseUrl)) return [];
+  const url = config.wxPayBaseUrl;
+  if (OFFICIAL.test(url)) return [];
+  if (!config.scf && placeOf(new URL(url).hostname) === 'loopback') {
+    return [
+      ok('host.simulator', [
+        `微信支付地址在本机（模拟器）：${url}，不会有真实付款`,
+        `WeChat Pay is played by this machine: ${url}. Nothing is really paid`,
+      ]),
+    ];
+  }
   return [
-    ok('host.stand_in', [
-      `微信支付地址不是官方域名：${config.wxPayBaseUrl}`,
-      `not the official host of WeChat Pay: ${config.wxPayBaseUrl}`,
-    ]),
+    fault(
+      'host.unofficial',
+      [
+        `wxPayBaseUrl 不是微信支付的官方域名：${url}`,
+        `wxPayBaseUrl is no host of WeChat Pay: ${url}`,
+      ],
+      {
+        fix: [
+          '删除 wxPayBaseUrl 与 wxPayBackupUrl，使用默认的官方域名',
+          'remove wxPayBaseUrl and wxPayBackupUrl: the official hosts are the default',
+        ],
+      },
+    ),
   ];
 }

@@ -1,5 +1,5 @@
 /** The database as it is: nothing is created and nothing migrated by looking. */
-import { existsSync, accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/types';
@@ -31,6 +31,7 @@ export async function checkDatabase(deps: DatabaseDeps): Promise<Finding[]> {
     if (databaseUrl.startsWith('file:')) {
       const path = filePath(databaseUrl, deps.cwd);
       if (!existsSync(path)) return [newFile(path)];
+      if (!isUsableFile(path)) return [unwritable(path)];
     }
     if (databaseUrl.startsWith('cloudbase:')) return await look(await open(deps), deps);
     return await lookSql(await openDriver(deps), deps);
@@ -58,22 +59,40 @@ function filePath(url: string, cwd: string): string {
 function newFile(path: string): Finding {
   let folder = dirname(path);
   while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  if (!isUsableFolder(folder)) return unwritable(path);
+  return ok('database.new', ['首次启动时创建数据库', 'the database is made at the first start']);
+}
+
+/** SQLite keeps its log beside the file, so both the file and its folder must be writable. */
+function isUsableFile(path: string): boolean {
+  return statSync(path).isFile() && mayAccess(path, READ_WRITE) && isUsableFolder(dirname(path));
+}
+
+const isUsableFolder = (path: string): boolean =>
+  statSync(path).isDirectory() && mayAccess(path, READ_WRITE | constants.X_OK);
+
+const READ_WRITE = constants.R_OK | constants.W_OK;
+
+function mayAccess(path: string, mode: number): boolean {
   try {
-    accessSync(folder, constants.W_OK);
-    return ok('database.new', ['首次启动时创建数据库', 'the database is made at the first start']);
+    accessSync(path, mode);
+    return true;
   } catch {
-    return fault(
-      'database.unwritable',
-      ['无法在此处创建数据库文件', 'the database file cannot be made there'],
-      {
-        fix: [
-          '检查目录权限，或更换 databaseUrl',
-          'check the folder, or choose another databaseUrl',
-        ],
-      },
-    );
+    return false;
   }
 }
+
+const unwritable = (path: string): Finding =>
+  fault(
+    'database.unwritable',
+    [`无法打开或创建数据库文件：${path}`, `the database file cannot be opened or created: ${path}`],
+    {
+      fix: [
+        '应是可读写目录中的普通文件：检查权限，或更换 databaseUrl',
+        'it must be a plain file in a folder that may be written: check it, or change databaseUrl',
+      ],
+    },
+  );
 
 function failure(error: AppError): Finding {
   if (error.code === 'STORE_NEWER') {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import type { EffectSink } from '../../config/types';
-import { ok, warn, type Finding } from './findings';
+import { fault, ok, warn, type Finding } from './findings';
 
 const CONNECT_MS = 3_000;
 const PORTS: Readonly<Record<string, number>> = {
@@ -36,7 +36,7 @@ function hooks(path: string): Finding[] {
     return [ok('effects.hooks', ['找到 hooksModule', 'hooksModule is there'])];
   }
   return [
-    warn('effects.hooks_missing', ['找不到 hooksModule', 'hooksModule is not there'], {
+    fault('effects.hooks_missing', ['找不到 hooksModule', 'hooksModule is not there'], {
       fix: ['路径相对于服务的工作目录', 'its path starts at the working folder of the service'],
     }),
   ];

@@ -257,6 +257,11 @@ const SETTINGS_BROKEN: readonly [what: string, settings: Settings, ids: readonly
     { wxPayPublicKeyId: '5157F09EFDC096DE15EBE81A47057A72' },
     ['wxPayPublicKeyId.unusual'],
   ],
+  [
+    'a key id that is the serial of a certificate',
+    { wxPayPublicKeyId: '5157F09EFDC096DE15EBE81A47057A7200000001' },
+    ['wxPayPublicKeyId.invalid'],
+  ],
   ...NOTIFY.flatMap(([name, path]): [string, Settings, string[]][] => [
     [`${name} by plain http`, { [name]: `http://p.example.com${path}` }, [`${name}.not_https`]],
     [`${name} with a query`, { [name]: `https://p.example.com${path}?a=1` }, [`${name}.has_query`]],
@@ -325,7 +330,7 @@ const SETTINGS_BROKEN: readonly [what: string, settings: Settings, ids: readonly
   [
     'no timer inside SCF, a file for a database, and the question of foreign tokens',
     { TENCENTCLOUD_RUNENV: 'SCF' },
-    ['bearer.undecided', 'databaseUrl.vanishes', 'sweep.no_timer'],
+    ['bearer.undecided', 'databaseUrl.vanishes', 'host.unofficial', 'sweep.no_timer'],
   ],
   [
     'an environment too large for SCF',
@@ -348,6 +353,18 @@ describe('settings broken in one way', () => {
     const faults = diagnosis.findings.filter(({ severity }) => severity === 'fault');
     expect(diagnosis.code).toBe(faults.length > 0 ? 1 : 0);
     expect(JSON.stringify(diagnosis.findings)).not.toMatch(/secret-word|-----BEGIN|whsec_/);
+  });
+
+  it.each<[string, Settings, string]>([
+    ['another host', { wxPayBaseUrl: 'https://api.mch.example.com' }, 'host.unofficial'],
+    [
+      'no hooks module',
+      { webhookUrl: undefined, webhookSecret: undefined, hooksModule: 'hooks.js' },
+      'effects.hooks_missing',
+    ],
+  ])('ends with 1: %s', async (_what, settings, id) => {
+    const { code, ids } = await examine(await setUp(), { settings, live: false });
+    expect([code, ids]).toEqual([1, [id]]);
   });
 
   it('asks WeChat nothing before they are mended', async () => {
@@ -511,6 +528,16 @@ describe('a database that is not as it should be', () => {
       'INSERT INTO pay_migration (version, applied_at, min_reader) VALUES (2, 1, 1)',
     );
     expect((await examine(set, { live: false })).ids).toEqual([]);
+  });
+
+  it.each([
+    ['a folder', 'file:.'],
+    ['below a file', 'file:text.db/orders.db'],
+  ])('a path that cannot be opened: %s', async (_what, databaseUrl) => {
+    const set = await setUp();
+    writeFileSync(join(set.folder, 'text.db'), 'text');
+    const at = await examine(set, { settings: { databaseUrl }, live: false });
+    expect([at.code, at.ids]).toEqual([1, ['database.unwritable']]);
   });
 
   it('a file that is no database', async () => {
