@@ -14,6 +14,7 @@ import type { NotifyController } from '../controllers/notifyController';
 import type { StatusController } from '../controllers/statusController';
 import type { Reply } from '../controllers/types';
 import type { Identity } from '../services/identity';
+import { notificationBytesMax } from '../services/strategies/notification';
 import type { NotificationKind } from '../services/strategies/strategy';
 import { isJsonType, parseJsonObject } from '../utils/body';
 import { corsHeaders } from '../utils/cors';
@@ -93,7 +94,6 @@ export interface Desk {
 }
 
 const API_LIMIT = 64 * 1024;
-const NOTIFY_LIMIT = 256 * 1024;
 const NOTHING = Buffer.alloc(0);
 const SAFE_HEADERS = [
   ...['Cache-Control', 'no-store'],
@@ -162,13 +162,12 @@ export function createDesk(deps: AppDeps): Desk {
     return jsonOf(visit);
   }
 
-  async function notified(visit: Visit, kind: NotificationKind | undefined): Promise<void> {
+  async function notified(
+    visit: Visit,
+    read: { readonly expected: NotificationKind } | { readonly body: Json },
+  ): Promise<void> {
     visit.voice = 'notify';
-    await ready().notify.receive({
-      headers: visit.req.headers,
-      raw: visit.bytes,
-      ...(kind === undefined ? {} : { expected: kind }),
-    });
+    await ready().notify.receive({ headers: visit.req.headers, raw: visit.bytes, ...read });
     sendNotified(visit.res, visit.headers);
   }
 
@@ -178,7 +177,7 @@ export function createDesk(deps: AppDeps): Desk {
     const asked = readDispatch(parsed);
     if (asked === undefined) {
       if (!isNotification(parsed)) throw new NotFoundError('ROUTE_NOT_FOUND');
-      return notified(visit, undefined);
+      return notified(visit, { body: parsed });
     }
     const spec = asked.name === undefined ? undefined : POST_BY_NAME.get(asked.name);
     if (spec === undefined)
@@ -190,16 +189,17 @@ export function createDesk(deps: AppDeps): Desk {
   }
 
   async function receiveStray(visit: Visit): Promise<void> {
-    visit.bytes = await readBody(visit.req, NOTIFY_LIMIT).catch(notOurs);
-    if (!isNotification(jsonOrNothing(visit.bytes))) throw new NotFoundError('ROUTE_NOT_FOUND');
-    await notified(visit, undefined);
+    visit.bytes = await readBody(visit.req, notificationBytesMax(visit.req.headers)).catch(notOurs);
+    const body = jsonOrNothing(visit.bytes);
+    if (!isNotification(body)) throw new NotFoundError('ROUTE_NOT_FOUND');
+    await notified(visit, { body });
   }
 
-  for (const [path, kind] of Object.entries(NOTIFY_ROUTES)) {
+  for (const [path, expected] of Object.entries(NOTIFY_ROUTES)) {
     const handler: Handler = async (visit) => {
       visit.voice = 'notify';
-      visit.bytes = await readBody(visit.req, NOTIFY_LIMIT);
-      await notified(visit, kind);
+      visit.bytes = await readBody(visit.req, notificationBytesMax(visit.req.headers));
+      await notified(visit, { expected });
     };
     handlers.set(path, handler);
     handlers.set(`${path}/`, handler);
@@ -211,7 +211,7 @@ export function createDesk(deps: AppDeps): Desk {
     });
   }
   handlers.set('/', async (visit) => {
-    visit.bytes = await readBody(visit.req, NOTIFY_LIMIT);
+    visit.bytes = await readBody(visit.req, notificationBytesMax(visit.req.headers));
     await dispatch(visit);
   });
 

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { faultOfJson, type JsonBudget } from '../../utils/jsonScan';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -21,10 +22,29 @@ export function parseJsonObject(input: Buffer | string): JsonObject | undefined 
   }
 }
 
-/** An object, or the JSON text of one: Integration Center was seen, or is feared, to send both. */
-export function objectOrJson(value: unknown): JsonObject | undefined {
-  if (typeof value === 'string') return parseJsonObject(value);
-  return isJsonObject(value) ? value : undefined;
+/** Integration Center's parts: longer than any genuine one. */
+const PART_CHARS_MAX = 64 * 1024;
+
+/**
+ * JSON whose sender is not proven → a plain object. Nothing is parsed that is deeper or has more values than the
+ * budget of its message allows; a key given twice or `__proto__` makes it no object.
+ */
+export function parseUnproven(input: Buffer | string, budget: JsonBudget): JsonObject | undefined {
+  if (typeof input !== 'string' && !isUtf8(input)) return undefined;
+  const text = typeof input === 'string' ? input : input.toString('utf8');
+  if (faultOfJson(text, budget) !== undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An object, or the JSON text of one: Integration Center may send both. */
+export function partOf(value: unknown, budget: JsonBudget): JsonObject | undefined {
+  if (typeof value !== 'string') return isJsonObject(value) ? value : undefined;
+  return value.length > PART_CHARS_MAX ? undefined : parseUnproven(value, budget);
 }
 
 export function isJsonObject(value: unknown): value is JsonObject {

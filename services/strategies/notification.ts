@@ -1,16 +1,19 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../utils/clock';
-import { SignatureError, UpstreamError, type ErrorCode } from '../../utils/errors';
+import { SignatureError, UpstreamError, ValidationError, type ErrorCode } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 import { openAesGcm } from './aesGcm';
-import { isJsonObject, objectOrJson, parseJsonObject, textOf, type JsonObject } from './jsonObject';
+import { idOf, labelsOf, readForward, type Forward } from './forward';
+import { isJsonObject, parseJsonObject, type JsonObject } from './jsonObject';
 import { kindOf, merchantAgrees, type LabelledNotification, type Labels } from './labels';
 import { claimsSignature, isProbe, type Unproven } from './signature';
 import type { NotificationHint, NotificationInput, OpenedNotification } from './strategy';
 import type { Verifier } from './verifier';
 
 const ALGORITHM = 'AEAD_AES_256_GCM';
-const ID_MAX = 64;
+/** WeChat's own envelopes, and forwards of them, are a few kB. */
+const SEALED_BYTES_MAX = 64 * 1024;
+const UNSEALED_BYTES_MAX = 256 * 1024;
 const CODES: Readonly<Record<Exclude<Unproven, 'keys'>, ErrorCode>> = {
   headers_missing: 'SIGNATURE_INVALID',
   scheme: 'SIGNATURE_INVALID',
@@ -42,6 +45,10 @@ export interface Opener {
 
 export const isSigned = (input: NotificationInput): boolean => claimsSignature(input.headers);
 
+/** How much of a body is read at all: whoever claims a signature sends a ciphertext. */
+export const notificationBytesMax = (headers: NotificationInput['headers']): number =>
+  claimsSignature(headers) ? SEALED_BYTES_MAX : UNSEALED_BYTES_MAX;
+
 export function createOpener(deps: OpenerDeps): Opener {
   return {
     async openSigned(input) {
@@ -49,11 +56,13 @@ export function createOpener(deps: OpenerDeps): Opener {
       return openEnvelope(deps, input);
     },
     openUnsigned(input, { tagProves }) {
-      const body = parseJsonObject(input.raw);
-      if (body === undefined) throw refuse(deps, 'NOTIFICATION_UNPROVEN', 'not a JSON object');
-      const forward = readForward(body);
+      // Before it is parsed: a large body is refused for a ciphertext it only seems to hold.
+      if (input.raw.length > SEALED_BYTES_MAX && input.raw.includes('ciphertext')) throw tooLarge();
+      const forward = readForward(input);
+      if (forward === undefined) throw refuse(deps, 'NOTIFICATION_UNPROVEN', 'not a JSON object');
       const { resource } = forward;
       if (resource === undefined) return openHint(deps, input, forward);
+      if (input.raw.length > SEALED_BYTES_MAX) throw tooLarge();
       const plaintext = decrypt(deps, resource);
       const { id, labels } = forward;
       const read = { input, labels, complete: false, plaintext };
@@ -91,7 +100,7 @@ async function proveSignature(deps: OpenerDeps, input: NotificationInput): Promi
 
 /** WeChat's own envelope, its signature already checked. */
 function openEnvelope(deps: OpenerDeps, input: NotificationInput): OpenedNotification {
-  const body = parseJsonObject(input.raw);
+  const body = input.body ?? parseJsonObject(input.raw);
   const resource = body?.['resource'];
   if (body === undefined || !isJsonObject(resource)) {
     throw refuse(deps, 'NOTIFICATION_REFUSED', 'no resource');
@@ -100,57 +109,6 @@ function openEnvelope(deps: OpenerDeps, input: NotificationInput): OpenedNotific
   const labels = labelsOf([body], [resource]);
   const kind = checkedKind(deps, { input, labels, complete: true, plaintext, proof: 'signature' });
   return { proven: true, proof: 'signature', kind, id: idOf([body]), plaintext };
-}
-
-interface Forward {
-  readonly id: string | undefined;
-  readonly labels: Labels;
-  /** The envelope part that holds a ciphertext, if any does. */
-  readonly resource: JsonObject | undefined;
-  readonly underRawData: boolean;
-  /** Integration Center's plaintext, which proves nothing. */
-  readonly parsed: JsonObject | undefined;
-}
-
-/** Reads Integration Center's body: each part an object or the JSON text of one. */
-function readForward(body: JsonObject): Forward {
-  const rawData = objectOrJson(body['rawData']);
-  const notify = objectOrJson(body['ParsedNotify']);
-  const inner = sealedOf(rawData);
-  const resource = inner ?? sealedOf(body);
-  const envelopes = [rawData, notify, body].filter((part) => part !== undefined);
-  const resources = envelopes
-    .map((part) => objectOrJson(part['resource']))
-    .filter((part) => part !== undefined);
-  return {
-    id: idOf(envelopes),
-    labels: { ...labelsOf(envelopes, resources), associatedData: resource?.['associated_data'] },
-    resource,
-    underRawData: inner !== undefined,
-    parsed: objectOrJson(body['ParsedContent']) ?? objectOrJson(body['Plaintext']),
-  };
-}
-
-function idOf(envelopes: readonly JsonObject[]): string | undefined {
-  const ids = envelopes.map((part) => textOf(part, 'id'));
-  return ids.find((id) => id !== undefined && id.length <= ID_MAX);
-}
-
-/** A `resource` with a `ciphertext` of whatever kind: once someone claims one it must open. */
-function sealedOf(envelope: JsonObject | undefined): JsonObject | undefined {
-  const resource = objectOrJson(envelope?.['resource']);
-  return resource !== undefined && Object.hasOwn(resource, 'ciphertext') ? resource : undefined;
-}
-
-/** Every label that is present, of whatever type: one that is no text agrees with nothing. */
-function labelsOf(envelopes: readonly JsonObject[], resources: readonly JsonObject[]): Labels {
-  const present = (parts: readonly JsonObject[], key: string): readonly unknown[] =>
-    parts.map((part) => part[key]).filter((label) => label !== undefined && label !== null);
-  return {
-    eventTypes: present(envelopes, 'event_type'),
-    originalTypes: present(resources, 'original_type'),
-    associatedData: resources[0]?.['associated_data'],
-  };
 }
 
 /** @throws SignatureError SIGNATURE_INVALID: a ciphertext that does not open is never passed over. */
@@ -168,7 +126,7 @@ function decrypt(deps: OpenerDeps, resource: JsonObject): JsonObject {
 }
 
 function openHint(deps: OpenerDeps, input: NotificationInput, forward: Forward): NotificationHint {
-  const plaintext = forward.parsed;
+  const plaintext = forward.readParsed();
   if (plaintext === undefined)
     throw refuse(deps, 'NOTIFICATION_UNPROVEN', 'no signature, no content');
   const { labels } = forward;
@@ -205,6 +163,8 @@ function checkedKind(
   }
   return result.kind;
 }
+
+const tooLarge = (): ValidationError => new ValidationError('BODY_TOO_LARGE');
 
 function refuse(deps: OpenerDeps, code: ErrorCode, detail: string): SignatureError {
   deps.logger.warn({ code, reason: detail }, 'notification refused');

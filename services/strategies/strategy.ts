@@ -75,6 +75,8 @@ export interface NotificationInput {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The bytes as received. */
   readonly raw: Buffer;
+  /** The object in these bytes, where the route has parsed them already. */
+  readonly body?: Readonly<Record<string, unknown>>;
   /** What the route says it is; undefined on `/`. */
   readonly expected?: NotificationKind;
   /** Milliseconds since 1970. */
