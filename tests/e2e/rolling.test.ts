@@ -89,7 +89,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
     await placeAt('OLD0002', older);
     await placeAt('NEW0001', newer);
     expect(await world.database.run('SELECT MAX(version) AS v FROM pay_migration')).toEqual([
-      { v: 2 },
+      { v: 3 },
     ]);
 
     for (const [no, at] of [
@@ -102,7 +102,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
       expect((await found(world, no)).state).toBe('PAID');
     }
     const written = await found(world, 'NEW0001');
-    expect(written).toMatchObject({ schema: 2, campaign: CAMPAIGN });
+    expect(written).toMatchObject({ schema: 3, campaign: CAMPAIGN });
 
     // The newer one goes; the older one starts anew on what was left and goes on with it.
     await newer.stop();
@@ -123,7 +123,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
 
     const after = await found(world, 'NEW0001');
     expect(after.state).toBe('PARTIALLY_REFUNDED');
-    expect(after).toMatchObject({ schema: 2, campaign: CAMPAIGN });
+    expect(after).toMatchObject({ schema: 3, campaign: CAMPAIGN });
     const { amount: asked, payment, effects, history } = sown(quiet) as OrderRecord;
     expect(after.amount).toEqual(asked);
     expect(after.payment).toEqual(payment);
