@@ -84,6 +84,30 @@ const TOO_NEW = {
   ].join(', '),
   message: 'Not there in Node 18.15.',
 };
+/**
+ * A test that measures how long something took fails on a slow machine: docs/testing.md says what to do instead.
+ */
+const NOW = "CallExpression[callee.object.name='Date'][callee.property.name='now']";
+const TESTED = '/^(test|it|inProcess|beforeAll|beforeEach|afterAll|afterEach)$/';
+const STOPWATCH = {
+  selector: [
+    "MemberExpression[object.name='performance'][property.name='now']",
+    "MemberExpression[object.name='process'][property.name='hrtime']",
+    // Date.now() stamps and names things, too: only a difference that is judged is a stop-watch.
+    `CallExpression[callee.name='expect'] BinaryExpression[operator='-'] > ${NOW}`,
+    `BinaryExpression[operator=/^[<>]=?$/] BinaryExpression[operator='-'] > ${NOW}`,
+    "CallExpression[callee.property.name=/^toBe(Less|Greater)Than/] CallExpression[callee.name='expect'] > :matches(Identifier[name=/^(ms|elapsed|took|duration)/], MemberExpression[property.name=/^(ms|elapsed|took|duration)/])",
+  ].join(', '),
+  message: 'No test asserts how long something took: see docs/testing.md.',
+};
+const OWN_TIMEOUT = {
+  selector: [
+    "CallExpression[callee.object.name='jest'][callee.property.name='setTimeout']",
+    `CallExpression[callee.name=${TESTED}] > .arguments:nth-child(3)`,
+  ].join(', '),
+  message:
+    'The one bound on hanging stands in jest.config.js: a smaller one fails on a slow machine.',
+};
 const syntax = (...rules) => ({ 'no-restricted-syntax': ['error', ...rules] });
 
 const SERVICE = ['app.ts', '{bin,cli,config,routes,controllers,services,utils}/**/*.ts'];
@@ -273,8 +297,8 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-base-to-string': 'off',
-      // Programs that tests start end in `main().catch(fail)`, and that is their whole error handling.
-      'no-restricted-syntax': 'off',
+      // Not CATCH: programs that tests start end in `main().catch(fail)`, and that is their whole error handling.
+      ...syntax(STOPWATCH, OWN_TIMEOUT),
     },
   },
 );

@@ -71,7 +71,8 @@ describe('cloudbase alone: an answer that got lost', () => {
       serviceUrl: server.serviceUrl,
       clock: systemClock,
       logger: silentLogger,
-      timeoutMs: 200,
+      // Each silent answer costs this once; a slow machine must answer all others in it.
+      timeoutMs: 1500,
     });
     await store.migrate();
   });

@@ -10,6 +10,7 @@ import { dueAt, LANES, type Lane } from '../../services/agenda';
 import type { OrderStore, Page } from '../../services/stores/orderStore';
 import { StoreError } from '../../utils/errors';
 import { aRefund, aReport, aTransfer, anOrder } from '../helpers/storeRecords';
+import { until } from '../helpers/waiting';
 
 export interface StoreUnderTest {
   readonly durable: boolean;
@@ -687,7 +688,7 @@ function testCut(given: Given, cut: () => Promise<void>): void {
     const failures: unknown[] = [];
     let stop = false;
     const writer = async (id: number): Promise<void> => {
-      for (let i = 0; !stop && i < 2000; i += 1) {
+      for (let i = 0; !stop && i < 20_000; i += 1) {
         const no = `${prefix}-${String(id)}-${String(i)}`;
         try {
           if ((await given().insert(anOrder(no))) === 'inserted') acknowledged.push(no);
@@ -696,12 +697,9 @@ function testCut(given: Given, cut: () => Promise<void>): void {
         }
       }
     };
-    const deadline = Date.now() + 20_000;
-    const twentyMore = async (): Promise<void> => {
+    const twentyMore = (): Promise<void> => {
       const enough = acknowledged.length + 20;
-      while (acknowledged.length < enough && Date.now() < deadline) {
-        await new Promise((go) => setImmediate(go));
-      }
+      return until('twenty more are acknowledged', () => acknowledged.length >= enough);
     };
     const load = Promise.all(times(8, writer));
     for (let round = 0; round < 3; round += 1) {

@@ -12,6 +12,7 @@ import { createWebhookSink } from '../../services/effects/webhookSink';
 import type { EffectType } from '../../services/records';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
+import { until } from '../helpers/waiting';
 import { anEvent, aPaidOrder, aPayment, eventOf } from '../unit/effects/helpers';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -128,15 +129,12 @@ describe('examples/webhook-receiver', () => {
   }
 
   async function answering(url: string): Promise<void> {
-    for (let i = 0; i < 200; i += 1) {
-      const up = await fetch(url, { method: 'POST' }).then(
+    const answers = () =>
+      fetch(url, { method: 'POST' }).then(
         () => true,
         () => false,
       );
-      if (up) return;
-      await new Promise((done) => setTimeout(done, 25));
-    }
-    throw new Error('the receiver does not answer');
+    await until('the receiver answers', answers, 25);
   }
 
   function sinkTo(url: string, secret = SECRET) {

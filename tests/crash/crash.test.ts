@@ -2,13 +2,12 @@
  * Two instances of the built service on one database, for real: raced, and killed with kill -9. The same
  * on every database that answers here.
  */
-import { build, dataOf, pause, type Build } from './instance';
+import { pause } from '../helpers/waiting';
+import { build, dataOf, type Build } from './instance';
 import { seedOf } from './random';
 import { each, payAndTell, place, restartLater, settled } from './shop';
 import { acknowledgedAndLost, askedRefunds, verdict } from './verdict';
 import { createWorld, databasesHere, LATER_MS, type World } from './world';
-
-jest.setTimeout(300_000);
 
 const seed = seedOf();
 let built: Build;

@@ -7,11 +7,12 @@ import { request as httpRequest, type Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HANG_MS, until } from '../helpers/waiting';
 
 const root = join(__dirname, '../..');
-const START_MS_MAX = 30_000;
-const STOP_MS_MAX = 12_000;
-const CALL_MS_MAX = 20_000;
+/** Nobody waits longer for one answer: an instance may be killed while it owes one. */
+const CALL_MS_MAX = 60_000;
+const LOOK_MS = 25;
 const LINES_MAX = 2000;
 
 export type Json = Record<string, unknown>;
@@ -100,8 +101,6 @@ export interface StartOptions {
 
 type Headers = Readonly<Record<string, string>>;
 
-export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
-
 export function createInstance(options: InstanceOptions): Instance {
   const { name, folder, port, agent } = options;
   const url = `http://127.0.0.1:${port}`;
@@ -150,15 +149,13 @@ export function createInstance(options: InstanceOptions): Instance {
     },
     async start({ aheadMs = 0, ready = true, env = {} } = {}) {
       child = launch(env, aheadMs);
-      const until = performance.now() + START_MS_MAX;
-      for (;;) {
+      const starting = child;
+      const answers = async (): Promise<boolean> => {
         const { status } = await call('GET', ready ? '/readyz' : '/healthz');
-        if (status === 200) return;
-        if (child.exitCode !== null || performance.now() > until) {
-          throw new Error(`${name} does not start: ${JSON.stringify(troubles.slice(-5))}`);
-        }
-        await pause(25);
-      }
+        if (starting.exitCode === null) return status === 200;
+        throw new Error(`${name} does not start: ${JSON.stringify(troubles.slice(-5))}`);
+      };
+      await until(`${name} is ready`, answers, LOOK_MS);
     },
     async kill() {
       if (child === undefined) return;
@@ -169,7 +166,7 @@ export function createInstance(options: InstanceOptions): Instance {
       if (child === undefined) return null;
       const ending = child;
       ending.kill('SIGTERM');
-      const late = setTimeout(() => ending.kill('SIGKILL'), STOP_MS_MAX);
+      const late = setTimeout(() => ending.kill('SIGKILL'), HANG_MS);
       const code = await gone(ending);
       clearTimeout(late);
       return code;

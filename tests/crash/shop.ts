@@ -1,21 +1,15 @@
 /** What payers, their phones, WeChat and operators do, as stubbornly as they do it: again until it is done. */
-import { dataOf, pause, type Reply } from './instance';
+import { until as happens } from '../helpers/waiting';
+import { dataOf, type Reply } from './instance';
 import type { World } from './world';
 
-/** Longer than kill, start and a full sweep take together; nobody waits for ever. */
-const PATIENCE_MS = 45_000;
 const AGAIN_MS = 150;
 /** What may be answered while instances die and databases lose connections: all of it says "again". */
 const AGAIN: ReadonlySet<number> = new Set([0, 409, 429, 500, 502, 503, 504]);
 
-/** Runs it again until it says that it is done. @throws when patience ends, naming what was done. */
-export async function until(what: string, done: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
-  while (!(await done())) {
-    if (performance.now() > end) throw new Error(`not done in ${PATIENCE_MS} ms: ${what}`);
-    await pause(AGAIN_MS);
-  }
-}
+/** Runs it again until it says that it is done. @throws when it never does, naming what was done. */
+export const until = (what: string, done: () => Promise<boolean>): Promise<void> =>
+  happens(what, done, AGAIN_MS);
 
 export function refuseOthers(what: string, reply: Reply): void {
   if (reply.status === 200 || reply.status === 202 || AGAIN.has(reply.status)) return;

@@ -6,8 +6,6 @@ import { hasBroker, overAmqp } from './amqpReceiver';
 import { runRound, type Round, type Weather } from './swarm';
 import { databasesHere } from './world';
 
-jest.setTimeout(180_000);
-
 const seed = seedOf();
 const databases = databasesHere();
 const broker = hasBroker();

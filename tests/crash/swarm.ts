@@ -3,7 +3,7 @@
  * killed and started again, connections are cut, replies of WeChat are lost and forged, callbacks are doubled, spoilt or never come, and the receiver
  * fails. Short in `npm test`, again and again in `npm run soak`. Everything is drawn from the seed.
  */
-import { pause } from './instance';
+import { pause } from '../helpers/waiting';
 import type { Random } from './random';
 import { each, payAndTell, place, refund, restartLater, settled } from './shop';
 import { acknowledgedAndLost, verdict } from './verdict';

@@ -16,6 +16,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { hasServer, useServer, type ServerKind } from '../helpers/databases';
 import { hasPrivateServer, startPrivateServer } from '../helpers/privateServer';
+import { HANG_MS } from '../helpers/waiting';
 import { createAmqpReceiver } from './amqpReceiver';
 import { createInstance, freePort, type Instance, type Json, type Reply } from './instance';
 import { createRandom, type Random } from './random';
@@ -161,7 +162,12 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   setMaxListeners(200);
   const random = createRandom(`${options.database}|${options.seed}`);
   const database = await createDatabase(options.database);
-  const sim = await createSimulator({ autoDeliver: false, seed: random.between(1, 1e9) });
+  const sim = await createSimulator({
+    autoDeliver: false,
+    seed: random.between(1, 1e9),
+    // WeChat hangs up after 5 s, and a slow machine must be able to answer at all.
+    switches: { callbackTimeoutMs: HANG_MS },
+  });
   const receiver =
     options.amqpPrefix === undefined
       ? await createReceiver(random.fork('receiver'))

@@ -7,42 +7,34 @@ import { words, type DemoEvent } from '../../demo/types';
 
 const ROOT = join(__dirname, '../..');
 const TSX = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-const RUN_MAX_MS = 20_000;
 
 interface Ended {
   readonly code: number | null;
   readonly text: string;
-  readonly ms: number;
 }
 
 function runDemo(): Promise<Ended> {
-  const started = performance.now();
   const child = spawn(process.execPath, [TSX, 'demo/demo.ts', '--once'], { cwd: ROOT });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (part: string) => (text += part));
   }
   return new Promise((resolve) => {
-    child.once('close', (code) => resolve({ code, text, ms: performance.now() - started }));
+    child.once('close', (code) => resolve({ code, text }));
   });
 }
 
-test(
-  'the whole loop and the attacks end with PASS and exit code 0',
-  async () => {
-    const { code, text, ms } = await runDemo();
-    expect(text).toMatch(/结论 verdict: 通过 PASS · (\d+)\/\1 /);
-    expect(code).toBe(0);
-    expect(ms).toBeLessThan(RUN_MAX_MS);
-    for (const state of ['PAID', 'REFUNDING', 'PARTIALLY_REFUNDED', 'CLOSED', 'SUCCESS']) {
-      expect(text).toContain(`→ ${state}  v`);
-    }
-    expect(text).not.toMatch(/o[A-Za-z0-9_-]{27}|BEGIN [A-Z ]*KEY|whsec_|[0-9a-f]{48}/);
-    // Colours are for terminals.
-    expect(text).not.toContain('\u001b[');
-  },
-  RUN_MAX_MS + 10_000,
-);
+test('the whole loop and the attacks end with PASS and exit code 0', async () => {
+  const { code, text } = await runDemo();
+  expect(text).toMatch(/结论 verdict: 通过 PASS · (\d+)\/\1 /);
+  expect(code).toBe(0);
+  for (const state of ['PAID', 'REFUNDING', 'PARTIALLY_REFUNDED', 'CLOSED', 'SUCCESS']) {
+    expect(text).toContain(`→ ${state}  v`);
+  }
+  expect(text).not.toMatch(/o[A-Za-z0-9_-]{27}|BEGIN [A-Z ]*KEY|whsec_|[0-9a-f]{48}/);
+  // Colours are for terminals.
+  expect(text).not.toContain('\u001b[');
+});
 
 test('a miss says what was expected and what came, and counts', () => {
   const events: DemoEvent[] = [];

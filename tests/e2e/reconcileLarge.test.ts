@@ -30,8 +30,6 @@ import {
 import { listening } from './sweepLog';
 import { inGroups } from './sweepSupport';
 
-jest.setTimeout(300_000);
-
 /** In memory where there is such a place: this is about numbers, not about the disk. */
 const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const folder = mkdtempSync(join(fast, 'pay-common-reconcile-'));

@@ -10,8 +10,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { measure } from '../../bench/reconcileProgram';
 
-jest.setTimeout(300_000);
-
 const root = join(__dirname, '../..');
 const temp = mkdtempSync(join(tmpdir(), 'pay-common-memory-'));
 beforeAll(() => {

@@ -3,20 +3,12 @@
  * reads, changes and keeps whole; what demands a newer reader it refuses with 503 and never writes.
  */
 import type { OrderRecord, StoredRecord } from '../../services/records';
-import {
-  build,
-  createInstance,
-  freePort,
-  pause,
-  type Build,
-  type Instance,
-} from '../crash/instance';
+import { build, createInstance, freePort, type Build, type Instance } from '../crash/instance';
 import { seedOf } from '../crash/random';
 import { until } from '../crash/shop';
 import { createWorld, databasesHere, OPERATOR_KEY, type World } from '../crash/world';
+import { pause } from '../helpers/waiting';
 import { buildNext, CAMPAIGN, DEMANDS_SCHEMA } from './rollingBuild';
-
-jest.setTimeout(300_000);
 
 let now: Build;
 let next: Build;
@@ -190,6 +182,8 @@ describe.each(databasesHere())('two builds on %s', (database) => {
     await unchanged();
     // … and within a second everything is; its sweep meanwhile comes to where it would have asked.
     await pause(1500);
+    const noticed = async () => (await older.call('GET', '/readyz')).status === 503;
+    await until('the older one has noticed', noticed);
     const refusesAll = async () => {
       const refused = { status: 503, body: { error: 'STORE_NEWER' } };
       expect(await older.call('GET', '/readyz')).toMatchObject(refused);

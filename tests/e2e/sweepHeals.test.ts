@@ -17,8 +17,6 @@ import {
   type Stage,
 } from './sweepSupport';
 
-jest.setTimeout(300_000);
-
 let stage: Stage;
 afterEach(() => stage.close());
 

@@ -340,7 +340,7 @@ describe('nobody tells us', () => {
     await advance(2 * 60_000);
     await sweep();
     expect((await run.order(no)).state).toBe('CLOSED');
-  }, 60_000);
+  });
 });
 
 describe('limits', () => {

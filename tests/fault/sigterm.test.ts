@@ -1,6 +1,11 @@
-/** SIGTERM: what is under way is finished and answered, what is new is refused, and the end is clean and soon. */
+/**
+ * SIGTERM: what is under way is finished and answered, what is new is refused, and the end is clean. A process that does
+ * not end in order within 9.6 s ends all the same, and says so: the log tells one from the other, not a stop-watch.
+ */
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { startChild } from '../helpers/child';
+import { startChild, type Child } from '../helpers/child';
 import { createGate } from '../helpers/faultyStore';
 import { startProxy } from '../helpers/proxy';
 import { ERRORS } from '../../utils/errors';
@@ -15,13 +20,32 @@ import {
   temporaryDatabase,
 } from '../helpers/service';
 
+/** One request, answered; its connection stays open. */
+async function keptAlive(url: string): Promise<{ readonly closed: Promise<unknown> }> {
+  const agent = new Agent({ keepAlive: true });
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, { agent }, resolve).on('error', reject);
+  });
+  const closed = once(response.socket, 'close');
+  await once(response.resume(), 'end');
+  return { closed };
+}
+
+/** In order: not because its time was up, which it would say. */
+async function endsInOrder(child: Child): Promise<void> {
+  expect(await child.ended).toEqual({ code: 0, signal: null });
+  expect(child.output()).not.toContain('stopped in the middle');
+}
+
+const start: typeof startChild = (sim, env) => startChild(sim, { logLevel: 'warn', ...env });
+
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 test('while writing: the request is answered, new ones are refused, exit 0', async () => {
   const sim = await startSim();
   const proxy = await startProxy(sim);
   const databaseUrl = temporaryDatabase();
-  const child = await startChild(sim, { databaseUrl, wxPayBaseUrl: proxy.url });
+  const child = await start(sim, { databaseUrl, wxPayBaseUrl: proxy.url });
   const gate = createGate();
   proxy.hooks.after = () => gate.pass();
   const no = number('G');
@@ -29,7 +53,6 @@ test('while writing: the request is answered, new ones are refused, exit 0', asy
   const body = JSON.stringify(orderBody(no));
   const placing = send('POST', `${child.url}/wx-pay/wxpay_order`, body, headers);
   await gate.reached;
-  const askedAt = performance.now();
   child.process.kill('SIGTERM');
   // The door closes a moment after the signal is sent, not at once with it.
   let refused = false;
@@ -43,9 +66,7 @@ test('while writing: the request is answered, new ones are refused, exit 0', asy
   gate.open();
   const placed = await placing;
   expect(placed.status).toBe(200);
-  const { code, signal, atMs } = await child.ended;
-  expect({ code, signal }).toEqual({ code: 0, signal: null });
-  expect(atMs - askedAt).toBeLessThan(10_000);
+  await endsInOrder(child);
   const run = await startService({ sim, env: { databaseUrl } });
   expect((await run.order(no)).prepay?.prepay_id).toBe(dataOf(placed).prepay_id);
 });
@@ -81,22 +102,23 @@ test('who still has a connection is told SHUTTING_DOWN, and the connection ends'
   expect(refused).toContain(`{"code":"FAIL","message":"${ERRORS.SHUTTING_DOWN.msg}"}`);
 });
 
-test('a kept-alive client cannot hold it open', async () => {
+test('a kept-alive client is let go at once, and what is under way is still answered', async () => {
   const sim = await startSim();
-  const child = await startChild(sim, { databaseUrl: 'memory:' });
-  const { Agent, get } = await import('node:http');
-  const agent = new Agent({ keepAlive: true });
-  await new Promise<void>((resolve, reject) => {
-    get(`${child.url}/healthz`, { agent }, (res) => {
-      res.resume();
-      res.on('end', resolve);
-    }).on('error', reject);
-  });
-  const askedAt = performance.now();
+  const proxy = await startProxy(sim);
+  const child = await start(sim, { databaseUrl: 'memory:', wxPayBaseUrl: proxy.url });
+  const idle = await keptAlive(`${child.url}/healthz`);
+  const gate = createGate();
+  proxy.hooks.after = () => gate.pass();
+  const headers = { ...JSON_TYPE, ...payer() };
+  const body = JSON.stringify(orderBody(number('G')));
+  const placing = send('POST', `${child.url}/wx-pay/wxpay_order`, body, headers);
+  await gate.reached;
   child.process.kill('SIGTERM');
-  expect(await child.ended).toMatchObject({ code: 0 });
-  expect(performance.now() - askedAt).toBeLessThan(2_000);
-  agent.destroy();
+  await idle.closed;
+  // Had it been kept until the end of the drain, this one would have been cut together with it.
+  gate.open();
+  expect((await placing).status).toBe(200);
+  await endsInOrder(child);
 });
 
 test('with WeChat silent in the middle of a sweep it ends at once, with 0', async () => {
@@ -118,11 +140,9 @@ test('with WeChat silent in the middle of a sweep it ends at once, with 0', asyn
     return silent ? gate.pass() : undefined;
   };
   const env = { databaseUrl, wxPayBaseUrl: proxy.url, sweepSeconds: '1' };
-  const child = await startChild(sim, env);
+  const child = await start(sim, env);
   await gate.reached;
-  const askedAt = performance.now();
   child.process.kill('SIGTERM');
-  expect(await child.ended).toMatchObject({ code: 0, signal: null });
-  expect(performance.now() - askedAt).toBeLessThan(3_000);
+  await endsInOrder(child);
   gate.open();
 });

@@ -40,8 +40,10 @@ afterAll(() => {
 export interface Child {
   readonly url: string;
   readonly process: ChildProcess;
-  /** Resolves when the process is gone: how it ended, and when. */
-  readonly ended: Promise<{ code: number | null; signal: string | null; atMs: number }>;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<{ code: number | null; signal: string | null }>;
+  /** All that it has written so far. */
+  output(): string;
 }
 
 async function freePort(): Promise<number> {
@@ -75,26 +77,27 @@ export async function startChild(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const ended = new Promise<{ code: number | null; signal: string | null; atMs: number }>(
-    (resolve) => {
-      child.once('exit', (code, signal) => {
-        resolve({ code, signal, atMs: performance.now() });
-      });
-    },
-  );
+  let output = '';
+  // 'close', not 'exit': what it wrote last has been read by then.
+  const ended = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+    child.once('close', (code, signal) => {
+      resolve({ code, signal });
+    });
+  });
   afterTest(async () => {
     child.kill('SIGKILL');
     await ended;
   });
   await new Promise<void>((resolve, reject) => {
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    child.stdout.on('data', (chunk: Buffer) => {
-      if (chunk.toString().includes('ready')) resolve();
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (/^ready$/m.test(output)) resolve();
+      });
+    }
     child.once('exit', () => {
-      reject(new Error(`the service ended before it was ready: ${said}`));
+      reject(new Error(`the service ended before it was ready: ${output}`));
     });
   });
-  return { url: `http://127.0.0.1:${String(port)}`, process: child, ended };
+  return { url: `http://127.0.0.1:${String(port)}`, process: child, ended, output: () => output };
 }

@@ -34,7 +34,7 @@ const setting: Readonly<Record<ServerKind, string>> = {
 /** The database to be in while making others. */
 const home: Readonly<Record<ServerKind, string>> = { mysql: '', postgres: 'postgres' };
 
-const CONNECT_MS = 10_000;
+const CONNECT_MS = 60_000;
 
 type Rows = readonly Record<string, unknown>[];
 

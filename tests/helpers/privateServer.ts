@@ -7,13 +7,13 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync }
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pause, until } from './waiting';
 import { useServer, type DatabaseServer, type ServerKind } from './databases';
 
 export const PRIVATE_KINDS = ['postgres', 'mysql'] as const satisfies readonly ServerKind[];
 
 const PG = '/usr/lib/postgresql';
 const MARIADBD = '/usr/sbin/mariadbd';
-const ANSWER_MS_MAX = 60_000;
 const LOOK_MS = 100;
 
 export interface PrivateServer {
@@ -89,8 +89,6 @@ const PROGRAMS: Readonly<Record<ServerKind, Program>> = {
 const run = ([program = '', ...args]: readonly string[]): void => {
   execFileSync(program, args, { stdio: 'ignore' });
 };
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
@@ -177,14 +175,12 @@ export async function startPrivateServer(
 
   async function start(): Promise<void> {
     const [file = '', ...args] = [...program.command(folder, port), ...extra];
-    const until = performance.now() + ANSWER_MS_MAX;
-    for (;;) {
+    const answers = (): Promise<boolean> => {
       // The dead one's memory may be in use a moment longer; then the new one ends at once.
       if (child === undefined || isOver(child)) child = spawn(file, args, { stdio: 'ignore' });
-      if (await databases.answers()) return;
-      if (performance.now() > until) throw new Error(`${kind}: the server does not start`);
-      await pause(LOOK_MS);
-    }
+      return databases.answers();
+    };
+    await until(`${kind} starts`, answers, LOOK_MS);
   }
 
   async function kill(): Promise<void> {
@@ -212,13 +208,14 @@ export async function startPrivateServer(
     async freeze() {
       const pid = child?.pid;
       if (child === undefined || pid === undefined) return;
-      const until = performance.now() + ANSWER_MS_MAX;
-      // Sent again: a process may have started another one while it was being stopped.
-      do {
-        if (performance.now() > until) throw new Error(`${kind}: the server does not stop`);
-        signal(child, 'SIGSTOP');
+      const server = child;
+      const stopped = async (): Promise<boolean> => {
+        // Sent again: a process may have started another one while it was being stopped.
+        signal(server, 'SIGSTOP');
         await pause(LOOK_MS);
-      } while (!family(pid).every(isStopped));
+        return family(pid).every(isStopped);
+      };
+      await until(`${kind} stands still`, stopped);
     },
     thaw: () => {
       if (child !== undefined) signal(child, 'SIGCONT');

@@ -8,6 +8,7 @@ import { openapiDocument } from '../../routes/documented';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { createMetrics } from '../../utils/metrics';
+import { HANG_MS } from '../helpers/waiting';
 import { inProcess, OPERATOR_KEY, orderBody, PAYER, startStage, type Stage } from './support/stage';
 
 let stage: Stage;
@@ -19,7 +20,11 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 /** Sends these bytes and returns all that comes until the other side closes, or `ms` have passed. */
-function talk(port: number, bytes: string, ms = 1500): Promise<{ text: string; closed: boolean }> {
+function talk(
+  port: number,
+  bytes: string,
+  ms = HANG_MS,
+): Promise<{ text: string; closed: boolean }> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     let text = '';
@@ -210,9 +215,9 @@ describe('size and time', () => {
       const head = 'POST /wx-pay/wxpay_order HTTP/1.1\r\nHost: x\r\n';
       const body = `${head}Content-Type: application/json\r\nX-Wx-Openid: ${PAYER}\r\nContent-Length: 50\r\n\r\n{"a`;
       const both = await Promise.all([
-        talk(portOf(server), head, 5000),
-        talk(portOf(server), body, 5000),
-        talk(portOf(server), body.replace('/wx-pay/wxpay_order', '/wechatpay/order'), 5000),
+        talk(portOf(server), head),
+        talk(portOf(server), body),
+        talk(portOf(server), body.replace('/wx-pay/wxpay_order', '/wechatpay/order')),
       ]);
       for (const { text, closed } of both) {
         expect(closed).toBe(true);

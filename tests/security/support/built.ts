@@ -11,12 +11,12 @@ import { openStore } from '../../../services/stores';
 import type { OrderStore } from '../../../services/stores/orderStore';
 import { silentLogger } from '../../../utils/logger';
 import { build, freePort, type Build } from '../../crash/instance';
+import { HANG_MS } from '../../helpers/waiting';
 import { runBuilt, type Started, type StartOptions } from './runner';
 
 const ROOT = join(__dirname, '../../..');
 /** Beside the package, as `npm install libsql` puts it there. */
 const NATIVE = ['libsql', '@libsql'];
-const START_MS_MAX = 20_000;
 const PRELOAD = join(__dirname, 'preload.cjs');
 
 let made: { readonly dist: Build; readonly files: string } | undefined;
@@ -48,7 +48,7 @@ function listening(child: ChildProcess, logs: readonly string[]): Promise<void> 
     };
     const timer = setTimeout(() => {
       fail('does not start');
-    }, START_MS_MAX);
+    }, HANG_MS);
     child.once('exit', (code) => {
       fail(`ended with ${String(code)}`);
     });

@@ -10,6 +10,7 @@ import type { OrderRecord, TransferRecord } from '../../../services/records';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../simulator';
 import type { OrderStore } from '../../../services/stores/orderStore';
 import { createLogger } from '../../../utils/jsonLogger';
+import { until } from '../../helpers/waiting';
 import { builtRunner, type Started, type StartOptions } from './runner';
 
 export const PAYER = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
@@ -158,11 +159,8 @@ function stageOf(simulator: Simulator, started: Here, { ends }: { ends: boolean 
     port,
     logs,
     async logged(text) {
-      for (let turn = 0; turn < LOG_TURNS_MAX; turn++) {
-        if (logs.some((line) => line.includes(text))) return;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      throw new Error(`nothing in the log of ${text}`);
+      const written = (): boolean => logs.some((line) => line.includes(text));
+      await until(`the log says ${text}`, written, LOOK_MS);
     },
     get service() {
       if (started.service === undefined) throw new Error('the built service is another process');
@@ -195,7 +193,7 @@ function stageOf(simulator: Simulator, started: Here, { ends }: { ends: boolean 
   };
 }
 
-const LOG_TURNS_MAX = 400;
+const LOOK_MS = 5;
 const DUMP_MAX = 500;
 const KINDS = ['order', 'combination', 'transfer', 'report'] as const;
 const NUMBERS = ['refund', 'transaction', 'transfer_bill', 'sub_order'] as const;
