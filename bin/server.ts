@@ -16,6 +16,7 @@ import { createRecordController } from '../controllers/recordController';
 import { createStatusController } from '../controllers/statusController';
 import { openapiDocument } from '../routes/documented';
 import { createAskLimit } from '../services/askLimit';
+import { createAskWaiters } from '../services/askWaiters';
 import { createBillService } from '../services/billService';
 import { createCodepay } from '../services/codepay';
 import { combinationSteps, createCombining } from '../services/combining';
@@ -31,6 +32,7 @@ import { createPlacing } from '../services/placing';
 import { createRecordService } from '../services/recordService';
 import { createReconciler, type Reconciler } from '../services/reconcile/reconciler';
 import { createRefunding } from '../services/refunding';
+import { createRequestsUnderWay } from '../services/requestsUnderWay';
 import { createStrategy } from '../services/strategies';
 import type { PayStrategy } from '../services/strategies/strategy';
 import { openStore } from '../services/stores';
@@ -42,7 +44,6 @@ import {
   type SweepDeps,
   type SweepService,
 } from '../services/sweepService';
-import { createSweepTimer } from '../services/sweepTimer';
 import { createTransferring } from '../services/transferring';
 import { createWechatApi, type WechatApi } from '../services/wechatApi';
 import { systemClock, type Clock } from '../utils/clock';
@@ -63,7 +64,7 @@ export interface Overrides {
   readonly logger?: Logger;
   readonly store?: OrderStore;
   /** Waiting for another caller's answer. */
-  readonly wait?: (ms: number) => Promise<void>;
+  readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** A test's own token issuer. Deliberately no setting: who sets it decides who is who. */
   readonly jwksUrl?: string;
 }
@@ -86,7 +87,15 @@ export interface Service {
 const buildId = typeof __BUILD_ID__ === 'string' ? __BUILD_ID__ : 'source';
 const version = typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0';
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** Ends early, and without an error, where the signal says so. */
+const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 
 /** Builds the whole service from its settings. Damaged settings do not throw: the app says what is wrong. */
 export function assemble(env: Env, overrides: Overrides = {}): Service {
@@ -161,7 +170,7 @@ function servicesOf(
     store: OrderStore;
     clock: Clock;
     logger: Logger;
-    wait: (ms: number) => Promise<void>;
+    wait: (ms: number, signal?: AbortSignal) => Promise<void>;
     env: Env;
   },
 ) {
@@ -195,20 +204,18 @@ function servicesOf(
       dayFen: config.transferDayFen,
     },
   });
+  // One for all: a payer's questions are counted together, whatever he asks about.
+  const asks = createAskLimit({ clock });
+  const { ordersPerMinute, openOrdersMax } = config;
   const placement = {
     ...shared,
-    wait,
-    rate: createOrderRate({
-      clock,
-      countOrders: (payer, since) => store.count(payer, since),
-      ordersPerMinute: config.ordersPerMinute,
-    }),
+    rate: createOrderRate({ clock, store, ordersPerMinute, openOrdersMax }),
+    asks,
+    waiters: createAskWaiters({ clock, wait }),
     settings,
   };
   const placing = createPlacing({ ...placement, sync: (no) => following.syncOrder(no) });
-  // One for both: a payer's questions are counted together, whatever he asks about.
-  const asks = createAskLimit({ clock });
-  const combining = createCombining({ ...placement, strategy, following, asks });
+  const combining = createCombining({ ...placement, strategy, following });
   const payService = createPayService({
     ...shared,
     asks,
@@ -305,6 +312,7 @@ function readyOf(
       keys: config.operatorKeys.length > 0,
       openids: config.operatorOpenids.length > 0,
     },
+    underWay: createRequestsUnderWay(),
     validate: createValidator(),
   };
 }
@@ -330,7 +338,7 @@ function whole(config: Config, overrides: Overrides, logger: Logger, env: Env): 
     lastSweep: () => services.sweep.lastEnd(),
     sweepExpected: timerless,
   });
-  const timer = createSweepTimer(config.sweepSeconds * 1000, services.sweep, logger);
+  const timer = createTimer(config.sweepSeconds * 1000, services.sweep, logger);
   const { jwksUrl } = overrides;
   const ready = readyOf(config, { store, clock, logger, jwksUrl }, services);
   return {
@@ -364,6 +372,40 @@ function whole(config: Config, overrides: Overrides, logger: Logger, env: Env): 
       await timer.stop();
       await services.sweep.idle();
       await store.close();
+    },
+  };
+}
+
+/** Sweeps every so often; never two at once in one process. 0 = off. */
+function createTimer(everyMs: number, sweep: SweepService, logger: Logger) {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let stopped = everyMs === 0;
+  const turn = async (): Promise<void> => {
+    try {
+      await sweep.runOnce();
+    } catch (error) {
+      logger.warn({ err: error }, 'sweep failed');
+    }
+    plan();
+  };
+  function plan(): void {
+    if (stopped) return;
+    timer = setTimeout(() => {
+      running = turn();
+    }, everyMs);
+    timer.unref();
+  }
+  const halt = (): void => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+  return {
+    start: plan,
+    halt,
+    async stop(): Promise<void> {
+      halt();
+      await running;
     },
   };
 }

@@ -75,6 +75,7 @@ export function loadConfig(env: Env): Config {
     transferDayFen: values.integer('transferDayFen'),
     orderExpireMinutes: values.integer('orderExpireMinutes'),
     ordersPerMinute: values.integer('ordersPerMinute'),
+    openOrdersMax: values.integer('openOrdersMax'),
     sweepSeconds: values.integer('sweepSeconds', listen.scf ? 0 : SWEEP_SECONDS),
   };
   values.warnNearMisses();

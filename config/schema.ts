@@ -207,8 +207,16 @@ export const SETTINGS = [
     type: 'integer',
     fallback: '30',
     range: [1, 1_000_000],
-    en: 'new orders a payer may place in a minute',
-    zh: '每个用户每分钟可新建的订单数',
+    en: 'what a payer may make us ask WeChat in a minute: orders, repeats that ask again, parts of combinations',
+    zh: '每个用户每分钟可触发的下单请求数：新订单、绑定预下单、重新请求、合单的每个子单',
+  },
+  {
+    name: 'openOrdersMax',
+    type: 'integer',
+    fallback: '20',
+    range: [1, 1000],
+    en: 'unpaid orders a payer may have open at once; each part of a combination counts',
+    zh: '每个用户同时未支付的订单数上限；合单的每个子单各计一次',
   },
   {
     name: 'webhookUrl',

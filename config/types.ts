@@ -61,6 +61,7 @@ export interface Config extends ListenConfig {
   readonly requirePreparedOrders: boolean;
   readonly orderExpireMinutes: number;
   readonly ordersPerMinute: number;
+  readonly openOrdersMax: number;
   readonly sink: EffectSink;
   /** 0 = off. */
   readonly sweepSeconds: number;

@@ -15,6 +15,7 @@ import type { StatusController } from '../controllers/statusController';
 import type { Reply } from '../controllers/types';
 import type { Identity } from '../services/identity';
 import { notificationBytesMax } from '../services/strategies/notification';
+import type { RequestsUnderWay } from '../services/requestsUnderWay';
 import type { NotificationKind } from '../services/strategies/strategy';
 import { isJsonType, parseJsonObject } from '../utils/body';
 import { corsHeaders } from '../utils/cors';
@@ -40,6 +41,7 @@ export interface Ready {
   readonly controllers: Controllers;
   readonly notify: NotifyController;
   readonly operators: OperatorSettings;
+  readonly underWay: RequestsUnderWay;
   readonly validate: Validate;
 }
 
@@ -144,7 +146,7 @@ export function createDesk(deps: AppDeps): Desk {
     visit: Visit,
     oldDispatch: boolean,
   ): Promise<void> {
-    const { identity, operators, validate, controllers } = ready();
+    const { identity, operators, validate, controllers, underWay } = ready();
     guardEnabled(spec.access, operators);
     const caller = await identity.identify(visit.req.headers, oldDispatch);
     authorize(spec.access, caller);
@@ -152,7 +154,8 @@ export function createDesk(deps: AppDeps): Desk {
     const schema = isPayer && spec.payerSchema !== undefined ? spec.payerSchema : spec.schema;
     validate(schema)(spec.method === 'GET' ? input.query : input.body);
     validate(spec.paramsSchema ?? emptySchema)(input.params);
-    answer(deps, visit, await spec.controller(controllers)({ caller, ...input }));
+    const run = spec.controller(controllers);
+    answer(deps, visit, await underWay.run(caller, () => run({ caller, ...input })));
   }
 
   async function readJson(visit: Visit): Promise<Json> {
@@ -324,9 +327,7 @@ function failed(logger: Logger, thrown: unknown, visit: Visit): void {
   const { req, res, requestId, headers, voice } = visit;
   const error = asAppError(thrown);
   const fields = { requestId, error: error.code, status: error.status };
-  // A bound that is reached is no fault: a flood must not fill the error log as well.
-  const fault = error.status >= 500 && error.code !== 'OVERLOADED';
-  if (fault && !(error instanceof ConfigError)) {
+  if (error.status >= 500 && !(error instanceof ConfigError)) {
     const alarm = error.code === 'INVARIANT_BROKEN';
     logger.error({ ...fields, err: error.cause ?? error, alarm }, 'failed');
   } else logger.info(fields, 'refused');

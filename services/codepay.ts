@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { findItem } from './agenda';
+import { TURNS_MAX, WAIT_MAX_MS, type AskWaiters } from './askWaiters';
 import { readTransaction } from './facts';
 import type { Following } from './following';
 import type { OrderService } from './orderService';
@@ -52,7 +53,7 @@ export interface CodepayDeps {
   readonly api: WechatApi;
   readonly following: Following;
   readonly clock: Clock;
-  readonly wait: (ms: number) => Promise<void>;
+  readonly waiters: AskWaiters;
   readonly settings: { readonly appId: string; readonly mchid: string };
 }
 
@@ -64,9 +65,7 @@ const REVERSE_MAX_MS = 7 * 24 * 3600_000;
 const UNPROVEN_MAX_MS = 24 * 3600_000;
 const REVERSE_LADDER_MS = [15, 15, 30, 60, 120, 300, 600, 1800, 3600].map((s) => s * 1000);
 const ASK_MAX_MS = 10_000;
-/** A repeat waits this long for the charge under way. */
-const WAIT_MAX_MS = 5000;
-const WAIT_STEP_MS = 50;
+const keyOf = (no: string): string => `order ${no}`;
 
 const BY_REPLY = { source: 'reply', proof: 'signature' } as const;
 const UNPROVEN = { source: 'reply', proof: 'none' } as const;
@@ -115,8 +114,11 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     if (part && (await orders.findOrder(record.no)) === undefined) {
       throw new ConflictError('ORDER_TAKEN');
     }
-    if ((await orders.insert(record)) === 'inserted') return charge(record, input);
-    return repeat(record);
+    const charged = await deps.waiters.during(keyOf(record.no), {
+      claim: async () => ((await orders.insert(record)) === 'inserted' ? record : undefined),
+      ask: (mine) => charge(mine, input),
+    });
+    return charged ?? repeat(record);
   }
 
   /** One call, never repeated: what became of it is asked. */
@@ -164,14 +166,16 @@ export function createCodepay(deps: CodepayDeps): Codepay {
   async function repeat(asked: OrderRecord): Promise<Answer> {
     const { no } = asked;
     const until = clock.now() + WAIT_MAX_MS;
-    let held = await orders.findOrder(no);
-    for (let n = 0; n < WAIT_MAX_MS / WAIT_STEP_MS && held !== undefined; n++) {
+    const read = (): Promise<OrderRecord | undefined> => orders.findOrder(no);
+    let held = await read();
+    for (let turn = 0; turn < TURNS_MAX && held !== undefined; turn++) {
       if (held.product !== 'codepay' || held.facts_hash !== asked.facts_hash) {
         throw new ConflictError('ORDER_PARAMS_DIFFER');
       }
-      if (!isAsking(held) || clock.now() >= until) break;
-      await deps.wait(WAIT_STEP_MS);
-      held = await orders.findOrder(no);
+      if (!isAsking(held)) break;
+      const ended = await deps.waiters.end({ key: keyOf(no), caller: undefined, until, read });
+      if (ended === undefined) break;
+      if (!ended.still) held = ended.record;
     }
     if (held === undefined) throw new NotFoundError('ORDER_NOT_FOUND');
     if (!isOpenState(held.state) || isAsking(held)) return answerOf(held, undefined);

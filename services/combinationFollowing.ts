@@ -191,7 +191,7 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
       ...(parts.some((part) => part.refunded) ? { refunded_elsewhere: true } : {}),
     };
     for (const part of parts) {
-      if (await orders.reservePart(part.out_trade_no, no)) continue;
+      if (await orders.parts.take(part.out_trade_no, no)) continue;
       logger.error({ alarm: true, no, kind: 'combination' }, 'part of another combination');
     }
     const data = { ...combinationEffectData(base) };

@@ -91,6 +91,16 @@ const CONTRADICTIONS_MAX = 20;
 export const isPaidCombination = (record: CombinationRecord): boolean =>
   record.sub_orders.some((part) => part.payment !== undefined);
 
+/** Part numbers ever taken under this number, when it is asked for with these parts. */
+export function partsTaken(
+  record: CombinationRecord,
+  parts: readonly { readonly out_trade_no: string }[],
+): number {
+  const held = new Set(record.sub_orders.map((part) => part.out_trade_no));
+  const fresh = parts.filter((part) => !held.has(part.out_trade_no));
+  return (record.parts_taken ?? held.size) + fresh.length;
+}
+
 export const combinationTotal = (record: CombinationRecord): number =>
   sumFen(record.sub_orders.map((part) => part.amount.total_amount));
 
@@ -397,7 +407,8 @@ export function decideCombination(
       const { facts, ...rest } = event;
       if (facts === undefined) return decideWhole(record, rest, ctx);
       const { sub_orders: parts, ...order } = facts;
-      return decideWhole(record, { ...rest, facts: order }, ctx, parts);
+      const parts_taken = partsTaken(record, parts);
+      return decideWhole({ ...record, parts_taken }, { ...rest, facts: order }, ctx, parts);
     }
     case 'prepay':
     case 'ask_refused':

@@ -7,11 +7,14 @@
 import { createHash } from 'node:crypto';
 import { withoutItem } from './agenda';
 import type { AskLimit } from './askLimit';
+import { takeTurns } from './askTurns';
+import { ASK_LEASE_MS, type AskWaiters } from './askWaiters';
 import { actsAsOperator, type Caller } from './caller';
 import {
   isPaidCombination,
   partAsOrder,
   partOfRefund,
+  partsTaken,
   type CombinationAskFacts,
 } from './combinationState';
 import { asObject, asText } from './facts';
@@ -20,17 +23,15 @@ import { isLastLook, nextLook } from './lastLook';
 import type { OrderRate } from './orderRate';
 import type { OrderService } from './orderService';
 import { withExpiry } from './orderState';
+import { unitsOf } from './payerAsks';
 import { paymentOf, type Answer } from './payService';
 import {
   appidOfAsk,
-  ASK_LEASE_MS,
   expiryOfAsk,
   freshPrepay,
   openidOfAsk,
   askPrepay,
   TELLING,
-  WAIT_MAX_MS,
-  WAIT_STEP_MS,
   type PlacedProduct,
   type PlacingDeps,
 } from './placing';
@@ -41,7 +42,6 @@ import {
   type OrderRecord,
   type SubOrder,
 } from './records';
-import { completeScene } from './scene';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import {
   createLook,
@@ -106,19 +106,20 @@ export interface CombiningDeps {
   readonly strategy: PayStrategy;
   readonly following: Following;
   readonly clock: Clock;
-  readonly wait: (ms: number) => Promise<void>;
   readonly rate: OrderRate;
   readonly asks: AskLimit;
+  readonly waiters: AskWaiters;
   readonly settings: PlacingDeps['settings'];
 }
+
+/** Part numbers that one combination may ever take: each signed refusal may bring in others. */
+const PARTS_TAKEN_MAX = 50;
 
 interface Draft {
   readonly input: CombineInput;
   readonly openid: string | undefined;
   readonly appid: string;
   readonly expires_at: number;
-  /** `scene_info` as WeChat gets it. */
-  readonly scene: Json | undefined;
 }
 
 export function createCombining(deps: CombiningDeps): Combining {
@@ -143,7 +144,6 @@ export function createCombining(deps: CombiningDeps): Combining {
       }),
       appid: appidOfAsk(input.useServiceAccount, settings),
       expires_at: expiryOfAsk(input.time_expire, settings.expireMinutes, clock.now()),
-      scene: completeScene(input.scene_info, { caller, h5: input.type === 'h5' }),
     };
   }
 
@@ -155,7 +155,7 @@ export function createCombining(deps: CombiningDeps): Combining {
       combine_mchid: settings.mchid,
       combine_out_trade_no: input.combine_out_trade_no,
       ...(input.type === 'jsapi' ? { combine_payer_info: { openid } } : {}),
-      ...(draft.scene === undefined ? {} : { scene_info: draft.scene }),
+      ...(input.scene_info === undefined ? {} : { scene_info: input.scene_info }),
       sub_orders: input.sub_orders.map((sub) => ({
         ...sub,
         mchid: settings.mchid,
@@ -218,89 +218,123 @@ export function createCombining(deps: CombiningDeps): Combining {
   }
 
   /** The parts' numbers, for this combination alone: looked at first, so that a refusal takes none. */
-  async function takeNumbers(draft: Draft): Promise<void> {
+  async function takeNumbers(
+    draft: Draft,
+    caller: Caller,
+    held: CombinationRecord | undefined,
+  ): Promise<void> {
     const { combine_out_trade_no: no, sub_orders } = draft.input;
+    if (held !== undefined && partsTaken(held, sub_orders) > PARTS_TAKEN_MAX) {
+      throw new ConflictError('MOVE_FORBIDDEN', {
+        detail: '该合单号更换子单号过多，请换新合单号 / too many parts so far: use a new number',
+      });
+    }
     const parts = sub_orders.map((sub) => sub.out_trade_no);
-    const taken = (part: string): ConflictError =>
-      new ConflictError('ORDER_TAKEN', { detail: part });
+    const taken = (part: string): ConflictError => {
+      deps.asks.guard(caller);
+      return new ConflictError('ORDER_TAKEN', { detail: part });
+    };
     await Promise.all(
       parts.map(async (part) => {
-        const [order, owner] = await Promise.all([orders.findOrder(part), orders.partOwner(part)]);
-        if (order !== undefined || (owner !== undefined && owner !== no)) throw taken(part);
+        const looks = [orders.findOrder(part), orders.parts.isFree(part, no)] as const;
+        const [order, free] = await Promise.all(looks);
+        if (order !== undefined || !free) throw taken(part);
       }),
     );
     await Promise.all(
       parts.map(async (part) => {
-        if (!(await orders.reservePart(part, no))) throw taken(part);
+        if (!(await orders.parts.take(part, no))) throw taken(part);
       }),
     );
   }
 
   async function place(input: CombineInput, caller: Caller): Promise<CombinationRecord> {
     const draft = draftOf(input, caller);
-    const held = await orders.findCombination(input.combine_out_trade_no);
+    const no = input.combine_out_trade_no;
     // No combination can be prepared: where prices are the merchant's, an operator places it.
     const merchantOnly = settings.requirePrepared && caller.role === 'payer';
-    if (merchantOnly && held?.made_by !== 'operator') throw new AuthError('ORDER_NOT_PREPARED');
-    if (held === undefined) {
-      const record = recordOf(draft, caller);
-      const made = await deps.rate.within({
-        caller,
-        key: `combination ${record.no}`,
-        exists: async () => (await orders.findCombination(record.no)) !== undefined,
-        insert: async () => {
-          // Within the limit: otherwise he could take numbers without end.
-          await takeNumbers(draft);
-          return orders.insert(record);
-        },
-      });
-      if (made === 'inserted') return ask(record);
-    }
-    const now = held ?? (await orders.findCombination(input.combine_out_trade_no));
-    if (now === undefined) throw new StoreError('STORE_UNAVAILABLE');
-    return resume(now, draft, caller);
+    return takeTurns(deps, {
+      key: `combination ${no}`,
+      caller,
+      find: () => orders.findCombination(no),
+      insert: merchantOnly ? undefined : () => insert(draft, caller),
+      absent() {
+        deps.asks.guard(caller);
+        return merchantOnly
+          ? new AuthError('ORDER_NOT_PREPARED')
+          : new StoreError('STORE_UNAVAILABLE');
+      },
+      judge(held) {
+        if (merchantOnly && held.made_by !== 'operator') throw new AuthError('ORDER_NOT_PREPARED');
+        guardOwner(held, caller);
+        const corrects = held.state === 'REJECTED';
+        if (!corrects && hashOf(draft) !== held.facts_hash) {
+          throw new ConflictError('ORDER_PARAMS_DIFFER');
+        }
+        guardOpen(held);
+        if (!corrects && freshPrepay(held, clock.now())) return { answer: held };
+        return { claim: () => takeOver(held, draft, caller) };
+      },
+      ask,
+    });
   }
 
-  /** The same number again: the same answer, a take-over, or a clear no. */
-  async function resume(
+  /** @returns undefined: the number exists. */
+  async function insert(draft: Draft, caller: Caller): Promise<CombinationRecord | undefined> {
+    const record = recordOf(draft, caller);
+    const { no } = record;
+    const made = await deps.rate.within({
+      caller,
+      key: `combination ${no}`,
+      units: unitsOf(record),
+      opens: true,
+      instead: async () =>
+        (await orders.findCombination(no)) === undefined ? undefined : 'exists',
+      run: async () => {
+        // Looked at first: a repeat takes no numbers.
+        if ((await orders.findCombination(no)) !== undefined) return 'exists';
+        // Within the limit: otherwise he could take numbers without end.
+        await takeNumbers(draft, caller, undefined);
+        return orders.insert(record);
+      },
+    });
+    return made === 'inserted' ? record : undefined;
+  }
+
+  /** The record with the right to ask, or undefined while another caller has it. */
+  async function takeOver(
     held: CombinationRecord,
     draft: Draft,
     caller: Caller,
-  ): Promise<CombinationRecord> {
-    const until = clock.now() + WAIT_MAX_MS;
-    let record = held;
-    for (let waited = 0; waited < WAIT_MAX_MS / WAIT_STEP_MS; waited++) {
-      if (caller.role === 'payer' && record.payer !== caller.openid) {
-        throw new ConflictError('ORDER_TAKEN');
-      }
-      const corrects = record.state === 'REJECTED';
-      if (!corrects && hashOf(draft) !== record.facts_hash) {
-        throw new ConflictError('ORDER_PARAMS_DIFFER');
-      }
-      guardOpen(record);
-      if (!corrects && freshPrepay(record, clock.now())) return record;
-      if (record.asking_until === undefined || record.asking_until <= clock.now()) {
-        if (corrects) await takeNumbers(draft);
-        const asked = await orders.applyCombination(
-          record.no,
-          {
-            type: 'ask',
-            until: clock.now() + ASK_LEASE_MS,
-            ...(corrects ? { facts: factsOf(draft) } : {}),
-            source: caller.role,
-            proof: 'none',
-          },
-          { known: record },
-        );
-        if (asked.outcome === 'applied') return ask(asked.record);
-        const lost = asked.outcome === 'conflict' && asked.code !== 'ORDER_BUSY';
-        if (lost && asked.record.version === record.version) throw new ConflictError(asked.code);
-      }
-      if (clock.now() >= until) break;
-      await deps.wait(WAIT_STEP_MS);
-      record = (await orders.findCombination(record.no)) ?? record;
-    }
-    throw new StoreError('ORDER_BUSY', { retryAfterSeconds: 5 });
+  ): Promise<CombinationRecord | undefined> {
+    const corrects = held.state === 'REJECTED';
+    const event = {
+      type: 'ask',
+      until: clock.now() + ASK_LEASE_MS,
+      ...(corrects ? { facts: factsOf(draft) } : {}),
+      source: caller.role,
+      proof: 'none',
+    } as const;
+    const asked = await deps.rate.within({
+      caller,
+      key: `combination ${held.no}`,
+      units: draft.input.sub_orders.length,
+      opens: corrects,
+      run: async () => {
+        if (corrects) await takeNumbers(draft, caller, held);
+        return orders.applyCombination(held.no, event, { known: held });
+      },
+    });
+    if (asked.outcome === 'applied') return asked.record;
+    const lost = asked.outcome === 'conflict' && asked.code !== 'ORDER_BUSY';
+    if (lost && asked.record.version === held.version) throw new ConflictError(asked.code);
+    return undefined;
+  }
+
+  function guardOwner(record: CombinationRecord, caller: Caller): void {
+    if (caller.role !== 'payer' || record.payer === caller.openid) return;
+    deps.asks.guard(caller);
+    throw new ConflictError('ORDER_TAKEN');
   }
 
   function guardOpen(record: CombinationRecord): void {
@@ -353,10 +387,10 @@ export function createCombining(deps: CombiningDeps): Combining {
     actsAsOperator(caller) || (caller.role === 'payer' && record.payer === caller.openid);
 
   async function query(no: string, caller: Caller): Promise<Answer> {
-    const held = await orders.findCombination(no);
-    const known = held !== undefined && mayRead(held, caller);
-    if (!known) deps.asks.guard(caller);
-    if (held !== undefined && !known) throw new NotFoundError('ORDER_NOT_FOUND');
+    const found = await orders.findCombination(no);
+    const held = found !== undefined && mayRead(found, caller) ? found : undefined;
+    // Another's is treated like one that we do not hold: it counts, WeChat is asked, the answer is the same.
+    if (held === undefined) deps.asks.guard(caller);
     const reply = await api.queryCombination(no);
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
@@ -369,7 +403,8 @@ export function createCombining(deps: CombiningDeps): Combining {
     if (body.combine_out_trade_no !== no) throw new UpstreamError('WECHATPAY_UNPROVEN');
     const payer = asText(asObject(body.combine_payer_info)?.openid);
     // One we do not hold is taken in for operators, and for the payer whom WeChat names.
-    const owns = known || (caller.role === 'payer' && payer === caller.openid);
+    const named = found === undefined && caller.role === 'payer' && payer === caller.openid;
+    const owns = held !== undefined || named;
     if (!owns && !actsAsOperator(caller)) throw new NotFoundError('ORDER_NOT_FOUND');
     const from = { source: 'query', proof: 'signature' } as const;
     await combinations.apply(body, from, { absent: 'adopt' });
@@ -379,7 +414,10 @@ export function createCombining(deps: CombiningDeps): Combining {
   async function close(no: string, caller: Caller): Promise<Answer> {
     const held = await orders.findCombination(no);
     const allowed = caller.role === 'operator' || held?.payer === caller.openid;
-    if (held === undefined || !allowed) throw new NotFoundError('ORDER_NOT_FOUND');
+    if (held === undefined || !allowed) {
+      deps.asks.guard(caller);
+      throw new NotFoundError('ORDER_NOT_FOUND');
+    }
     const record = await combinations.close(held, caller.role);
     if (isPaidCombination(record)) throw new ConflictError('ORDER_PAID');
     return { status: 204, data: null };

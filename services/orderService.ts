@@ -12,6 +12,7 @@ import {
   type CombinationEvent,
   type PartEvent,
 } from './combinationState';
+import { createPartNumbers, holderOfPart, type PartNumbers } from './partNumbers';
 import { decideTransfer, type TransferEvent } from './transferState';
 import type { CombinationRecord, OrderRecord, StoredRecord, TransferRecord } from './records';
 import type { OrderStore } from './stores/orderStore';
@@ -38,11 +39,9 @@ export interface OrderService {
   findOrder(no: string): Promise<OrderRecord | undefined>;
   findTransfer(no: string): Promise<TransferRecord | undefined>;
   findCombination(no: string): Promise<CombinationRecord | undefined>;
-  /** The combination that a part's number was reserved for, held or not. */
-  partOwner(part: string): Promise<string | undefined>;
-  /** Makes a part's number lead to its combination. @returns false: it leads to another one. */
-  reservePart(part: string, whole: string): Promise<boolean>;
-  /** Whether a combination we hold has a part of this number. */
+  /** Numbers of parts: which are free, and taking them. */
+  readonly parts: PartNumbers;
+  /** Whether a combination we hold, and WeChat did not provably refuse, has a part of this number. */
   isPart(no: string): Promise<boolean>;
   /** What can be refunded under this number: an order, or the part of a combination seen as one. */
   findRefundable(no: string): Promise<OrderRecord | undefined>;
@@ -154,18 +153,12 @@ export function createOrderService(deps: OrderServiceDeps): OrderService {
       options,
     );
 
-  /** The combination that holds a part of this number. */
-  async function wholeOf(no: string): Promise<CombinationRecord | undefined> {
-    const owner = (await store.reservation('sub_order', no))?.owner;
-    return owner === undefined ? undefined : store.find('combination', owner);
-  }
-
   async function applyPart(
     no: string,
     event: PartEvent,
     deadline: number | undefined,
   ): Promise<Applied<OrderRecord>> {
-    const whole = await wholeOf(no);
+    const whole = await holderOfPart(store, no);
     if (whole === undefined || partAsOrder(whole, no) === undefined) return { outcome: 'absent' };
     const done = await applyCombination(
       whole.no,
@@ -181,17 +174,15 @@ export function createOrderService(deps: OrderServiceDeps): OrderService {
     context,
     applyCombination,
     findCombination: (no) => store.find('combination', no),
-    partOwner: async (part) => (await store.reservation('sub_order', part))?.owner,
-    reservePart: async (part, whole) =>
-      (await store.reserve('sub_order', part, whole, clock.now())) === 'reserved',
+    parts: createPartNumbers(deps),
     async isPart(no) {
-      const whole = await wholeOf(no);
-      return whole !== undefined && partAsOrder(whole, no) !== undefined;
+      const whole = await holderOfPart(store, no);
+      return whole !== undefined && whole.state !== 'REJECTED';
     },
     async findRefundable(no) {
       const order = await store.find('order', no);
       if (order !== undefined) return order;
-      const whole = await wholeOf(no);
+      const whole = await holderOfPart(store, no);
       return whole === undefined ? undefined : partAsOrder(whole, no);
     },
     async insert(record) {

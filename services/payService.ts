@@ -4,23 +4,27 @@
  */
 import type { AskLimit } from './askLimit';
 import type { Caller } from './caller';
+import { readCombination } from './combinationFollowing';
+import { combinationMismatch, isPaidCombination, type PaidPart } from './combinationState';
 import { actsAsOperator } from './caller';
 import { asObject, asText, readRefund } from './facts';
-import type { Following } from './following';
-import { createHintFollowing } from './hints';
+import { QUERY_IN_CALLBACK, type Following } from './following';
 import type { OrderService } from './orderService';
+import { HINT_APART_MS, isFinalForHint } from './orderState';
 import type { OrderInput, PlacedProduct, Placing, PrepareInput } from './placing';
-import type { OrderRecord, TransferRecord } from './records';
+import type { CombinationRecord, OrderRecord, TransferRecord } from './records';
 import { findRefund, type RefundAnswer, type RefundInput, type Refunding } from './refunding';
-import type { NotificationInput, PayStrategy } from './strategies/strategy';
+import type { NotificationHint, NotificationInput, PayStrategy } from './strategies/strategy';
 import type { TransferAnswer, TransferInput, Transferring } from './transferring';
-import type { WechatApi } from './wechatApi';
+import { isFinalTransfer } from './transferState';
+import type { CallLimits, WechatApi } from './wechatApi';
 import { refusalOf, saysNotFound, upstreamError } from './wechatErrors';
 import type { Clock } from '../utils/clock';
 import {
   AppError,
   ConflictError,
   NotFoundError,
+  SignatureError,
   UpstreamError,
   type ErrorCode,
 } from '../utils/errors';
@@ -75,6 +79,9 @@ export interface AbnormalInput {
   readonly real_name?: string;
 }
 
+/** Hints that may be asking WeChat at one moment, over all records of this instance. */
+const HINTS_AT_ONCE_MAX = 8;
+const HINTED = { source: 'callback', proof: 'none' } as const;
 const QUERY_FROM = { source: 'query', proof: 'signature' } as const;
 
 /** What the payer's device needs to open the payment. */
@@ -91,18 +98,9 @@ export async function paymentOf(
   return { ...(await strategy.signJsapi({ appid, prepay_id })) };
 }
 
-/**
- * A notification may make us ask WeChat. That WeChat refused our question (too many, or unproven) says nothing about
- * the notification: its sender must come again, so the answer is never a 4xx.
- */
-function askedInVain(error: unknown): unknown {
-  if (!(error instanceof UpstreamError) || error.code !== 'WECHATPAY_REJECTED') return error;
-  return new UpstreamError('WECHATPAY_UNAVAILABLE', { cause: error });
-}
-
 export function createPayService(deps: PayServiceDeps): PayService {
   const { strategy, orders, api, placing, following, asks, clock, logger } = deps;
-  const hints = createHintFollowing({ orders, following, clock });
+  let hintsNow = 0;
 
   const mayRead = (record: { readonly payer?: string }, caller: Caller): boolean =>
     actsAsOperator(caller) || (caller.role === 'payer' && record.payer === caller.openid);
@@ -117,23 +115,29 @@ export function createPayService(deps: PayServiceDeps): PayService {
   }
 
   async function queryByOutTradeNo(no: string, caller: Caller): Promise<Answer> {
-    const held = await orders.findOrder(no);
-    guardAsk(held, caller);
+    const held = askable(await orders.findOrder(no), caller);
     return judge(await api.queryOrder(no), caller, held);
   }
 
   async function queryByTransactionId(id: string, caller: Caller): Promise<Answer> {
     const owner = await deps.ownerOf('transaction', id);
-    const held = owner === undefined ? undefined : await orders.findOrder(owner);
-    guardAsk(held, caller);
+    // The same reads for an id that leads nowhere: how long they take tells nothing.
+    const found = await orders.findOrder(owner ?? id);
+    const held = askable(owner === undefined ? undefined : found, caller);
     return judge(await api.queryTransaction(id), caller, held);
   }
 
-  /** Another's order does not exist; what is not one's own may be asked about, but not without end. */
-  function guardAsk(held: OrderRecord | undefined, caller: Caller): void {
-    const known = held !== undefined && mayRead(held, caller);
-    if (!known) asks.guard(caller);
-    if (held !== undefined && !known) throw new NotFoundError('ORDER_NOT_FOUND');
+  /**
+   * The record, for whoever may read it. Another's order is treated like one that we do not hold: the question
+   * counts, WeChat is asked, and the answer is the same.
+   */
+  function askable<R extends { readonly payer?: string }>(
+    held: R | undefined,
+    caller: Caller,
+  ): R | undefined {
+    if (held !== undefined && mayRead(held, caller)) return held;
+    asks.guard(caller);
+    return undefined;
   }
 
   /** Applies a query's answer, and tells it only to whom the order belongs. */
@@ -175,11 +179,11 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   async function close(no: string, caller: Caller): Promise<Answer> {
     const held = await orders.findOrder(no);
-    if (held === undefined) {
-      if (caller.role !== 'operator') throw new NotFoundError('ORDER_NOT_FOUND');
-      return closeForeign(no);
+    if (held === undefined && caller.role === 'operator') return closeForeign(no);
+    if (held === undefined || !mayAct(held, caller)) {
+      asks.guard(caller);
+      throw new NotFoundError('ORDER_NOT_FOUND');
     }
-    if (!mayAct(held, caller)) throw new NotFoundError('ORDER_NOT_FOUND');
     if (held.product === 'codepay') {
       throw new ConflictError('MOVE_FORBIDDEN', {
         detail: '付款码订单只能撤销 / a payment code order is reversed: wxpay_reverse',
@@ -199,12 +203,12 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   async function refundQuery(no: string, caller: Caller): Promise<Answer> {
     const owner = await deps.ownerOf('refund', no);
-    const held = owner === undefined ? undefined : await orders.findRefundable(owner);
+    const found = await orders.findRefundable(owner ?? no);
+    const held = askable(owner === undefined ? undefined : found, caller);
     if (held === undefined) {
       if (!actsAsOperator(caller)) throw new NotFoundError('REFUND_NOT_FOUND');
       return refundQueryForeign(no);
     }
-    if (!mayRead(held, caller)) throw new NotFoundError('REFUND_NOT_FOUND');
     const { reply, record } = await following.syncRefund(held, no);
     if (reply.kind === 'proven' && reply.status === 200) return { status: 200, data: reply.body };
     const known = record === undefined ? undefined : findRefund(record, no);
@@ -267,14 +271,15 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   async function transferQueryByNo(billNo: string, caller: Caller): Promise<Answer> {
     const owner = await deps.ownerOf('transfer_bill', billNo);
-    const held = owner === undefined ? undefined : await orders.findTransfer(owner);
+    const found = await orders.findTransfer(owner ?? billNo);
+    const held = owner === undefined ? undefined : found;
     guardTransfer(held, caller);
     return judgeTransfer(await api.queryTransferByNo(billNo), caller, held?.no);
   }
 
   function guardTransfer(held: TransferRecord | undefined, caller: Caller): void {
     // A receiver learns of his own transfers, and only of those recorded here.
-    if (held === undefined ? !actsAsOperator(caller) : !mayRead(held, caller)) {
+    if (askable(held, caller) === undefined && !actsAsOperator(caller)) {
       throw new NotFoundError('TRANSFER_NOT_FOUND');
     }
   }
@@ -305,7 +310,133 @@ export function createPayService(deps: PayServiceDeps): PayService {
       await following.applyNotification(opened, input.deadline);
       return;
     }
-    await hints.follow(opened, input.deadline);
+    await followHint(opened, input.deadline);
+  }
+
+  const unproven = (why: string): SignatureError =>
+    new SignatureError('NOTIFICATION_UNPROVEN', { detail: why });
+
+  /** A hint says only what to ask WeChat about; it is asked rarely, and only about what we hold. */
+  async function followHint(hint: NotificationHint, deadline: number): Promise<void> {
+    if (hintsNow >= HINTS_AT_ONCE_MAX) throw unproven('too many at once');
+    hintsNow++;
+    try {
+      if (hint.kind === 'transfer') await followTransferHint(hint, deadline);
+      else if (hint.kind === 'combination') await followCombinationHint(hint, deadline);
+      else await followOrderHint(hint, deadline);
+    } finally {
+      hintsNow--;
+    }
+  }
+
+  const tooSoon = (last: number | undefined): boolean =>
+    last !== undefined && clock.now() - last < HINT_APART_MS;
+
+  async function followOrderHint(hint: NotificationHint, deadline: number): Promise<void> {
+    const no = asText(hint.plaintext.out_trade_no);
+    const record =
+      no === undefined
+        ? undefined
+        : hint.kind === 'refund'
+          ? await orders.findRefundable(no)
+          : await orders.findOrder(no);
+    if (record === undefined) throw unproven('unknown number');
+    if (knownByHeart(record, hint.plaintext)) return;
+    const limits = { ...QUERY_IN_CALLBACK, deadline };
+    const refund_no = asText(hint.plaintext.out_refund_no);
+    if (hint.kind === 'refund') return followRefundHint(record, refund_no ?? '', limits);
+    if (isFinalForHint(record)) throw unproven('nothing to learn');
+    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
+    const marked = await orders.apply(record.no, { type: 'hinted', ...HINTED }, { deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const { reply, record: now } = await following.syncOrder(record.no, limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    if (now?.payment === undefined) throw unproven('WeChat does not say so');
+  }
+
+  async function followRefundHint(
+    record: OrderRecord,
+    no: string,
+    limits: CallLimits & { readonly deadline: number },
+  ): Promise<void> {
+    const held = findRefund(record, no);
+    if (held === undefined || held.status === 'SUCCESS' || held.status === 'CLOSED') {
+      throw unproven('nothing to learn');
+    }
+    if (tooSoon(held.last_hint_at)) throw unproven('asked a moment ago');
+    const event = { type: 'hinted', out_refund_no: no, ...HINTED } as const;
+    const marked = await orders.apply(record.no, event, { deadline: limits.deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const { reply, record: now } = await following.syncRefund(marked.record, no, 'query', limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    const status = now === undefined ? undefined : findRefund(now, no)?.status;
+    // Not recorded, so not acknowledged: the sender comes again when WeChat's books have caught up.
+    if (status === undefined || status === 'REQUESTED' || status === 'PROCESSING') {
+      throw unproven('WeChat does not say so');
+    }
+  }
+
+  /**
+   * A repeat of what is proven and recorded already: it changes nothing, so it may be answered SUCCESS and
+   * the sender rests. Whoever knows WeChat's transaction_id learns nothing from it.
+   */
+  function knownByHeart(record: OrderRecord, told: Json): boolean {
+    const { payment } = record;
+    if (payment === undefined || told.transaction_id !== payment.transaction_id) return false;
+    const refund_no = asText(told.out_refund_no);
+    if (refund_no !== undefined) {
+      const refund = findRefund(record, refund_no);
+      return refund?.refund_id !== undefined && told.refund_id === refund.refund_id
+        ? told.refund_status === refund.status
+        : false;
+    }
+    const amount = asObject(told.amount);
+    return told.trade_state === 'SUCCESS' && amount?.total === payment.total;
+  }
+
+  async function followCombinationHint(hint: NotificationHint, deadline: number): Promise<void> {
+    const no = asText(hint.plaintext.combine_out_trade_no);
+    const record = no === undefined ? undefined : await orders.findCombination(no);
+    if (record === undefined) throw unproven('unknown number');
+    if (isPaidCombination(record)) {
+      // A repeat of what is recorded: whoever knows every transaction_id learns nothing from it.
+      const told = readCombination(hint.plaintext, HINTED);
+      const knows = told?.is === 'paid' && combinationMismatch(record, told.parts) === undefined;
+      if (knows && told.parts.every((part) => paidBy(record, part))) return;
+      throw unproven('nothing to learn');
+    }
+    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
+    const event = { type: 'hinted', ...HINTED } as const;
+    const marked = await orders.applyCombination(record.no, event, { deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const limits = { ...QUERY_IN_CALLBACK, deadline };
+    const { reply, record: now } = await following.combinations.sync(record.no, limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    if (now === undefined || !isPaidCombination(now)) throw unproven('WeChat does not say so');
+  }
+
+  const paidBy = (record: CombinationRecord, told: PaidPart): boolean =>
+    record.sub_orders.some(
+      ({ payment }) => payment?.transaction_id === told.payment.transaction_id,
+    );
+
+  async function followTransferHint(hint: NotificationHint, deadline: number): Promise<void> {
+    const no = asText(hint.plaintext.out_bill_no);
+    const record = no === undefined ? undefined : await orders.findTransfer(no);
+    if (record === undefined) throw unproven('unknown number');
+    if (isFinalTransfer(record.state)) {
+      const { transfer_bill_no: bill, state } = hint.plaintext;
+      if (bill !== undefined && bill === record.transfer_bill_no && state === record.state) return;
+      throw unproven('nothing to learn');
+    }
+    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
+    const from = { source: 'callback', proof: 'none' } as const;
+    const marked = await orders.applyTransfer(record.no, { type: 'hinted', ...from }, { deadline });
+    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
+    const limits = { ...QUERY_IN_CALLBACK, deadline };
+    const { reply, record: now } = await following.syncTransfer(record.no, limits);
+    if (reply.kind !== 'proven') throw upstreamError(reply);
+    if (now === undefined || !isFinalTransfer(now.state)) throw unproven('WeChat does not say so');
   }
 
   return {
@@ -330,7 +461,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
       } catch (error) {
         const code: ErrorCode | 'UNKNOWN' = error instanceof AppError ? error.code : 'UNKNOWN';
         logger.info({ error: code, kind: input.expected ?? 'any' }, 'notification refused');
-        throw askedInVain(error);
+        throw error;
       }
     },
   };

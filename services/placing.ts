@@ -3,6 +3,9 @@
  * answered only after the answer is recorded.
  */
 import { createHash } from 'node:crypto';
+import type { AskLimit } from './askLimit';
+import { takeTurns } from './askTurns';
+import { ASK_LEASE_MS, type AskWaiters } from './askWaiters';
 import type { Caller } from './caller';
 import { isPaidState, withExpiry, type AskFacts } from './orderState';
 import type { OrderRate } from './orderRate';
@@ -14,7 +17,6 @@ import {
   type Product,
   type RecordedProduct,
 } from './records';
-import { completeScene } from './scene';
 import type { WechatReply } from './strategies/strategy';
 import { orderPath, type WechatApi } from './wechatApi';
 import { refusalOf, upstreamError, plainCode } from './wechatErrors';
@@ -23,11 +25,6 @@ import type { Clock } from '../utils/clock';
 import { AuthError, ConflictError, StoreError, ValidationError } from '../utils/errors';
 import { toRfc3339 } from '../utils/time';
 
-/** One caller asks; after this a repeat takes over and sends the stored bytes. */
-export const ASK_LEASE_MS = 10_000;
-/** Others wait this long for his answer. */
-export const WAIT_MAX_MS = 5000;
-export const WAIT_STEP_MS = 50;
 const PREPAY_LIFE_MS = 2 * 3600_000;
 const PREPAY_LEFT_MS = 5 * 60_000;
 const H5_LIFE_MS = 5 * 60_000;
@@ -64,9 +61,10 @@ export interface PlacingDeps {
   readonly api: WechatApi;
   readonly clock: Clock;
   readonly rate: OrderRate;
+  readonly asks: AskLimit;
+  readonly waiters: AskWaiters;
   /** Brings an order up to date from a proven query. */
   readonly sync: (no: string) => Promise<unknown>;
-  readonly wait: (ms: number) => Promise<void>;
   readonly settings: {
     readonly appId: string;
     readonly serviceAppId: string | undefined;
@@ -186,12 +184,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
     readonly total: number;
     readonly attach: string | undefined;
     readonly extra: Readonly<Record<string, unknown>>;
-    /** `scene_info` as WeChat gets it. */
-    readonly scene: Readonly<Record<string, unknown>> | undefined;
   }
-
-  const sceneOf = (product: Product, input: OrderInput, caller: Caller): Draft['scene'] =>
-    completeScene(input.scene_info, { caller, h5: product === 'h5' });
 
   /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
   function requestOf(draft: Draft): { path: string; body: string; method: 'POST' } {
@@ -206,7 +199,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
       notify_url: settings.notifyUrl,
       amount: { total: draft.total, currency: 'CNY' },
       ...(product === 'jsapi' ? { payer: { openid } } : {}),
-      ...(draft.scene === undefined ? {} : { scene_info: draft.scene }),
+      ...(input.scene_info === undefined ? {} : { scene_info: input.scene_info }),
       ...draft.extra,
     };
     return { method: 'POST', path: orderPath(product), body: JSON.stringify(body) };
@@ -240,7 +233,6 @@ export function createPlacing(deps: PlacingDeps): Placing {
       total: input.amount.total,
       attach: input.attach,
       extra: extraOf(input),
-      scene: sceneOf(product, input, caller),
     };
   }
 
@@ -278,9 +270,20 @@ export function createPlacing(deps: PlacingDeps): Placing {
   }
 
   /** WeChat has one number space for both, and refuses whichever comes second in a race. */
-  async function guardPart(no: string): Promise<void> {
+  async function guardPart(no: string, caller?: Caller): Promise<void> {
     if (!(await orders.isPart(no))) return;
-    if ((await orders.findOrder(no)) === undefined) throw new ConflictError('ORDER_TAKEN');
+    if ((await orders.findOrder(no)) !== undefined) return;
+    if (caller !== undefined) deps.asks.guard(caller);
+    throw new ConflictError('ORDER_TAKEN');
+  }
+
+  interface Repeat {
+    readonly product: PlacedProduct;
+    readonly input: OrderInput;
+    readonly caller: Caller;
+    readonly draft: Draft | undefined;
+    /** A payer may pay only what the merchant prepared. */
+    readonly preparedOnly: boolean;
   }
 
   async function place(
@@ -290,74 +293,71 @@ export function createPlacing(deps: PlacingDeps): Placing {
   ): Promise<OrderRecord> {
     const draft = draftOf(product, input, caller);
     const preparedOnly = settings.requirePrepared && caller.role === 'payer';
-    if (draft !== undefined && !preparedOnly) {
-      const record = recordOf(draft, caller);
-      const { no } = record;
-      const made = await deps.rate.within({
-        caller,
-        key: `order ${no}`,
-        exists: async () => (await orders.findOrder(no)) !== undefined,
-        guard: () => guardPart(no),
-        insert: () => orders.insert(record),
-      });
-      if (made === 'inserted') return ask(record);
-    }
-    const held = await orders.findOrder(input.out_trade_no);
-    if (held === undefined) {
-      if (preparedOnly) throw new AuthError('ORDER_NOT_PREPARED');
-      throw new ValidationError('PARAM_INVALID', {
-        detail: `${input.description === undefined ? 'description' : 'amount'} 必填 / is required`,
-      });
-    }
-    // His own price, placed before the setting was turned on, is no price of the merchant's.
-    if (preparedOnly && !held.prepared && held.made_by === 'payer') {
-      throw new AuthError('ORDER_NOT_PREPARED');
-    }
-    return resume(held, { product, input, caller, draft });
+    const repeat = { product, input, caller, draft, preparedOnly };
+    const { out_trade_no: no } = input;
+    return takeTurns(deps, {
+      key: `order ${no}`,
+      caller,
+      find: () => orders.findOrder(no),
+      insert: draft === undefined || preparedOnly ? undefined : () => insert(draft, caller),
+      absent: () => absent(repeat),
+      judge(held) {
+        guardOwner(held, repeat);
+        const facts = factsToAsk(held, repeat);
+        guardOpen(held);
+        if (facts === undefined && freshPrepay(held, clock.now())) return { answer: held };
+        return { claim: () => takeOver(held, facts, caller) };
+      },
+      ask,
+    });
   }
 
-  interface Repeat {
-    readonly product: PlacedProduct;
-    readonly input: OrderInput;
-    readonly caller: Caller;
-    readonly draft: Draft | undefined;
+  /** @returns undefined: the number exists. */
+  async function insert(draft: Draft, caller: Caller): Promise<OrderRecord | undefined> {
+    const record = recordOf(draft, caller);
+    const { no } = record;
+    const made = await deps.rate.within({
+      caller,
+      key: `order ${no}`,
+      units: 1,
+      opens: true,
+      guard: () => guardPart(no, caller),
+      instead: async () => ((await orders.findOrder(no)) === undefined ? undefined : 'exists'),
+      run: () => orders.insert(record),
+    });
+    return made === 'inserted' ? record : undefined;
   }
 
-  /** The same number again: the same answer, a take-over, or a clear no. */
-  async function resume(held: OrderRecord, repeat: Repeat): Promise<OrderRecord> {
-    const until = clock.now() + WAIT_MAX_MS;
-    let record = held;
-    for (let waited = 0; waited < WAIT_MAX_MS / WAIT_STEP_MS; waited++) {
-      guardOwner(record, repeat.caller);
-      const facts = factsToAsk(record, repeat);
-      guardOpen(record);
-      if (facts === undefined && freshPrepay(record, clock.now())) return record;
-      const mine = await takeOver(record, facts, repeat);
-      if (mine !== undefined) return ask(mine);
-      if (clock.now() >= until) break;
-      await deps.wait(WAIT_STEP_MS);
-      record = (await orders.findOrder(record.no)) ?? record;
-    }
-    throw new StoreError('ORDER_BUSY', { retryAfterSeconds: 5 });
+  /** Why a number that is not there, or not this caller's, cannot be placed; counted as a question. */
+  function absent({ input, caller, draft, preparedOnly }: Repeat): Error {
+    deps.asks.guard(caller);
+    if (preparedOnly) return new AuthError('ORDER_NOT_PREPARED');
+    if (draft !== undefined) return new StoreError('STORE_UNAVAILABLE');
+    return new ValidationError('PARAM_INVALID', {
+      detail: `${input.description === undefined ? 'description' : 'amount'} 必填 / is required`,
+    });
   }
 
   /** The record with the right to ask, or undefined while another caller has it. */
   async function takeOver(
     record: OrderRecord,
     facts: AskFacts | undefined,
-    repeat: Repeat,
+    caller: Caller,
   ): Promise<OrderRecord | undefined> {
-    const now = clock.now();
-    if (record.asking_until !== undefined && record.asking_until > now) return undefined;
-    const until = now + ASK_LEASE_MS;
-    const from = { source: repeat.caller.role, proof: 'none' } as const;
     const event = {
       type: 'ask',
-      until,
+      until: clock.now() + ASK_LEASE_MS,
       ...(facts === undefined ? {} : { facts }),
-      ...from,
+      source: caller.role,
+      proof: 'none',
     } as const;
-    const asked = await orders.apply(record.no, event, { known: record });
+    const asked = await deps.rate.within({
+      caller,
+      key: `order ${record.no}`,
+      units: 1,
+      opens: record.state === 'PREPARED' || record.state === 'REJECTED',
+      run: () => orders.apply(record.no, event, { known: record }),
+    });
     if (asked.outcome === 'applied') return asked.record;
     // Another caller moved it between our look and our write: look again, then say what it is now.
     const moved = asked.outcome === 'absent' || asked.record.version !== record.version;
@@ -367,10 +367,20 @@ export function createPlacing(deps: PlacingDeps): Placing {
     return undefined;
   }
 
-  function guardOwner(record: OrderRecord, caller: Caller): void {
+  /**
+   * Another's number is answered like one that does not exist. Only who would make it, or bind a prepared one,
+   * learns that it is taken; that is counted like any question about numbers.
+   */
+  function guardOwner(record: OrderRecord, repeat: Repeat): void {
+    const { caller, draft, preparedOnly } = repeat;
     if (caller.role === 'operator') return;
-    if (record.payer === undefined && record.state === 'PREPARED') return;
-    if (record.payer !== caller.openid) throw new ConflictError('ORDER_TAKEN');
+    // His own price, placed before the setting was turned on, is no price of the merchant's.
+    if (preparedOnly && !record.prepared && record.made_by === 'payer') throw absent(repeat);
+    const unbound = record.payer === undefined && record.state === 'PREPARED';
+    if (unbound || record.payer === caller.openid) return;
+    if (draft === undefined && !record.prepared) throw absent(repeat);
+    deps.asks.guard(caller);
+    throw new ConflictError('ORDER_TAKEN');
   }
 
   function guardOpen(record: OrderRecord): void {
@@ -390,7 +400,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
     if (record.prepared) return preparedFacts(record, repeat);
     const { draft } = repeat;
     if (draft === undefined) {
-      guardSent(record, repeat.input);
+      guardSent(record, repeat);
       return undefined;
     }
     if (factsOf(draft) === record.facts_hash && record.state !== 'REJECTED') return undefined;
@@ -410,17 +420,20 @@ export function createPlacing(deps: PlacingDeps): Placing {
   }
 
   /** What a payer repeats of an order must be what stands in it. */
-  function guardSent(record: OrderRecord, input: OrderInput): void {
+  function guardSent(record: OrderRecord, { input, caller }: Repeat): void {
     const differs =
       (input.description !== undefined && input.description !== record.description) ||
       (input.amount !== undefined && input.amount.total !== record.amount.total) ||
       (input.attach !== undefined && input.attach !== record.attach);
-    if (differs) throw new ConflictError('ORDER_PARAMS_DIFFER');
+    if (!differs) return;
+    // Bound to nobody, and not by this attempt: a guess at a number, so it counts as one.
+    if (record.payer === undefined) deps.asks.guard(caller);
+    throw new ConflictError('ORDER_PARAMS_DIFFER');
   }
 
   function preparedFacts(record: OrderRecord, repeat: Repeat): AskFacts | undefined {
     const { input, product, caller } = repeat;
-    guardSent(record, input);
+    guardSent(record, repeat);
     if (record.state !== 'PREPARED' && record.state !== 'REJECTED') {
       if (record.product !== product) throw new ConflictError('ORDER_PARAMS_DIFFER');
       return undefined;
@@ -439,7 +452,6 @@ export function createPlacing(deps: PlacingDeps): Placing {
       total: record.amount.total,
       attach: record.attach,
       extra: record.extra ?? {},
-      scene: sceneOf(product, input, caller),
     };
     return {
       product,

@@ -5,7 +5,7 @@
  */
 
 /** The format this build writes. A record whose `min_reader` is above it is refused, never rewritten. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 1;
 
 export type RecordKind = 'order' | 'combination' | 'transfer' | 'report';
 
@@ -121,6 +121,13 @@ export const ORDER_STATES: readonly OrderState[] = [
   'REVERSING',
 ];
 
+/** How often its payer made us ask WeChat in the minute that began at `since`. */
+export interface PayerAsks {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly count: number;
+}
+
 export interface Payment {
   readonly transaction_id: string;
   readonly total: number;
@@ -198,6 +205,8 @@ export interface OrderRecord extends RecordBase {
   readonly expires_at?: number;
   readonly request?: WechatRequest;
   readonly asking_until?: number;
+  /** Absent while it was asked for once, by whoever made it. */
+  readonly payer_asks?: PayerAsks;
   readonly prepay?: Prepay;
   readonly payment?: Payment;
   /** Genuine facts that contradict the payment above. */
@@ -283,8 +292,12 @@ export interface CombinationRecord extends RecordBase {
   readonly expires_at?: number;
   readonly request?: WechatRequest;
   readonly asking_until?: number;
+  /** Absent while it was asked for once, by whoever made it. */
+  readonly payer_asks?: PayerAsks;
   readonly prepay?: Prepay;
   readonly sub_orders: readonly SubOrder[];
+  /** Part numbers ever taken under this number; absent: those of `sub_orders`. */
+  readonly parts_taken?: number;
   /** Genuine payments that contradict those of the parts, or of parts we do not hold. */
   readonly contradictions?: readonly Payment[];
   readonly refunded_elsewhere?: boolean;

@@ -30,6 +30,7 @@ import type { Difference, DifferenceClass, Facts, ReconcileReport } from './repo
 import { createResolver, type Found, type ResolveDeps } from './resolve';
 import { asText } from '../facts';
 import { withHistory } from '../orderState';
+import { holderOfPart } from '../partNumbers';
 import { SCHEMA_VERSION, type Refund, type ReportRecord, type StoredRecord } from '../records';
 import type { OrderStore, RecordFilter } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
@@ -156,17 +157,14 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   async function findPaid(no: string): Promise<Paid | undefined> {
     const order = await store.find('order', no);
     if (order !== undefined) return paidOf(order);
-    const owner = (await store.reservation('sub_order', no))?.owner;
-    const whole = owner === undefined ? undefined : await store.find('combination', owner);
+    const whole = await holderOfPart(store, no);
     const part = whole?.sub_orders.find((sub) => sub.out_trade_no === no);
     return part === undefined ? undefined : paidOfPart(part, whole?.state ?? '');
   }
 
   async function wholeOf(no: string): Promise<string | undefined> {
-    const owner = (await store.reservation('sub_order', no))?.owner;
-    if (owner === undefined || (await store.find('order', no)) !== undefined) return undefined;
-    // A reservation without its record is harmless, here too.
-    return (await store.find('combination', owner))?.no;
+    if ((await store.find('order', no)) !== undefined) return undefined;
+    return (await holderOfPart(store, no))?.no;
   }
 
   function note(books: Books, found: Found): void {

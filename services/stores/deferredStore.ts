@@ -54,11 +54,11 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
     find,
     insert: async (record) => (opened ?? (await store())).insert(record),
     replace: async (next, version) => (opened ?? (await store())).replace(next, version),
-    due: async (now, limit, lane, after) =>
-      (opened ?? (await store())).due(now, limit, lane, after),
+    due: async (now, limit) => (opened ?? (await store())).due(now, limit),
     oldestDue: async () => (opened ?? (await store())).oldestDue(),
     list: async (filter) => (opened ?? (await store())).list(filter),
     count: async (payer, since) => (opened ?? (await store())).count(payer, since),
+    active: async (payer, range) => (opened ?? (await store())).active(payer, range),
     reserve: async (kind, no, owner, at) =>
       (opened ?? (await store())).reserve(kind, no, owner, at),
     reservation: async (kind, no) => (opened ?? (await store())).reservation(kind, no),

@@ -9,7 +9,6 @@
  * Errors: anything the database does wrong is a StoreError `STORE_UNAVAILABLE` (retryable), never a false
  * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`.
  */
-import type { Lane } from '../agenda';
 import type { RecordKind, StoredRecord } from '../records';
 
 export type ReservationKind = 'refund' | 'transaction' | 'transfer_bill' | 'sub_order';
@@ -35,6 +34,14 @@ export interface RecordFilter {
   /** Opaque: `next` of the page before. */
   readonly after?: string;
 }
+
+/** Milliseconds since 1970. */
+export interface ActiveRange {
+  readonly from: number;
+  readonly since: number;
+}
+
+export type PayerRecord = import('../records').OrderRecord | import('../records').CombinationRecord;
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -67,25 +74,20 @@ export interface OrderStore {
    * One conditional statement, atomic over all processes, durable on return. Fields unknown to this build survive.
    */
   replace(next: StoredRecord, expectedVersion: number): Promise<'replaced' | 'conflict'>;
-  /**
-   * Records that are due, earliest first. Reads only: the lease is taken by `replace`.
-   *
-   * @param lane  Only what is due in this lane, found without reading what is due in the others. A record
-   *   may be due in several. undefined: in any, each record once.
-   * @param after With a lane: the last record of the page before.
-   */
-  due(
-    now: number,
-    limit: number,
-    lane?: Lane,
-    after?: StoredRecord,
-  ): Promise<readonly StoredRecord[]>;
+  /** Records with due_at ≤ now, earliest first. Reads only: the lease is taken by `replace`. */
+  due(now: number, limit: number): Promise<readonly StoredRecord[]>;
   /** Earliest due_at of all, for /healthz. */
   oldestDue(): Promise<number | undefined>;
   /** Newest created first, stable under concurrent inserts. */
   list(filter: RecordFilter): Promise<Page<StoredRecord>>;
   /** How many orders (and combinations) this payer made since (inclusive). */
   count(payer: string, since: number): Promise<number>;
+  /**
+   * Orders and combinations of this payer that wait for payment (CREATED, PENDING) or were written since
+   * `since` (inclusive). Looks at the newest ACTIVE_MAX that were made since `from` (inclusive), so its cost
+   * is bounded whatever the payer did.
+   */
+  active(payer: string, range: ActiveRange): Promise<readonly PayerRecord[]>;
   /** Reserves a number for an owner, once for ever; the same owner gets 'reserved' again. */
   reserve(
     kind: ReservationKind,

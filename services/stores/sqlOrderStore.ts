@@ -8,14 +8,17 @@ import type { StoredRecord } from '../records';
 import type { Clock } from '../../utils/clock';
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
+import { createDueReader } from './dueReader';
+import type { DueReader } from './dueReader';
 import type { OrderStore, RecordFilter, Reservation, ReservationKind } from './orderStore';
-import { numberIn as number, storeError, withLimit } from './sqlDriver';
-import type { Row, SqlDialect, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
-import { createSqlDue, oldestDue } from './sqlDue';
+import { storeError } from './sqlDriver';
+import type { Row, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
 import { MIGRATION_TABLE, migrations, migrationTable } from './sqlSchema';
 import type { Migration } from './sqlSchema';
 import {
+  ACTIVE_MAX,
   RECORD_KINDS_COUNTED,
+  WAITING_STATES,
   checkLimit,
   checkNew,
   checkNext,
@@ -24,6 +27,7 @@ import {
   damaged,
   isKey,
   pageOf,
+  payerRecords,
   readCursor,
   readRecord,
 } from './storeRules';
@@ -49,14 +53,10 @@ const FACTS = [
   'created_at',
   'updated_at',
   'due_at',
-  'deliver_at',
-  'act_at',
-  'ask_at',
   'record_schema',
   'min_reader',
 ] as const satisfies readonly (keyof RecordColumns)[];
 
-const TABLE = 'pay_record';
 const INSERT =
   `INSERT INTO pay_record (kind, no, version, ${FACTS.join(', ')}, body) ` +
   `VALUES (?, ?, ?, ${FACTS.map(() => '?').join(', ')}, ?)`;
@@ -69,9 +69,25 @@ const REPLACE =
   `AND NOT EXISTS (SELECT 1 FROM ${MIGRATION_TABLE} WHERE min_reader > ?)`;
 const ROW = 'SELECT kind, no, version, created_at, body FROM pay_record';
 const FIND = `${ROW} WHERE kind = ? AND no = ?`;
+const DUE =
+  'SELECT kind, no, version, created_at, body, due_at FROM pay_record ' +
+  'WHERE due_at <= ? AND min_reader <= ?';
+/** The first part lets the index be entered at the place; the second is the order. */
+const DUE_AFTER = ' AND due_at >= ? AND (due_at, kind, no) > (?, ?, ?)';
+const DUE_ORDER = ' ORDER BY due_at, kind, no';
+const OLDEST_DUE = 'SELECT MIN(due_at) AS oldest FROM pay_record';
+const quoted = (words: readonly string[]): string => `'${words.join("', '")}'`;
 const COUNT =
   'SELECT COUNT(*) AS made FROM pay_record WHERE payer = ? AND created_at >= ? ' +
-  `AND made_by = 'payer' AND kind IN ('${RECORD_KINDS_COUNTED.join("', '")}')`;
+  `AND made_by = 'payer' AND kind IN (${quoted(RECORD_KINDS_COUNTED)})`;
+/** Bodies are read of what is wanted alone, whatever the database makes of the inner select. */
+const ACTIVE =
+  'SELECT r.kind, r.no, r.version, r.created_at, r.body FROM (' +
+  'SELECT kind, no, state, updated_at FROM pay_record WHERE payer = ? AND created_at >= ? ' +
+  `AND kind IN (${quoted(RECORD_KINDS_COUNTED)}) ` +
+  `ORDER BY created_at DESC LIMIT ${String(ACTIVE_MAX)}) AS newest ` +
+  'JOIN pay_record r ON r.kind = newest.kind AND r.no = newest.no ' +
+  `WHERE newest.updated_at >= ? OR newest.state IN (${quoted(WAITING_STATES)})`;
 const RESERVE = 'INSERT INTO pay_reservation (kind, no, owner, at) VALUES (?, ?, ?, ?)';
 const RESERVED = 'SELECT kind, no, owner, at FROM pay_reservation';
 const RESERVATION = `${RESERVED} WHERE kind = ? AND no = ?`;
@@ -81,6 +97,9 @@ const MIGRATE = `INSERT INTO ${MIGRATION_TABLE} (version, applied_at, min_reader
 
 /** How old our knowledge of what the tables demand may be, for all that rewrites nothing. */
 const DEMAND_KNOWN_MS = 1000;
+
+/** Checked by `checkLimit`; in the text because MySQL takes no parameter of ours there. */
+const withLimit = (sql: string, limit: number): string => `${sql} LIMIT ${String(limit)}`;
 
 const factsOf = (
   record: StoredRecord,
@@ -96,7 +115,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
   const insertSql = INSERT + repeat;
   const reserveSql = RESERVE + repeat;
   const guard = createDemandGuard(deps);
-  const due = createSqlDue(driver, openRow, logger);
+  const due = createDue(driver, logger);
 
   async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
     if (!isKey(no)) return undefined;
@@ -140,19 +159,27 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
       return 'conflict';
     },
 
-    async due(now, limit, lane, after) {
+    async due(now, limit) {
       checkLimit(limit);
       await guard.known();
-      return due(now, limit, lane, after);
+      return due(now, limit);
     },
 
-    oldestDue: () => oldestDue(driver),
+    async oldestDue() {
+      const [row] = await driver.read(OLDEST_DUE, []);
+      return row?.['oldest'] === null ? undefined : number(row, 'oldest');
+    },
 
     list: (filter) => list(driver, filter),
 
     async count(payer, since) {
       const [row] = await driver.read(COUNT, [payer, since]);
       return number(row, 'made');
+    },
+
+    async active(payer, { from, since }) {
+      const rows = await driver.read(ACTIVE, [payer, from, since]);
+      return payerRecords(rows.map(openRow));
     },
 
     async reserve(kind, no, owner, at) {
@@ -202,11 +229,32 @@ function openRow(row: Row): StoredRecord {
   return record;
 }
 
+const createDue = (driver: SqlDriver, logger: Logger): DueReader =>
+  createDueReader<Row>(
+    {
+      page: (now, limit, after) =>
+        driver.read(withLimit(`${DUE}${after === undefined ? '' : DUE_AFTER}${DUE_ORDER}`, limit), [
+          now,
+          SCHEMA_VERSION,
+          ...(after === undefined ? [] : [after[0], ...after]),
+        ]),
+      key: (row) => [number(row, 'due_at'), String(row['kind']), String(row['no'])],
+      open: openRow,
+    },
+    logger,
+  );
+
 function openReservation(row: Row): Reservation {
   const { kind, no, owner } = row;
   const good = typeof kind === 'string' && typeof no === 'string' && typeof owner === 'string';
   if (!good) throw damaged('a reservation');
   return { kind: kind as ReservationKind, no, owner, at: number(row, 'at') };
+}
+
+function number(row: Row | undefined, column: string): number {
+  const value = row?.[column];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(column);
+  return value;
 }
 
 async function list(
@@ -322,19 +370,9 @@ async function migrate(deps: SqlOrderStoreDeps): Promise<void> {
     for (const sql of migrationTable(driver.dialect)) await session.write(sql, []);
     const applied = await schemaVersion(session);
     for (const one of wanted.filter((migration) => migration.version > applied)) {
-      await apply(session, one, driver.dialect);
+      for (const sql of one.statements(driver.dialect)) await session.write(sql, []);
       await session.write(MIGRATE, [one.version, clock.now(), one.min_reader]);
       logger.info({ store: driver.name, version: one.version }, 'migration applied');
     }
   });
-}
-
-async function apply(session: SqlSession, one: Migration, dialect: SqlDialect): Promise<void> {
-  const { column } = one;
-  const made =
-    column === undefined ? [] : await session.read(dialect.columnExists, [TABLE, column]);
-  if (made.length === 0) {
-    for (const sql of one.statements(dialect)) await session.write(sql, []);
-  }
-  for (const sql of one.fill ?? []) await session.write(sql, []);
 }

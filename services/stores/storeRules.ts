@@ -1,5 +1,6 @@
 /** What every store does alike, whatever the database: checks on the way in and out, cursors, columns. */
-import { dueAt, type Lane } from '../agenda';
+import { dueAt } from '../agenda';
+import type { PayerRecord } from './orderStore';
 import { SCHEMA_VERSION } from '../records';
 import type { Refund, RecordKind, StoredRecord } from '../records';
 import { StoreError, ValidationError } from '../../utils/errors';
@@ -119,19 +120,9 @@ export interface RecordColumns {
   readonly created_at: number;
   readonly updated_at: number;
   readonly due_at: number | null;
-  /** As `due_at`, of one lane alone (see `agenda.ts`). */
-  readonly deliver_at: number | null;
-  readonly act_at: number | null;
-  readonly ask_at: number | null;
   readonly record_schema: number;
   readonly min_reader: number;
 }
-
-export const LANE_COLUMN = {
-  deliver: 'deliver_at',
-  act: 'act_at',
-  ask: 'ask_at',
-} as const satisfies Record<Lane, keyof RecordColumns>;
 
 type Facts = Pick<
   RecordColumns,
@@ -147,9 +138,6 @@ export function columnsOf(record: StoredRecord): RecordColumns {
     created_at: record.created_at,
     updated_at: record.updated_at,
     due_at: dueAt(record) ?? null,
-    deliver_at: dueAt(record, 'deliver') ?? null,
-    act_at: dueAt(record, 'act') ?? null,
-    ask_at: dueAt(record, 'ask') ?? null,
     record_schema: record.schema,
     min_reader: record.min_reader ?? 0,
   };
@@ -254,3 +242,11 @@ export function pageOf<T>(
 }
 
 export const RECORD_KINDS_COUNTED: readonly RecordKind[] = ['order', 'combination'];
+
+/** How many of a payer's newest records `active` looks at. */
+export const ACTIVE_MAX = 1000;
+export const WAITING_STATES: readonly string[] = ['CREATED', 'PENDING'];
+
+/** What `active` read: only kinds that a payer asks for. */
+export const payerRecords = (records: readonly StoredRecord[]): readonly PayerRecord[] =>
+  records.filter((record) => record.kind === 'order' || record.kind === 'combination');

@@ -122,6 +122,7 @@ export function configOf(options: TestConfig): Config {
     requirePreparedOrders: false,
     orderExpireMinutes: 10,
     ordersPerMinute: 30,
+    openOrdersMax: 20,
     sink: { kind: 'none' },
     sweepSeconds: 0,
     wxPayBaseUrl: baseUrl,

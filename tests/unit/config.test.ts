@@ -65,6 +65,7 @@ describe('a sound set of settings', () => {
       requirePreparedOrders: false,
       orderExpireMinutes: 10,
       ordersPerMinute: 30,
+      openOrdersMax: 20,
       sink: { kind: 'none' },
       sweepSeconds: 15,
       wxPayBaseUrl: 'https://api.mch.weixin.qq.com',
