@@ -44,6 +44,7 @@ import {
   type SweepDeps,
   type SweepService,
 } from '../services/sweepService';
+import { createSweepTimer } from '../services/sweepTimer';
 import { createTransferring } from '../services/transferring';
 import { createWechatApi, type WechatApi } from '../services/wechatApi';
 import { systemClock, type Clock } from '../utils/clock';
@@ -338,7 +339,7 @@ function whole(config: Config, overrides: Overrides, logger: Logger, env: Env): 
     lastSweep: () => services.sweep.lastEnd(),
     sweepExpected: timerless,
   });
-  const timer = createTimer(config.sweepSeconds * 1000, services.sweep, logger);
+  const timer = createSweepTimer(config.sweepSeconds * 1000, services.sweep, logger);
   const { jwksUrl } = overrides;
   const ready = readyOf(config, { store, clock, logger, jwksUrl }, services);
   return {
@@ -372,40 +373,6 @@ function whole(config: Config, overrides: Overrides, logger: Logger, env: Env): 
       await timer.stop();
       await services.sweep.idle();
       await store.close();
-    },
-  };
-}
-
-/** Sweeps every so often; never two at once in one process. 0 = off. */
-function createTimer(everyMs: number, sweep: SweepService, logger: Logger) {
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
-  let stopped = everyMs === 0;
-  const turn = async (): Promise<void> => {
-    try {
-      await sweep.runOnce();
-    } catch (error) {
-      logger.warn({ err: error }, 'sweep failed');
-    }
-    plan();
-  };
-  function plan(): void {
-    if (stopped) return;
-    timer = setTimeout(() => {
-      running = turn();
-    }, everyMs);
-    timer.unref();
-  }
-  const halt = (): void => {
-    stopped = true;
-    clearTimeout(timer);
-  };
-  return {
-    start: plan,
-    halt,
-    async stop(): Promise<void> {
-      halt();
-      await running;
     },
   };
 }

@@ -327,7 +327,9 @@ function failed(logger: Logger, thrown: unknown, visit: Visit): void {
   const { req, res, requestId, headers, voice } = visit;
   const error = asAppError(thrown);
   const fields = { requestId, error: error.code, status: error.status };
-  if (error.status >= 500 && !(error instanceof ConfigError)) {
+  // A bound that is reached is no fault: a flood must not fill the error log as well.
+  const fault = error.status >= 500 && error.code !== 'OVERLOADED';
+  if (fault && !(error instanceof ConfigError)) {
     const alarm = error.code === 'INVARIANT_BROKEN';
     logger.error({ ...fields, err: error.cause ?? error, alarm }, 'failed');
   } else logger.info(fields, 'refused');

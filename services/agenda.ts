@@ -1,12 +1,28 @@
 /** When a record must be looked at again. Pure. */
 import type { AgendaItem, AgendaVerb, RecordBase } from './records';
 
-/** `max(lease_until, min(agenda.at))`; undefined when nothing is left to do. */
-export function dueAt(record: Pick<RecordBase, 'agenda' | 'lease_until'>): number | undefined {
-  if (record.agenda.length === 0) return undefined;
+/**
+ * What the sweep does side by side, so that no kind of work waits behind another: `deliver` – effects to the
+ * receiver; `act` – refunds, transfers, reversals; `ask` – queries and expiries of unpaid orders.
+ */
+export const LANES = ['deliver', 'act', 'ask'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** Money that moves is the default: a verb added later must not wait behind queries of unpaid orders. */
+export function laneOf(verb: AgendaVerb): Lane {
+  if (verb === 'deliver') return 'deliver';
+  return verb === 'query' || verb === 'expire' ? 'ask' : 'act';
+}
+
+type Planned = Pick<RecordBase, 'agenda' | 'lease_until'>;
+
+/** `max(lease_until, min(agenda.at))`, of one lane or of all; undefined when nothing is left to do. */
+export function dueAt(record: Planned, lane?: Lane): number | undefined {
   let min = Infinity;
-  for (const item of record.agenda) min = Math.min(min, item.at);
-  return Math.max(record.lease_until ?? 0, min);
+  for (const item of record.agenda) {
+    if (lane === undefined || laneOf(item.do) === lane) min = Math.min(min, item.at);
+  }
+  return min === Infinity ? undefined : Math.max(record.lease_until ?? 0, min);
 }
 
 const same = (item: AgendaItem, verb: AgendaVerb, key?: string): boolean =>

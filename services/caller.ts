@@ -7,6 +7,8 @@ export type Caller =
       readonly openid: string;
       /** One of `operatorOpenids`, proven well enough: may refund and read as an operator. */
       readonly operator: boolean;
+      /** The IP address his request came from, where a proxy that is trusted says so. */
+      readonly address?: string;
     };
 
 /** Whether this caller may act for the merchant where openids suffice. */

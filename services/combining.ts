@@ -42,6 +42,7 @@ import {
   type OrderRecord,
   type SubOrder,
 } from './records';
+import { completeScene } from './scene';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import {
   createLook,
@@ -120,6 +121,8 @@ interface Draft {
   readonly openid: string | undefined;
   readonly appid: string;
   readonly expires_at: number;
+  /** `scene_info` as WeChat gets it. */
+  readonly scene: Json | undefined;
 }
 
 export function createCombining(deps: CombiningDeps): Combining {
@@ -144,6 +147,7 @@ export function createCombining(deps: CombiningDeps): Combining {
       }),
       appid: appidOfAsk(input.useServiceAccount, settings),
       expires_at: expiryOfAsk(input.time_expire, settings.expireMinutes, clock.now()),
+      scene: completeScene(input.scene_info, { caller, h5: input.type === 'h5' }),
     };
   }
 
@@ -155,7 +159,7 @@ export function createCombining(deps: CombiningDeps): Combining {
       combine_mchid: settings.mchid,
       combine_out_trade_no: input.combine_out_trade_no,
       ...(input.type === 'jsapi' ? { combine_payer_info: { openid } } : {}),
-      ...(input.scene_info === undefined ? {} : { scene_info: input.scene_info }),
+      ...(draft.scene === undefined ? {} : { scene_info: draft.scene }),
       sub_orders: input.sub_orders.map((sub) => ({
         ...sub,
         mchid: settings.mchid,

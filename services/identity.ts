@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Caller } from './caller';
 import type { OperatorKey } from '../config/types';
+import { isAddress } from '../utils/addresses';
 import { AuthError } from '../utils/errors';
 
 export type HeaderBag = Readonly<Record<string, string | string[] | undefined>>;
@@ -45,12 +46,16 @@ export function createIdentity(deps: IdentityDeps): Identity {
     return { role: 'operator', via: 'key', scope: found.scope };
   }
 
-  const payer = (openid: string, via: 'token' | 'header'): Caller => ({
-    role: 'payer',
-    via,
-    openid,
-    operator: operators.has(openid) && (via === 'token' || deps.trustWxHeadersByHand),
-  });
+  function payer(
+    openid: string,
+    via: 'token' | 'header',
+    from: { readonly headers: HeaderBag; readonly oldDispatch: boolean },
+  ): Caller {
+    const operator = operators.has(openid) && (via === 'token' || deps.trustWxHeadersByHand);
+    const trusted = deps.trustWxHeaders && !from.oldDispatch;
+    const address = trusted ? lastHop(from.headers['x-forwarded-for']) : undefined;
+    return { role: 'payer', via, openid, operator, ...(address === undefined ? {} : { address }) };
+  }
 
   return {
     async identify(headers, oldDispatch) {
@@ -64,7 +69,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
           if (wxOpenid !== undefined && wxOpenid !== verdict.openid) {
             throw new AuthError('UNAUTHENTICATED', { detail: 'x-wx-openid ≠ token' });
           }
-          return payer(verdict.openid, 'token');
+          return payer(verdict.openid, 'token', { headers, oldDispatch });
         }
         if (deps.foreignBearer === 'refuse') {
           throw new AuthError('UNAUTHENTICATED', {
@@ -82,9 +87,18 @@ export function createIdentity(deps: IdentityDeps): Identity {
       if (appid !== undefined && !deps.appids.includes(one(appid, 'x-wx-appid'))) {
         throw unknown('x-wx-appid');
       }
-      return payer(openid, 'header');
+      return payer(openid, 'header', { headers, oldDispatch });
     },
   };
+}
+
+/**
+ * The address that the proxy in front of us wrote. All before it came with the request: anybody's to choose.
+ */
+function lastHop(header: string | string[] | undefined): string | undefined {
+  if (typeof header !== 'string') return undefined;
+  const address = header.slice(header.lastIndexOf(',') + 1).trim();
+  return isAddress(address) ? address : undefined;
 }
 
 /** `Bearer x` → x; undefined where no Bearer is sent. */

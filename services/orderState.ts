@@ -705,9 +705,12 @@ const onReversing: Handler<'reversing'> = (record, event, ctx) => {
   });
 };
 
-/** Nothing to follow within five seconds of the last hint, whoever sends them and wherever they arrive. */
+/**
+ * Nothing to follow within five seconds of the last hint, whoever sends them and wherever they arrive. A mark from
+ * the future was made by a clock that ran ahead: it must not keep hints out until then.
+ */
 export const hintedLately = (record: { readonly last_hint_at?: number }, now: number): boolean =>
-  record.last_hint_at !== undefined && now - record.last_hint_at < HINT_APART_MS;
+  record.last_hint_at !== undefined && Math.abs(now - record.last_hint_at) < HINT_APART_MS;
 
 const onHinted: Handler<'hinted'> = (record, event, ctx) => {
   const { out_refund_no: no } = event;

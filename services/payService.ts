@@ -4,27 +4,23 @@
  */
 import type { AskLimit } from './askLimit';
 import type { Caller } from './caller';
-import { readCombination } from './combinationFollowing';
-import { combinationMismatch, isPaidCombination, type PaidPart } from './combinationState';
 import { actsAsOperator } from './caller';
 import { asObject, asText, readRefund } from './facts';
-import { QUERY_IN_CALLBACK, type Following } from './following';
+import type { Following } from './following';
+import { createHintFollowing } from './hints';
 import type { OrderService } from './orderService';
-import { HINT_APART_MS, isFinalForHint } from './orderState';
 import type { OrderInput, PlacedProduct, Placing, PrepareInput } from './placing';
-import type { CombinationRecord, OrderRecord, TransferRecord } from './records';
+import type { OrderRecord, TransferRecord } from './records';
 import { findRefund, type RefundAnswer, type RefundInput, type Refunding } from './refunding';
-import type { NotificationHint, NotificationInput, PayStrategy } from './strategies/strategy';
+import type { NotificationInput, PayStrategy } from './strategies/strategy';
 import type { TransferAnswer, TransferInput, Transferring } from './transferring';
-import { isFinalTransfer } from './transferState';
-import type { CallLimits, WechatApi } from './wechatApi';
+import type { WechatApi } from './wechatApi';
 import { refusalOf, saysNotFound, upstreamError } from './wechatErrors';
 import type { Clock } from '../utils/clock';
 import {
   AppError,
   ConflictError,
   NotFoundError,
-  SignatureError,
   UpstreamError,
   type ErrorCode,
 } from '../utils/errors';
@@ -79,9 +75,6 @@ export interface AbnormalInput {
   readonly real_name?: string;
 }
 
-/** Hints that may be asking WeChat at one moment, over all records of this instance. */
-const HINTS_AT_ONCE_MAX = 8;
-const HINTED = { source: 'callback', proof: 'none' } as const;
 const QUERY_FROM = { source: 'query', proof: 'signature' } as const;
 
 /** What the payer's device needs to open the payment. */
@@ -98,9 +91,18 @@ export async function paymentOf(
   return { ...(await strategy.signJsapi({ appid, prepay_id })) };
 }
 
+/**
+ * A notification may make us ask WeChat. That WeChat refused our question (too many, or unproven) says nothing about
+ * the notification: its sender must come again, so the answer is never a 4xx.
+ */
+function askedInVain(error: unknown): unknown {
+  if (!(error instanceof UpstreamError) || error.code !== 'WECHATPAY_REJECTED') return error;
+  return new UpstreamError('WECHATPAY_UNAVAILABLE', { cause: error });
+}
+
 export function createPayService(deps: PayServiceDeps): PayService {
   const { strategy, orders, api, placing, following, asks, clock, logger } = deps;
-  let hintsNow = 0;
+  const hints = createHintFollowing({ orders, following, clock });
 
   const mayRead = (record: { readonly payer?: string }, caller: Caller): boolean =>
     actsAsOperator(caller) || (caller.role === 'payer' && record.payer === caller.openid);
@@ -310,133 +312,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
       await following.applyNotification(opened, input.deadline);
       return;
     }
-    await followHint(opened, input.deadline);
-  }
-
-  const unproven = (why: string): SignatureError =>
-    new SignatureError('NOTIFICATION_UNPROVEN', { detail: why });
-
-  /** A hint says only what to ask WeChat about; it is asked rarely, and only about what we hold. */
-  async function followHint(hint: NotificationHint, deadline: number): Promise<void> {
-    if (hintsNow >= HINTS_AT_ONCE_MAX) throw unproven('too many at once');
-    hintsNow++;
-    try {
-      if (hint.kind === 'transfer') await followTransferHint(hint, deadline);
-      else if (hint.kind === 'combination') await followCombinationHint(hint, deadline);
-      else await followOrderHint(hint, deadline);
-    } finally {
-      hintsNow--;
-    }
-  }
-
-  const tooSoon = (last: number | undefined): boolean =>
-    last !== undefined && clock.now() - last < HINT_APART_MS;
-
-  async function followOrderHint(hint: NotificationHint, deadline: number): Promise<void> {
-    const no = asText(hint.plaintext.out_trade_no);
-    const record =
-      no === undefined
-        ? undefined
-        : hint.kind === 'refund'
-          ? await orders.findRefundable(no)
-          : await orders.findOrder(no);
-    if (record === undefined) throw unproven('unknown number');
-    if (knownByHeart(record, hint.plaintext)) return;
-    const limits = { ...QUERY_IN_CALLBACK, deadline };
-    const refund_no = asText(hint.plaintext.out_refund_no);
-    if (hint.kind === 'refund') return followRefundHint(record, refund_no ?? '', limits);
-    if (isFinalForHint(record)) throw unproven('nothing to learn');
-    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
-    const marked = await orders.apply(record.no, { type: 'hinted', ...HINTED }, { deadline });
-    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
-    const { reply, record: now } = await following.syncOrder(record.no, limits);
-    if (reply.kind !== 'proven') throw upstreamError(reply);
-    if (now?.payment === undefined) throw unproven('WeChat does not say so');
-  }
-
-  async function followRefundHint(
-    record: OrderRecord,
-    no: string,
-    limits: CallLimits & { readonly deadline: number },
-  ): Promise<void> {
-    const held = findRefund(record, no);
-    if (held === undefined || held.status === 'SUCCESS' || held.status === 'CLOSED') {
-      throw unproven('nothing to learn');
-    }
-    if (tooSoon(held.last_hint_at)) throw unproven('asked a moment ago');
-    const event = { type: 'hinted', out_refund_no: no, ...HINTED } as const;
-    const marked = await orders.apply(record.no, event, { deadline: limits.deadline });
-    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
-    const { reply, record: now } = await following.syncRefund(marked.record, no, 'query', limits);
-    if (reply.kind !== 'proven') throw upstreamError(reply);
-    const status = now === undefined ? undefined : findRefund(now, no)?.status;
-    // Not recorded, so not acknowledged: the sender comes again when WeChat's books have caught up.
-    if (status === undefined || status === 'REQUESTED' || status === 'PROCESSING') {
-      throw unproven('WeChat does not say so');
-    }
-  }
-
-  /**
-   * A repeat of what is proven and recorded already: it changes nothing, so it may be answered SUCCESS and
-   * the sender rests. Whoever knows WeChat's transaction_id learns nothing from it.
-   */
-  function knownByHeart(record: OrderRecord, told: Json): boolean {
-    const { payment } = record;
-    if (payment === undefined || told.transaction_id !== payment.transaction_id) return false;
-    const refund_no = asText(told.out_refund_no);
-    if (refund_no !== undefined) {
-      const refund = findRefund(record, refund_no);
-      return refund?.refund_id !== undefined && told.refund_id === refund.refund_id
-        ? told.refund_status === refund.status
-        : false;
-    }
-    const amount = asObject(told.amount);
-    return told.trade_state === 'SUCCESS' && amount?.total === payment.total;
-  }
-
-  async function followCombinationHint(hint: NotificationHint, deadline: number): Promise<void> {
-    const no = asText(hint.plaintext.combine_out_trade_no);
-    const record = no === undefined ? undefined : await orders.findCombination(no);
-    if (record === undefined) throw unproven('unknown number');
-    if (isPaidCombination(record)) {
-      // A repeat of what is recorded: whoever knows every transaction_id learns nothing from it.
-      const told = readCombination(hint.plaintext, HINTED);
-      const knows = told?.is === 'paid' && combinationMismatch(record, told.parts) === undefined;
-      if (knows && told.parts.every((part) => paidBy(record, part))) return;
-      throw unproven('nothing to learn');
-    }
-    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
-    const event = { type: 'hinted', ...HINTED } as const;
-    const marked = await orders.applyCombination(record.no, event, { deadline });
-    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
-    const limits = { ...QUERY_IN_CALLBACK, deadline };
-    const { reply, record: now } = await following.combinations.sync(record.no, limits);
-    if (reply.kind !== 'proven') throw upstreamError(reply);
-    if (now === undefined || !isPaidCombination(now)) throw unproven('WeChat does not say so');
-  }
-
-  const paidBy = (record: CombinationRecord, told: PaidPart): boolean =>
-    record.sub_orders.some(
-      ({ payment }) => payment?.transaction_id === told.payment.transaction_id,
-    );
-
-  async function followTransferHint(hint: NotificationHint, deadline: number): Promise<void> {
-    const no = asText(hint.plaintext.out_bill_no);
-    const record = no === undefined ? undefined : await orders.findTransfer(no);
-    if (record === undefined) throw unproven('unknown number');
-    if (isFinalTransfer(record.state)) {
-      const { transfer_bill_no: bill, state } = hint.plaintext;
-      if (bill !== undefined && bill === record.transfer_bill_no && state === record.state) return;
-      throw unproven('nothing to learn');
-    }
-    if (tooSoon(record.last_hint_at)) throw unproven('asked a moment ago');
-    const from = { source: 'callback', proof: 'none' } as const;
-    const marked = await orders.applyTransfer(record.no, { type: 'hinted', ...from }, { deadline });
-    if (marked.outcome !== 'applied') throw unproven('asked a moment ago');
-    const limits = { ...QUERY_IN_CALLBACK, deadline };
-    const { reply, record: now } = await following.syncTransfer(record.no, limits);
-    if (reply.kind !== 'proven') throw upstreamError(reply);
-    if (now === undefined || !isFinalTransfer(now.state)) throw unproven('WeChat does not say so');
+    await hints.follow(opened, input.deadline);
   }
 
   return {
@@ -461,7 +337,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
       } catch (error) {
         const code: ErrorCode | 'UNKNOWN' = error instanceof AppError ? error.code : 'UNKNOWN';
         logger.info({ error: code, kind: input.expected ?? 'any' }, 'notification refused');
-        throw error;
+        throw askedInVain(error);
       }
     },
   };

@@ -17,6 +17,7 @@ import {
   type Product,
   type RecordedProduct,
 } from './records';
+import { completeScene } from './scene';
 import type { WechatReply } from './strategies/strategy';
 import { orderPath, type WechatApi } from './wechatApi';
 import { refusalOf, upstreamError, plainCode } from './wechatErrors';
@@ -184,7 +185,12 @@ export function createPlacing(deps: PlacingDeps): Placing {
     readonly total: number;
     readonly attach: string | undefined;
     readonly extra: Readonly<Record<string, unknown>>;
+    /** `scene_info` as WeChat gets it. */
+    readonly scene: Readonly<Record<string, unknown>> | undefined;
   }
+
+  const sceneOf = (product: Product, input: OrderInput, caller: Caller): Draft['scene'] =>
+    completeScene(input.scene_info, { caller, h5: product === 'h5' });
 
   /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
   function requestOf(draft: Draft): { path: string; body: string; method: 'POST' } {
@@ -199,7 +205,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
       notify_url: settings.notifyUrl,
       amount: { total: draft.total, currency: 'CNY' },
       ...(product === 'jsapi' ? { payer: { openid } } : {}),
-      ...(input.scene_info === undefined ? {} : { scene_info: input.scene_info }),
+      ...(draft.scene === undefined ? {} : { scene_info: draft.scene }),
       ...draft.extra,
     };
     return { method: 'POST', path: orderPath(product), body: JSON.stringify(body) };
@@ -233,6 +239,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
       total: input.amount.total,
       attach: input.attach,
       extra: extraOf(input),
+      scene: sceneOf(product, input, caller),
     };
   }
 
@@ -452,6 +459,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
       total: record.amount.total,
       attach: record.attach,
       extra: record.extra ?? {},
+      scene: sceneOf(product, input, caller),
     };
     return {
       product,

@@ -5,7 +5,7 @@
  */
 
 /** The format this build writes. A record whose `min_reader` is above it is refused, never rewritten. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export type RecordKind = 'order' | 'combination' | 'transfer' | 'report';
 

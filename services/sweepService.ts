@@ -4,14 +4,13 @@
  * write's version fences every other one. A process that freezes or dies in between loses nothing: the
  * lease runs out and the item comes at the moment written with it.
  *
- * glossary: *lane* – deliveries and questions to WeChat have workers of their own, so that a receiver that
- * hangs does not keep orders from being asked about; *stuck* – tried in this run without getting anywhere:
- * later due ones are looked for past it; *brake* – after a 429 everything that would ask WeChat waits.
+ * glossary: *lane* – see `agenda.ts`; how lanes share a run stands in `sweepRun.ts`; *brake* – after a 429 the
+ * lane that was refused asks WeChat nothing for a while.
  */
-import { findItem, withItem, withoutItem } from './agenda';
+import { dueAt, findItem, laneOf, LANES, withItem, withoutItem, type Lane } from './agenda';
 import type { Deliverer } from './effects/deliverer';
 import type { AgendaItem, StoredRecord } from './records';
-import { PAGE_MAX } from './stores/storeRules';
+import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
 import { createSteps, type Step, type Steps, type StepsDeps } from './sweepSteps';
 import type { CallLimits } from './wechatApi';
 import { isLimited } from './wechatErrors';
@@ -34,6 +33,8 @@ export interface SweepLimits {
   readonly ms?: number;
   /** After so long nothing new is begun. */
   readonly startMs?: number;
+  /** When nothing but deliveries is under way it waits for them so long: a receiver that hangs keeps nobody. */
+  readonly deliveryWaitMs?: number;
   /** false: query and mark, deliver nothing (inside ordinary requests). */
   readonly deliver?: boolean;
 }
@@ -49,9 +50,6 @@ const RECORDS_MAX = 500;
 const TIME_MAX_MS = 10_000;
 /** Of the time: what is begun later would have too little of it left for a call or two. */
 const START_SHARE = 0.7;
-const BATCH = 50;
-const AT_ONCE = 8;
-const PASSES_MAX = 1000;
 const DAY_MS = 24 * 3600_000;
 /** Pause after a 429 of WeChat's, and over how long what waited is spread after it. */
 const BRAKE_MS = 30_000;
@@ -59,33 +57,12 @@ const BRAKE_SPREAD_MS = 10_000;
 /** What this build does not know how to do is left to one that does. */
 const UNKNOWN_PAUSE_MS = 10 * 60_000;
 
-type Lane = 'ask' | 'deliver';
-
-/** One run's own memory. */
-interface Run {
-  readonly deliver: boolean;
-  readonly startUntil: number;
-  readonly limits: CallLimits;
-  readonly recordsMax: number;
-  taken: number;
-  done: number;
-  /** Queued, under way or stuck: not to be queued again. */
-  readonly known: Set<string>;
-  readonly stuck: Set<string>;
-  readonly queues: Readonly<Record<Lane, StoredRecord[]>>;
-  filling: Promise<void> | undefined;
-}
-
-/** moved: put off; lost: another instance was faster. */
-type Outcome = 'done' | 'moved' | 'lost' | 'stuck';
-
-const keyOf = (record: StoredRecord): string => `${record.kind} ${record.no}`;
-
 export function createSweepService(deps: SweepDeps): SweepService {
   const { store, clock, logger } = deps;
   const steps: Steps = { ...createSteps(deps), ...deps.steps };
   const underWay = new Set<Promise<unknown>>();
-  let brakeUntil = 0;
+  const brakes: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
+  const busy: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
   let ended: number | undefined;
 
   /** Takes the record for 30 s and moves the item to its next moment, counted before it is tried. */
@@ -112,33 +89,38 @@ export function createSweepService(deps: SweepDeps): SweepService {
   /**
    * Gives our lease back, and only ours, so that what else is due need not wait for it to run out.
    * @param back  The item as it was, where WeChat refused to hear the question: the try does not count.
+   * @returns The record as it is now, as far as it is known.
    */
-  async function release(held: StoredRecord, back: AgendaItem | undefined): Promise<void> {
+  async function release(
+    held: StoredRecord,
+    back: AgendaItem | undefined,
+  ): Promise<StoredRecord | undefined> {
     const record = await store.find(held.kind, held.no);
-    if (record?.lease_until === undefined || record.lease_until !== held.lease_until) return;
+    if (record?.lease_until === undefined || record.lease_until !== held.lease_until) return record;
     const { lease_until: _lease, ...rest } = record;
     // Nobody wrote since: then it is there again even where this was its last try. Else it may be settled.
     const again =
       back !== undefined &&
       (record.version === held.version || findItem(record.agenda, back.do, back.key) !== undefined);
     const agenda = again
-      ? withItem(record.agenda, { ...back, at: afterBrake(record.no) })
+      ? withItem(record.agenda, { ...back, at: afterBrake(record.no, laneOf(back.do)) })
       : record.agenda;
     const next = { ...rest, agenda, version: record.version + 1 } as StoredRecord;
-    await store.replace(next, record.version);
+    return (await store.replace(next, record.version)) === 'replaced' ? next : undefined;
   }
 
   /** Spread by number, so that not everything that waited asks in the same second. */
-  function afterBrake(no: string): number {
+  function afterBrake(no: string, lane: Lane): number {
     let hash = 0;
     for (let i = 0; i < no.length; i++) hash = (hash * 31 + no.charCodeAt(i)) % BRAKE_SPREAD_MS;
-    return Math.max(brakeUntil, clock.now()) + hash;
+    return Math.max(brakes[lane], clock.now()) + hash;
   }
 
-  function brake(): true {
+  /** Each lane its own: queries that WeChat finds too many must not hold back a refund. */
+  function brake(lane: Lane): true {
     const until = clock.now() + BRAKE_MS;
-    if (until > brakeUntil) logger.warn({ code: 'FREQUENCY_LIMITED' }, 'sweep braked');
-    brakeUntil = until;
+    if (until > brakes[lane]) logger.warn({ code: 'FREQUENCY_LIMITED', lane }, 'sweep braked');
+    brakes[lane] = until;
     return true;
   }
 
@@ -146,164 +128,123 @@ export function createSweepService(deps: SweepDeps): SweepService {
     return (await lease(record, item, item, 0)) === undefined ? 'lost' : 'moved';
   }
 
-  async function deliver(record: StoredRecord, item: AgendaItem): Promise<Outcome> {
+  async function deliver(record: StoredRecord, item: AgendaItem): Promise<Tried> {
     // Nobody listens any more: looked at once a day, in case a sink comes back.
-    if (deps.deliverer === undefined) return putOff(record, { ...item, at: clock.now() + DAY_MS });
-    const outcome = await deps.deliverer.deliverDue(record);
-    if (outcome === 'none') return 'stuck';
-    return outcome === 'lost' ? 'lost' : 'done';
+    if (deps.deliverer === undefined) {
+      return { outcome: await putOff(record, { ...item, at: clock.now() + DAY_MS }) };
+    }
+    const result = await deps.deliverer.deliverDue(record);
+    if (result === 'none') return { outcome: 'stuck' };
+    if (result === 'lost') return { outcome: 'lost' };
+    const now = clock.now();
+    const more =
+      record.effects.filter((effect) => effect.state === 'pending').length > 1 ||
+      record.agenda.some((other) => other.do !== 'deliver' && other.at <= now);
+    return {
+      outcome: 'done',
+      record: more ? await store.find(record.kind, record.no) : undefined,
+    };
   }
 
-  async function ask(record: StoredRecord, item: AgendaItem, run: Run): Promise<Outcome> {
+  async function ask(record: StoredRecord, item: AgendaItem, limits: CallLimits): Promise<Tried> {
     const now = clock.now();
+    const lane = laneOf(item.do);
     const step = steps[`${record.kind}.${item.do}`];
     if (step === undefined) {
       const at = now + UNKNOWN_PAUSE_MS;
       logger.warn({ kind: record.kind, no: record.no, code: item.do }, 'sweep cannot do this');
-      return putOff(record, { ...item, at, tries: item.tries + 1 });
+      return { outcome: await putOff(record, { ...item, at, tries: item.tries + 1 }) };
     }
-    if (now < brakeUntil) {
-      return putOff(record, { ...item, at: afterBrake(record.no) });
+    if (now < brakes[lane]) {
+      return { outcome: await putOff(record, { ...item, at: afterBrake(record.no, lane) }) };
     }
     const held = await lease(record, item, step.next(record, item, now));
-    if (held === undefined) return 'lost';
-    return attempt(step, held, item, run);
+    if (held === undefined) return { outcome: 'lost' };
+    return tryStep(step, held, item, limits);
   }
 
-  async function attempt(
+  async function tryStep(
     step: Step,
     held: StoredRecord,
     item: AgendaItem,
-    run: Run,
-  ): Promise<Outcome> {
+    limits: CallLimits,
+  ): Promise<Tried> {
+    const lane = laneOf(item.do);
     let limited = false;
+    let record: StoredRecord | undefined;
     try {
-      limited = isLimited(await step.run(held, item, run.limits)) && brake();
+      limited = isLimited(await step.run(held, item, limits)) && brake(lane);
     } catch (error) {
       if (!saysLimited(error)) throw error;
-      limited = brake();
+      limited = brake(lane);
     } finally {
       // Also after a failure: the item's next moment is written, the lease has nothing left to guard.
-      await release(held, limited ? item : undefined);
+      record = await release(held, limited ? item : undefined);
     }
-    return limited ? 'moved' : 'done';
+    return { outcome: limited ? 'moved' : 'done', record };
+  }
+
+  /** A record whose columns say that it is due in a lane where nothing is: they are written anew. */
+  async function touch(record: StoredRecord): Promise<Tried> {
+    const next = { ...record, version: record.version + 1 };
+    const written = (await store.replace(next, record.version)) === 'replaced';
+    return written ? { outcome: 'moved', record: next } : { outcome: 'lost' };
   }
 
   /** A record that always fails costs its own try, never another's. */
-  async function doOne(record: StoredRecord, run: Run): Promise<Outcome> {
-    const item = dueItem(record, run.deliver, clock.now());
-    if (item === undefined) return 'stuck';
+  async function attempt(record: StoredRecord, lane: Lane, limits: CallLimits): Promise<Tried> {
+    const item = dueItem(record, lane, clock.now());
     try {
-      return item.do === 'deliver' ? await deliver(record, item) : await ask(record, item, run);
+      if (item === undefined) return await touch(record);
+      return lane === 'deliver' ? await deliver(record, item) : await ask(record, item, limits);
     } catch (error) {
       const { kind, no } = record;
       if (error instanceof AppError && error.code !== 'INVARIANT_BROKEN') {
         logger.warn({ kind, no, error: error.code }, 'sweep failed');
       } else logger.error({ kind, no, err: error, alarm: true }, 'sweep failed');
-      return 'stuck';
+      return { outcome: 'stuck' };
     }
   }
 
-  /** Reads what is due into the lanes' queues, looking past everything this run knows already. */
-  async function fill(run: Run): Promise<void> {
-    const now = clock.now();
-    const limit = Math.min(PAGE_MAX, BATCH + run.known.size);
-    for (const record of await store.due(now, limit)) {
-      const key = keyOf(record);
-      if (run.known.has(key)) continue;
-      run.known.add(key);
-      const item = dueItem(record, run.deliver, now);
-      if (item !== undefined) run.queues[item.do === 'deliver' ? 'deliver' : 'ask'].push(record);
-    }
-  }
-
-  const isOpen = (run: Run): boolean => run.taken < run.recordsMax && clock.now() < run.startUntil;
-
-  async function take(run: Run, lane: Lane): Promise<StoredRecord | undefined> {
-    const queue = run.queues[lane];
-    if (isOpen(run) && queue.length === 0) {
-      run.filling ??= fill(run).finally(() => {
-        run.filling = undefined;
-      });
-      await run.filling;
-    }
-    if (!isOpen(run)) return undefined;
-    const record = queue.shift();
-    if (record !== undefined) run.taken++;
-    return record;
-  }
-
-  async function work(run: Run, lane: Lane): Promise<void> {
-    for (;;) {
-      const record = await take(run, lane);
-      if (record === undefined) return;
-      const outcome = await doOne(record, run);
-      if (outcome === 'done') {
-        run.done++;
-      }
-      if (outcome === 'done' || outcome === 'moved') run.known.delete(keyOf(record));
-      if (outcome === 'stuck') run.stuck.add(keyOf(record));
-    }
-  }
-
-  /** Until nothing is due that has not been tried: what one pass did may have made more due. */
-  async function passes(run: Run): Promise<void> {
-    for (let pass = 0; pass < PASSES_MAX; pass++) {
-      const before = run.taken;
-      const lanes: readonly Lane[] = run.deliver ? ['ask', 'deliver'] : ['ask'];
-      const workers = lanes.flatMap((lane) => Array.from({ length: AT_ONCE }, () => lane));
-      const ends = await Promise.allSettled(workers.map((lane) => work(run, lane)));
-      const failed = ends.find((end) => end.status === 'rejected');
-      if (failed !== undefined) throw failed.reason;
-      // Also what only failed or was put off made room to look further.
-      if (run.taken === before || !isOpen(run)) return;
-    }
-  }
-
-  async function leftOf(run: Run): Promise<number> {
-    if (run.taken === 0 && run.known.size === 0) return 0;
-    const now = clock.now();
-    const due = await store.due(now, RECORDS_MAX);
-    return due.filter((r) => !run.stuck.has(keyOf(r)) && dueItem(r, run.deliver, now) !== undefined)
-      .length;
-  }
-
-  async function runOnce(limits: SweepLimits = {}): Promise<{ done: number; left: number }> {
+  async function sweep(limits: SweepLimits): Promise<{ done: number; left: number }> {
     const ms = limits.ms ?? TIME_MAX_MS;
     const start = clock.now();
-    const run: Run = {
-      deliver: limits.deliver ?? true,
-      startUntil: start + (limits.startMs ?? ms * START_SHARE),
-      limits: { deadline: start + ms },
-      recordsMax: limits.records ?? RECORDS_MAX,
-      taken: 0,
-      done: 0,
-      known: new Set(),
-      stuck: new Set(),
-      queues: { ask: [], deliver: [] },
-      filling: undefined,
-    };
-    const working = passes(run);
-    await atMost(working, ms, underWay);
-    const left = await leftOf(run);
-    if (run.deliver) ended = clock.now();
-    return { done: run.done, left };
+    const lanes = limits.deliver === false ? LANES.filter((lane) => lane !== 'deliver') : LANES;
+    const idle = ((await store.oldestDue()) ?? Infinity) > start;
+    let result = { done: 0, left: 0 };
+    if (!idle) {
+      const run = startRun(
+        { store, clock, attempt, busy },
+        {
+          lanes,
+          recordsMax: limits.records ?? RECORDS_MAX,
+          startUntil: start + (limits.startMs ?? ms * START_SHARE),
+          limits: { deadline: start + ms },
+        },
+      );
+      await atMost(run, { ms, deliveryWaitMs: limits.deliveryWaitMs ?? ms }, underWay);
+      run.close();
+      result = { done: run.done(), left: await run.left(RECORDS_MAX) };
+    }
+    if (lanes.length === LANES.length) ended = clock.now();
+    return result;
   }
 
   return {
-    runOnce,
+    runOnce: (limits = {}) => tracked(sweep(limits), underWay),
     lastEnd: () => ended,
     async idle() {
-      await Promise.allSettled([...underWay]);
+      while (underWay.size > 0) await Promise.allSettled([...underWay]);
     },
   };
 }
 
-/** The earliest thing due in a record. */
-function dueItem(record: StoredRecord, deliver: boolean, now: number): AgendaItem | undefined {
+/** The earliest thing due in a lane of a record. */
+function dueItem(record: StoredRecord, lane: Lane, now: number): AgendaItem | undefined {
+  if ((dueAt(record, lane) ?? Infinity) > now) return undefined;
   let first: AgendaItem | undefined;
   for (const item of record.agenda) {
-    if (item.at > now || (!deliver && item.do === 'deliver')) continue;
+    if (item.at > now || laneOf(item.do) !== lane) continue;
     if (first === undefined || item.at < first.at) first = item;
   }
   return first;
@@ -312,23 +253,33 @@ function dueItem(record: StoredRecord, deliver: boolean, now: number): AgendaIte
 const saysLimited = (error: unknown): boolean =>
   error instanceof AppError && error.upstream?.status === 429;
 
-/** Waits for work, but not longer: what is left of it goes on, kept in `underWay` until it ends. */
-async function atMost(
-  work: Promise<void>,
-  ms: number,
-  underWay: Set<Promise<unknown>>,
-): Promise<void> {
+/** Keeps work in `underWay` until it ends. */
+function tracked<T>(work: Promise<T>, underWay: Set<Promise<unknown>>): Promise<T> {
   underWay.add(work);
   const end = (): boolean => underWay.delete(work);
   work.then(end, end);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
+  return work;
+}
+
+/** Waits for a run, but not longer: what is left of it goes on, kept in `underWay` until it ends. */
+async function atMost(
+  run: Run,
+  limits: { readonly ms: number; readonly deliveryWaitMs: number },
+  underWay: Set<Promise<unknown>>,
+): Promise<void> {
+  const finished = tracked(run.finished, underWay);
+  const timers: NodeJS.Timeout[] = [];
+  let over = false;
+  const after = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      if (!over) timers.push(setTimeout(resolve, ms));
+    });
+  const deliveriesLate = run.onlyDeliveries.then(() => after(limits.deliveryWaitMs));
   try {
-    await Promise.race([work, late]);
+    await Promise.race([finished, after(limits.ms), deliveriesLate]);
   } finally {
-    clearTimeout(timer);
+    over = true;
+    timers.forEach(clearTimeout);
   }
 }
 

@@ -3,6 +3,7 @@ import { ApiError, invalidRequest } from './errors';
 import {
   AMOUNT,
   changedRepeat,
+  DETAIL_BYTES_MAX,
   findOrder,
   orderNotExist,
   settlePayment,
@@ -42,20 +43,24 @@ const FIELDS: Fields = {
     },
     R,
   ),
-  detail: object('优惠功能', {
-    cost_price: int('订单原价'),
-    invoice_id: text('商品小票ID', 32),
-    goods_detail: array(
-      '单品列表',
-      object('单品', {
-        merchant_goods_id: text('商户侧商品编码', 32, R),
-        wxpay_goods_id: text('微信支付商品编码', 32),
-        goods_name: text('商品名称', 256),
-        quantity: int('商品数量', { ...R, min: 1 }),
-        unit_price: int('商品单价', { ...R, min: 0 }),
-      }),
-    ),
-  }),
+  detail: object(
+    '优惠功能',
+    {
+      cost_price: int('订单原价'),
+      invoice_id: text('商品小票ID', 32),
+      goods_detail: array(
+        '单品列表',
+        object('单品', {
+          merchant_goods_id: text('商户侧商品编码', 32, R),
+          wxpay_goods_id: text('微信支付商品编码', 32),
+          goods_name: text('商品名称', 256),
+          quantity: int('商品数量', { ...R, min: 1 }),
+          unit_price: int('商品单价', { ...R, min: 0 }),
+        }),
+      ),
+    },
+    { maxBytes: DETAIL_BYTES_MAX },
+  ),
   settle_info: object('结算信息', { profit_sharing: bool('是否指定分账') }),
 };
 

@@ -75,6 +75,9 @@ const AUTO_CLOSE_MS = 7 * DAY_MS;
 const EXPIRE_MIN_MS = MINUTE_MS;
 const EXPIRE_MAX_MS = 90 * DAY_MS;
 
+/** Of the whole of `detail`. */
+export const DETAIL_BYTES_MAX = 6144;
+
 const GOODS = array(
   '单品列表',
   object('单品', {
@@ -137,11 +140,15 @@ export function orderFields(product: Exclude<Product, 'codepay'>): Fields {
     support_fapiao: bool('电子发票入口开放标识'),
     amount: AMOUNT,
     ...(product === 'jsapi' ? { payer } : {}),
-    detail: object('优惠功能', {
-      cost_price: int('订单原价'),
-      invoice_id: text('商品小票ID', 32),
-      goods_detail: GOODS,
-    }),
+    detail: object(
+      '优惠功能',
+      {
+        cost_price: int('订单原价'),
+        invoice_id: text('商品小票ID', 32),
+        goods_detail: GOODS,
+      },
+      { maxBytes: DETAIL_BYTES_MAX },
+    ),
     scene_info: object(
       '支付场景描述',
       {

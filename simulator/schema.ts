@@ -7,7 +7,12 @@ export interface Field {
   readonly required?: boolean;
   /** Characters of a string, value of an int, length of an array. */
   readonly min?: number;
+  /** UTF-8 bytes of a string, value of an int, length of an array. */
   readonly max?: number;
+  /** Characters of a string, where WeChat counts those. */
+  readonly maxChars?: number;
+  /** UTF-8 bytes of an object's JSON. */
+  readonly maxBytes?: number;
   readonly pattern?: RegExp;
   readonly oneOf?: readonly string[];
   readonly fields?: Fields;
@@ -71,9 +76,26 @@ function checkRange(n: number, unit: string, field: Field, source: string): void
   }
 }
 
+/** WeChat counts bytes here, and says so: 43 Han characters are 129. */
+function checkBytes(
+  text: string,
+  max: number | undefined,
+  { label, source }: { readonly label: string; readonly source: string },
+): void {
+  const bytes = Buffer.byteLength(text, 'utf8');
+  if (max === undefined || bytes <= max) return;
+  throw paramError(
+    `输入源“${source}”映射到字段“${label}”字符串规则校验失败，字节数 ${bytes}，大于最大值 ${max}`,
+    { detail: { location: null, value: bytes }, numeric: NUMERIC.outOfRange },
+  );
+}
+
 function checkString(value: string, field: Field, source: string): void {
   if (value === '' && field.required) throw missing(field, source);
-  checkRange(Array.from(value).length, '字符数', field, source);
+  const { max, maxChars, ...rest } = field;
+  const inChars = maxChars === undefined ? rest : { ...rest, max: maxChars };
+  checkRange(Array.from(value).length, '字符数', inChars, source);
+  checkBytes(value, max, { label: field.label, source });
   const head = `输入源“${source}”映射到值字段“${field.label}”字符串规则校验失败，`;
   if (field.pattern !== undefined && !field.pattern.test(value)) {
     throw paramError(`${head}字符串必须匹配正则表达式“${field.pattern.source}”`, {
@@ -103,7 +125,10 @@ function checkValue(value: unknown, field: Field, source: string): void {
   }
   if (field.type === 'string') checkString(value as string, field, source);
   if (field.type === 'int') checkRange(value as number, '值', field, source);
-  if (field.type === 'object') checkFields(value, field.fields ?? {}, source);
+  if (field.type === 'object') {
+    checkFields(value, field.fields ?? {}, source);
+    checkBytes(JSON.stringify(value), field.maxBytes, { label: field.label, source });
+  }
   if (field.type === 'array') {
     checkRange((value as unknown[]).length, '元素个数', field, source);
     const items = field.items;

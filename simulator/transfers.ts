@@ -54,7 +54,8 @@ const FIELDS: Fields = {
   transfer_scene_report_infos: array(
     '转账场景报备信息',
     object('报备信息', {
-      info_type: text('信息类型', 15, { ...R, min: 1 }),
+      // Characters: 采购商品名称 of scene 1009 has 18 bytes.
+      info_type: text('信息类型', 45, { ...R, min: 1, maxChars: 15 }),
       info_content: text('信息内容', 32, { ...R, min: 1 }),
     }),
     R,

@@ -50,6 +50,7 @@ export type ErrorCode =
   | 'STORE_CONTENTION'
   | 'STORE_NEWER'
   | 'ORDER_BUSY'
+  | 'OVERLOADED'
   | 'SHUTTING_DOWN'
   | 'MISSING_CREDENTIALS'
   | 'CONFIG_INVALID'
@@ -183,6 +184,11 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     '记录由更新的版本写入，请升级 / Written by a newer version: upgrade this one',
   ),
   ORDER_BUSY: row(503, true, '订单正在处理，请稍后用同一单号重试 / Being placed: same number soon'),
+  OVERLOADED: row(
+    503,
+    true,
+    '同时处理的请求过多，请稍后原样重试 / Too much at once, send the same again',
+  ),
   SHUTTING_DOWN: row(503, true, '服务正在停止，请重试 / Stopping, try again'),
   MISSING_CREDENTIALS: row(503, false, '缺少以下设置，请补齐 / Settings are missing, fill them in'),
   CONFIG_INVALID: row(503, false, '配置有误，请改正 / Settings are invalid, correct them'),

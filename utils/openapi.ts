@@ -74,6 +74,22 @@ const UNKNOWN: Json = {
   ...json(envelope({})),
 };
 
+/** Keywords of ours in the standard's: what they cannot say stands in words. */
+function documented(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(documented);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const { maxBytes, ...rest } = schema as Json;
+  const inner = Object.fromEntries(Object.entries(rest).map(([k, v]) => [k, documented(v)]));
+  if (typeof maxBytes !== 'number') return inner;
+  const bytes = String(maxBytes);
+  return {
+    ...inner,
+    // No character has less than one byte.
+    ...(inner.type === 'string' ? { maxLength: inner.maxLength ?? maxBytes } : {}),
+    description: `at most ${bytes} bytes of UTF-8 (a Han character is 3) · 最多 ${bytes} 字节（一个汉字 3 字节）`,
+  };
+}
+
 function parameters(route: DocumentedRoute): Json[] {
   const list: Json[] = [];
   const add = (where: 'path' | 'query', schema: object | undefined): void => {
@@ -82,7 +98,8 @@ function parameters(route: DocumentedRoute): Json[] {
       required?: readonly string[];
     };
     for (const [name, inner] of Object.entries(properties)) {
-      list.push({ name, in: where, required: required.includes(name), schema: inner });
+      const documentedAs = documented(inner);
+      list.push({ name, in: where, required: required.includes(name), schema: documentedAs });
     }
   };
   add('path', route.paramsSchema);
@@ -102,7 +119,7 @@ function operation(route: DocumentedRoute): Json {
     description: route.access,
     ...(params.length === 0 ? {} : { parameters: params }),
     ...(route.method === 'POST' && body !== undefined
-      ? { requestBody: { required: true, ...json(body as Json) } }
+      ? { requestBody: { required: true, ...json(documented(body) as Json) } }
       : {}),
     responses: route.notification
       ? NOTIFIED

@@ -2,7 +2,8 @@
  * Checks input against a schema. Compiles each schema on its first use: AJV and its compiler stay out of
  * the start. Checking never edits: no coercion, no defaults, no removal.
  */
-import type { ErrorObject, ValidateFunction } from 'ajv';
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
+import { isAddress, isPublicAddress } from './addresses';
 import { ValidationError } from './errors';
 
 export type Validate = <T>(schema: object) => (input: unknown) => T;
@@ -23,6 +24,13 @@ const RULES: Readonly<Record<string, (params: Record<string, unknown>) => string
   minimum: (p) => `最小为 ${String(p.limit)} / at least ${String(p.limit)}`,
   maximum: (p) => `最大为 ${String(p.limit)} / at most ${String(p.limit)}`,
   minLength: (p) => `至少 ${String(p.limit)} 个字符 / at least ${String(p.limit)} characters`,
+  maxBytes: (p) =>
+    `最多 ${String(p.limit)} 字节（UTF-8，一个汉字 3 字节） / ` +
+    `at most ${String(p.limit)} bytes of UTF-8, a Han character is 3`,
+  format: (p) =>
+    p.format === 'public-ip'
+      ? '应为公网 IP 地址 / must be a public IP address'
+      : '应为 IP 地址 / must be an IP address',
   maxLength: (p) => `最多 ${String(p.limit)} 个字符 / at most ${String(p.limit)} characters`,
   pattern: () => '格式不正确 / has a wrong form',
   enum: (p) => `应为 ${String(p.allowedValues)} 之一 / one of ${String(p.allowedValues)}`,
@@ -40,15 +48,35 @@ function explain(errors: readonly ErrorObject[] | null | undefined): string {
   return where === '' ? words : `${where} ${words}`;
 }
 
+const bytesOf = (value: unknown): number =>
+  Buffer.byteLength(typeof value === 'string' ? value : JSON.stringify(value));
+
+/** AJV with the keyword and formats of ours. WeChat counts UTF-8 bytes, of an object those of its JSON. */
+function createCompiler({ Ajv: Compiler, _ }: typeof import('ajv')): Ajv {
+  const ajv = new Compiler({ strict: true, allErrors: false, allowUnionTypes: true });
+  ajv.addKeyword({
+    keyword: 'maxBytes',
+    type: ['string', 'object'],
+    schemaType: 'number',
+    validate: (limit: number, value: unknown) => bytesOf(value) <= limit,
+    error: {
+      message: 'too many bytes',
+      params: ({ schemaCode }) => _`{limit: ${schemaCode}}`,
+    },
+  });
+  ajv.addFormat('ip', isAddress);
+  ajv.addFormat('public-ip', isPublicAddress);
+  return ajv;
+}
+
 export function createValidator(): Validate {
   const compiled = new WeakMap<object, ValidateFunction>();
-  let compiler: import('ajv').Ajv | undefined;
+  let compiler: Ajv | undefined;
 
   function compile(schema: object): ValidateFunction {
     // Loaded here and not above: 15 ms that the start need not pay.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
-    const { Ajv } = require('ajv') as typeof import('ajv');
-    compiler ??= new Ajv({ strict: true, allErrors: false, allowUnionTypes: true });
+    compiler ??= createCompiler(require('ajv') as typeof import('ajv'));
     return compiler.compile(schema);
   }
 

@@ -6,10 +6,11 @@ import { createHmac } from 'node:crypto';
 import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { DELIVERY_TIMEOUT_MS, DeliveryError, failureReason, withDeadline } from './sink';
 import type { Sink, SinkDeps } from './sink';
 import type { CloudEvent } from './types';
+import { isPrivateAddress } from '../../utils/addresses';
 
 /** Connections to the receiver at once; more deliveries wait, within their 15 s. */
 const SOCKETS_MAX = 16;
@@ -151,29 +152,6 @@ function drain(response: http.IncomingMessage, timeoutMs: number): void {
   response.once('close', () => {
     clearTimeout(timer);
   });
-}
-
-const PRIVATE = privateNetworks();
-
-function privateNetworks(): BlockList {
-  const list = new BlockList();
-  list.addSubnet('127.0.0.0', 8, 'ipv4');
-  list.addSubnet('10.0.0.0', 8, 'ipv4');
-  list.addSubnet('172.16.0.0', 12, 'ipv4');
-  list.addSubnet('192.168.0.0', 16, 'ipv4');
-  list.addSubnet('169.254.0.0', 16, 'ipv4');
-  list.addAddress('::1', 'ipv6');
-  list.addSubnet('fc00::', 7, 'ipv6');
-  list.addSubnet('fe80::', 10, 'ipv6');
-  return list;
-}
-
-/** Loopback and private addresses, IPv4 also where written inside IPv6. */
-export function isPrivateAddress(address: string): boolean {
-  const plain = address.replace(/^\[|\]$/g, '').replace(/^::ffff:(?=\d+\.)/i, '');
-  const family = isIP(plain);
-  if (family === 0) return false;
-  return PRIVATE.check(plain, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 function refusePublicAddress(hostname: string): void {

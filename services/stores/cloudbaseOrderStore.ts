@@ -9,6 +9,7 @@
  * Indexes cannot be made through the SDK; docs/operations.md lists those of `cloudbaseIndexes`.
  */
 import { randomUUID } from 'node:crypto';
+import type { Lane } from '../agenda';
 import { SCHEMA_VERSION } from '../records';
 import type { StoredRecord } from '../records';
 import type { Clock } from '../../utils/clock';
@@ -19,6 +20,7 @@ import type { DueKey } from './dueReader';
 import type { OrderStore, RecordFilter, Reservation, ReservationKind } from './orderStore';
 import { codeOf, storeError, withTimeout } from './sqlDriver';
 import {
+  LANE_COLUMN,
   PAGE_MAX,
   RECORD_KINDS_COUNTED,
   WAITING_STATES,
@@ -52,7 +54,10 @@ const GRACE_MS = 1000;
 const RECORDS = 'pay_record';
 const RESERVATIONS = 'pay_reservation';
 const MIGRATIONS = 'pay_migration';
-const MIGRATION_VERSION = 1;
+const MIGRATION_VERSION = 2;
+/** Builds before the lanes would write records that no lane finds. */
+const MIN_READER = 2;
+const LANES_COLUMNS = Object.values(LANE_COLUMN);
 /** The database gives 1000 documents at most, and one of them only says that there is a next page. */
 const PAGE_SIZE_MAX = PAGE_MAX - 1;
 
@@ -60,6 +65,7 @@ const PAGE_SIZE_MAX = PAGE_MAX - 1;
 export const cloudbaseIndexes: Readonly<Record<string, readonly string[]>> = {
   [RECORDS]: [
     'due_at',
+    ...LANES_COLUMNS,
     'created_at,kind,no',
     'kind,created_at',
     'payer,created_at',
@@ -195,15 +201,15 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
 
   const due = createDueReader<Doc>(
     {
-      page: (now, limit, after) => {
+      page: (now, limit, after, lane) => {
         const query = records()
-          .where(dueConditions(db.command, now, after))
-          .orderBy('due_at', 'asc')
+          .where(dueConditions(db.command, now, after, LANE_COLUMN[lane]))
+          .orderBy(LANE_COLUMN[lane], 'asc')
           .orderBy('kind', 'asc')
           .orderBy('no', 'asc');
         return read('a read', query.limit(limit));
       },
-      key: (doc) => [number(doc, 'due_at'), String(doc['kind']), String(doc['no'])],
+      key: (doc, lane) => [number(doc, LANE_COLUMN[lane]), String(doc['kind']), String(doc['no'])],
       open: openDoc,
     },
     logger,
@@ -255,9 +261,9 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       throw failed('a write', lost);
     },
 
-    async due(now, limit) {
+    async due(now, limit, lane, after) {
       checkLimit(limit);
-      return due(now, limit);
+      return due(now, limit, lane, after);
     },
 
     async oldestDue() {
@@ -339,7 +345,9 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       for (const name of [MIGRATIONS, RECORDS, RESERVATIONS]) await createCollection(name);
       await schemaVersion();
       const no = String(MIGRATION_VERSION);
-      const facts = { version: MIGRATION_VERSION, min_reader: 1, applied_at: clock.now() };
+      if ((await one(() => collection(MIGRATIONS), 'migration', no)) !== undefined) return;
+      await fillLanes();
+      const facts = { version: MIGRATION_VERSION, min_reader: MIN_READER, applied_at: clock.now() };
       const doc = { _id: idOf('migration', no), add_token: randomUUID(), ...facts };
       await addOnce(() => collection(MIGRATIONS), doc, ['migration', no]);
     },
@@ -361,6 +369,30 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     throw new StoreError('STORE_NEWER', {
       detail: `the collections need a reader of version ${String(newer['min_reader'])}`,
     });
+  }
+
+  /** Gives what is due in documents of before its lanes; one that is written meanwhile has them already. */
+  async function fillLanes(): Promise<void> {
+    let last = '';
+    for (;;) {
+      const open = { _id: db.command.gt(last), due_at: db.command.gt(-1) };
+      const docs = await read(
+        'a read',
+        records().where(open).orderBy('_id', 'asc').limit(PAGE_MAX),
+      );
+      for (const doc of docs) {
+        const { _id, version } = doc;
+        if (LANES_COLUMNS.some((column) => column in doc)) continue;
+        const target = records().where({ _id, version }).options({ multiple: false });
+        try {
+          await withTimeout(target.update(lanesOf(doc)), limitMs);
+        } catch (error) {
+          throw failed('a write', error);
+        }
+      }
+      if (docs.length < PAGE_MAX) return;
+      last = String(docs.at(-1)?.['_id']);
+    }
   }
 
   /** Asks first: creating what exists is an error, and its code is documented nowhere. */
@@ -388,15 +420,31 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
   }
 }
 
+/** A damaged document keeps its place in all lanes: whichever reads it says so. */
+function lanesOf(doc: Doc): object {
+  try {
+    const { deliver_at, act_at, ask_at } = columnsOf(openDoc(doc));
+    return { deliver_at, act_at, ask_at };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return { deliver_at: doc['due_at'], act_at: doc['due_at'], ask_at: doc['due_at'] };
+  }
+}
+
 function dueConditions(
   { and, or, gt, lte }: Database['command'],
   now: number,
   after: DueKey | undefined,
+  column: (typeof LANE_COLUMN)[Lane],
 ): object {
-  const due = { due_at: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) };
+  const due = { [column]: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) };
   if (after === undefined) return due;
-  const [due_at, kind, no] = after;
-  const beyond = [{ due_at: gt(due_at) }, { due_at, kind: gt(kind) }, { due_at, kind, no: gt(no) }];
+  const [at, kind, no] = after;
+  const beyond = [
+    { [column]: gt(at) },
+    { [column]: at, kind: gt(kind) },
+    { [column]: at, kind, no: gt(no) },
+  ];
   return and([due, or(beyond)]);
 }
 

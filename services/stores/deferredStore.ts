@@ -54,7 +54,8 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
     find,
     insert: async (record) => (opened ?? (await store())).insert(record),
     replace: async (next, version) => (opened ?? (await store())).replace(next, version),
-    due: async (now, limit) => (opened ?? (await store())).due(now, limit),
+    due: async (now, limit, lane, after) =>
+      (opened ?? (await store())).due(now, limit, lane, after),
     oldestDue: async () => (opened ?? (await store())).oldestDue(),
     list: async (filter) => (opened ?? (await store())).list(filter),
     count: async (payer, since) => (opened ?? (await store())).count(payer, since),

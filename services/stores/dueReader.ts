@@ -2,17 +2,19 @@
  * Due records beyond those that cannot be read. A damaged row stays due for ever, and the earliest come first: enough of
  * them would fill each page and hide every other record from the sweep.
  */
+import { dueAt, LANES, type Lane } from '../agenda';
 import type { StoredRecord } from '../records';
+import type { OrderStore } from './orderStore';
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 
-/** Where a page ended: the sort key of its last row. */
+/** Where a page ended: the sort key of its last row, by the moment of the lane that was read. */
 export type DueKey = readonly [at: number, kind: string, no: string];
 
 export interface DueSource<Row> {
-  /** Sorted by due_at, kind, no. */
-  page(now: number, limit: number, after: DueKey | undefined): Promise<readonly Row[]>;
-  key(row: Row): DueKey;
+  /** What is due in a lane, sorted by the lane's moment, kind, no. */
+  page(now: number, limit: number, after: DueKey | undefined, lane: Lane): Promise<readonly Row[]>;
+  key(row: Row, lane: Lane): DueKey;
   /** @throws StoreError where the row cannot be read. */
   open(row: Row): StoredRecord;
 }
@@ -22,40 +24,69 @@ const PAGES_MAX = 100;
 /** Beyond this many damaged records some are told of again. */
 const TOLD_MAX = 10_000;
 
-export type DueReader = (now: number, limit: number) => Promise<readonly StoredRecord[]>;
+export type DueReader = OrderStore['due'];
+
+const keyOf = (record: StoredRecord, lane?: Lane): DueKey => [
+  dueAt(record, lane) ?? 0,
+  record.kind,
+  record.no,
+];
 
 export function createDueReader<Row>(source: DueSource<Row>, logger: Logger): DueReader {
   const told = new Set<string>();
 
   /** Alarmed once: the sweep comes by every few seconds. */
-  function tell(row: Row, { code }: StoreError): void {
-    const [, kind, no] = source.key(row);
+  function tell([, kind, no]: DueKey, { code }: StoreError): void {
     if (told.has(`${kind}:${no}`)) return;
     if (told.size >= TOLD_MAX) told.clear();
     told.add(`${kind}:${no}`);
     logger.error({ alarm: true, kind, no, code }, 'record unreadable');
   }
 
-  function open(row: Row): StoredRecord[] {
+  function open(row: Row, lane: Lane): StoredRecord[] {
     try {
       return [source.open(row)];
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      tell(row, error);
+      tell(source.key(row, lane), error);
       return [];
     }
   }
 
-  return async (now, limit) => {
+  async function read(
+    now: number,
+    limit: number,
+    lane: Lane,
+    last?: StoredRecord,
+  ): Promise<readonly StoredRecord[]> {
     const found: StoredRecord[] = [];
-    let after: DueKey | undefined;
+    let after = last === undefined ? undefined : keyOf(last, lane);
     for (let pages = 0; pages < PAGES_MAX; pages += 1) {
-      const rows = await source.page(now, limit, after);
-      found.push(...rows.flatMap(open));
+      const rows = await source.page(now, limit, after, lane);
+      found.push(...rows.flatMap((row) => open(row, lane)));
       const last = rows.at(-1);
       if (last === undefined || rows.length < limit || found.length >= limit) break;
-      after = source.key(last);
+      after = source.key(last, lane);
     }
     return found.slice(0, limit);
-  };
+  }
+
+  /** The lanes side by side: few ask for it, so it has no index of its own. */
+  async function readAll(now: number, limit: number): Promise<readonly StoredRecord[]> {
+    const lanes = [];
+    for (const lane of LANES) lanes.push(await read(now, limit, lane));
+    const each = new Map(lanes.flat().map((record) => [`${record.kind}:${record.no}`, record]));
+    return [...each.values()].sort((a, b) => compareDue(keyOf(a), keyOf(b))).slice(0, limit);
+  }
+
+  return (now, limit, lane, after) =>
+    lane === undefined ? readAll(now, limit) : read(now, limit, lane, after);
+}
+
+export function compareDue(a: DueKey, b: DueKey): number {
+  for (const [i, left] of a.entries()) {
+    const right = b[i] ?? '';
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return 0;
 }

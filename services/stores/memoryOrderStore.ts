@@ -2,11 +2,13 @@
  * The store in the process's memory: for demos and tests, and the one to read before writing another. It keeps text,
  * not objects, so that nobody can change a stored record behind its back and what JSON drops is dropped here too.
  */
+import type { Lane } from '../agenda';
 import type { StoredRecord } from '../records';
 import { StoreError } from '../../utils/errors';
 import type { OrderStore, RecordFilter, Reservation } from './orderStore';
 import {
   ACTIVE_MAX,
+  LANE_COLUMN,
   RECORD_KINDS_COUNTED,
   WAITING_STATES,
   checkLimit,
@@ -51,7 +53,8 @@ function compare(a: SortKey, b: SortKey): number {
 }
 
 const listKey = (row: MemoryRow): Cursor => [row.created_at, row.kind, row.no];
-const dueKey = (row: MemoryRow): SortKey => [row.due_at ?? 0, row.kind, row.no];
+type Moment = 'due_at' | (typeof LANE_COLUMN)[Lane];
+const dueKey = (row: MemoryRow, column: Moment): SortKey => [row[column] ?? 0, row.kind, row.no];
 
 const within = (value: number | null, from?: number, to?: number): boolean => {
   if (from === undefined && to === undefined) return true;
@@ -105,12 +108,15 @@ export function createMemoryOrderStore(): OrderStore {
       return 'replaced';
     },
 
-    async due(now, limit) {
+    async due(now, limit, lane, after) {
       mustBeOpen();
       checkLimit(limit);
+      const column = lane === undefined ? 'due_at' : LANE_COLUMN[lane];
+      const last = after === undefined ? undefined : dueKey(rowOf(after), column);
       return [...records.values()]
-        .filter((row) => row.due_at !== null && row.due_at <= now)
-        .sort((a, b) => compare(dueKey(a), dueKey(b)))
+        .filter((row) => (row[column] ?? Infinity) <= now)
+        .filter((row) => last === undefined || compare(dueKey(row, column), last) > 0)
+        .sort((a, b) => compare(dueKey(a, column), dueKey(b, column)))
         .slice(0, limit)
         .map(open);
     },

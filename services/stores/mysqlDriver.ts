@@ -31,6 +31,10 @@ const dialect: SqlDialect = {
   tableExists:
     'SELECT 1 AS found FROM information_schema.tables ' +
     'WHERE table_schema = DATABASE() AND table_name = ?',
+  columnExists:
+    'SELECT 1 AS found FROM information_schema.columns ' +
+    'WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?',
+  partialIndexes: false,
 };
 
 /** Strict, whatever the server's default: a text must never be cut silently. */

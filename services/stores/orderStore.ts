@@ -9,6 +9,7 @@
  * Errors: anything the database does wrong is a StoreError `STORE_UNAVAILABLE` (retryable), never a false
  * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`.
  */
+import type { Lane } from '../agenda';
 import type { RecordKind, StoredRecord } from '../records';
 
 export type ReservationKind = 'refund' | 'transaction' | 'transfer_bill' | 'sub_order';
@@ -74,8 +75,19 @@ export interface OrderStore {
    * One conditional statement, atomic over all processes, durable on return. Fields unknown to this build survive.
    */
   replace(next: StoredRecord, expectedVersion: number): Promise<'replaced' | 'conflict'>;
-  /** Records with due_at ≤ now, earliest first. Reads only: the lease is taken by `replace`. */
-  due(now: number, limit: number): Promise<readonly StoredRecord[]>;
+  /**
+   * Records that are due, earliest first. Reads only: the lease is taken by `replace`.
+   *
+   * @param lane  Only what is due in this lane, found without reading what is due in the others. A record
+   *   may be due in several. undefined: in any, each record once.
+   * @param after With a lane: the last record of the page before.
+   */
+  due(
+    now: number,
+    limit: number,
+    lane?: Lane,
+    after?: StoredRecord,
+  ): Promise<readonly StoredRecord[]>;
   /** Earliest due_at of all, for /healthz. */
   oldestDue(): Promise<number | undefined>;
   /** Newest created first, stable under concurrent inserts. */

@@ -27,6 +27,10 @@ const dialect: SqlDialect = {
   indexesInTable: false,
   tableOptions: '',
   tableExists: 'SELECT 1 AS found WHERE to_regclass(?) IS NOT NULL',
+  columnExists:
+    'SELECT 1 AS found FROM pg_attribute ' +
+    'WHERE attrelid = to_regclass(?) AND attname = ? AND NOT attisdropped',
+  partialIndexes: true,
 };
 
 /**

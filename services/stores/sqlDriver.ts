@@ -30,6 +30,10 @@ export interface SqlDialect {
   readonly shortTable?: string;
   /** One row if the table `?` exists. */
   readonly tableExists: string;
+  /** One row if the table `?` has the column `?`. */
+  readonly columnExists: string;
+  /** An index may leave out the rows in which its column is NULL. */
+  readonly partialIndexes: boolean;
 }
 
 export interface SqlDriver extends SqlSession {
@@ -57,6 +61,16 @@ export function storeError(
 export function codeOf(error: unknown): string {
   const code: unknown = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' && code !== '' ? code : 'no code';
+}
+
+/** Checked by `checkLimit`; in the text because MySQL takes no parameter of ours there. */
+export const withLimit = (sql: string, limit: number): string => `${sql} LIMIT ${String(limit)}`;
+
+/** @throws StoreError where the column holds no whole number. */
+export function numberIn(row: Row | undefined, column: string): number {
+  const value = row?.[column];
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  throw storeError('STORE_UNAVAILABLE', `the stored row of ${column} is damaged`);
 }
 
 export const timedOut = Object.assign(new Error('no answer from the database in time'), {

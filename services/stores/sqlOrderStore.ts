@@ -8,11 +8,10 @@ import type { StoredRecord } from '../records';
 import type { Clock } from '../../utils/clock';
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
-import { createDueReader } from './dueReader';
-import type { DueReader } from './dueReader';
 import type { OrderStore, RecordFilter, Reservation, ReservationKind } from './orderStore';
-import { storeError } from './sqlDriver';
-import type { Row, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
+import { numberIn as number, storeError, withLimit } from './sqlDriver';
+import type { Row, SqlDialect, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
+import { createSqlDue, oldestDue } from './sqlDue';
 import { MIGRATION_TABLE, migrations, migrationTable } from './sqlSchema';
 import type { Migration } from './sqlSchema';
 import {
@@ -53,10 +52,14 @@ const FACTS = [
   'created_at',
   'updated_at',
   'due_at',
+  'deliver_at',
+  'act_at',
+  'ask_at',
   'record_schema',
   'min_reader',
 ] as const satisfies readonly (keyof RecordColumns)[];
 
+const TABLE = 'pay_record';
 const INSERT =
   `INSERT INTO pay_record (kind, no, version, ${FACTS.join(', ')}, body) ` +
   `VALUES (?, ?, ?, ${FACTS.map(() => '?').join(', ')}, ?)`;
@@ -69,13 +72,6 @@ const REPLACE =
   `AND NOT EXISTS (SELECT 1 FROM ${MIGRATION_TABLE} WHERE min_reader > ?)`;
 const ROW = 'SELECT kind, no, version, created_at, body FROM pay_record';
 const FIND = `${ROW} WHERE kind = ? AND no = ?`;
-const DUE =
-  'SELECT kind, no, version, created_at, body, due_at FROM pay_record ' +
-  'WHERE due_at <= ? AND min_reader <= ?';
-/** The first part lets the index be entered at the place; the second is the order. */
-const DUE_AFTER = ' AND due_at >= ? AND (due_at, kind, no) > (?, ?, ?)';
-const DUE_ORDER = ' ORDER BY due_at, kind, no';
-const OLDEST_DUE = 'SELECT MIN(due_at) AS oldest FROM pay_record';
 const quoted = (words: readonly string[]): string => `'${words.join("', '")}'`;
 const COUNT =
   'SELECT COUNT(*) AS made FROM pay_record WHERE payer = ? AND created_at >= ? ' +
@@ -98,9 +94,6 @@ const MIGRATE = `INSERT INTO ${MIGRATION_TABLE} (version, applied_at, min_reader
 /** How old our knowledge of what the tables demand may be, for all that rewrites nothing. */
 const DEMAND_KNOWN_MS = 1000;
 
-/** Checked by `checkLimit`; in the text because MySQL takes no parameter of ours there. */
-const withLimit = (sql: string, limit: number): string => `${sql} LIMIT ${String(limit)}`;
-
 const factsOf = (
   record: StoredRecord,
   names: readonly (keyof RecordColumns)[],
@@ -115,7 +108,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
   const insertSql = INSERT + repeat;
   const reserveSql = RESERVE + repeat;
   const guard = createDemandGuard(deps);
-  const due = createDue(driver, logger);
+  const due = createSqlDue(driver, openRow, logger);
 
   async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
     if (!isKey(no)) return undefined;
@@ -159,16 +152,13 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
       return 'conflict';
     },
 
-    async due(now, limit) {
+    async due(now, limit, lane, after) {
       checkLimit(limit);
       await guard.known();
-      return due(now, limit);
+      return due(now, limit, lane, after);
     },
 
-    async oldestDue() {
-      const [row] = await driver.read(OLDEST_DUE, []);
-      return row?.['oldest'] === null ? undefined : number(row, 'oldest');
-    },
+    oldestDue: () => oldestDue(driver),
 
     list: (filter) => list(driver, filter),
 
@@ -229,32 +219,11 @@ function openRow(row: Row): StoredRecord {
   return record;
 }
 
-const createDue = (driver: SqlDriver, logger: Logger): DueReader =>
-  createDueReader<Row>(
-    {
-      page: (now, limit, after) =>
-        driver.read(withLimit(`${DUE}${after === undefined ? '' : DUE_AFTER}${DUE_ORDER}`, limit), [
-          now,
-          SCHEMA_VERSION,
-          ...(after === undefined ? [] : [after[0], ...after]),
-        ]),
-      key: (row) => [number(row, 'due_at'), String(row['kind']), String(row['no'])],
-      open: openRow,
-    },
-    logger,
-  );
-
 function openReservation(row: Row): Reservation {
   const { kind, no, owner } = row;
   const good = typeof kind === 'string' && typeof no === 'string' && typeof owner === 'string';
   if (!good) throw damaged('a reservation');
   return { kind: kind as ReservationKind, no, owner, at: number(row, 'at') };
-}
-
-function number(row: Row | undefined, column: string): number {
-  const value = row?.[column];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(column);
-  return value;
 }
 
 async function list(
@@ -370,9 +339,19 @@ async function migrate(deps: SqlOrderStoreDeps): Promise<void> {
     for (const sql of migrationTable(driver.dialect)) await session.write(sql, []);
     const applied = await schemaVersion(session);
     for (const one of wanted.filter((migration) => migration.version > applied)) {
-      for (const sql of one.statements(driver.dialect)) await session.write(sql, []);
+      await apply(session, one, driver.dialect);
       await session.write(MIGRATE, [one.version, clock.now(), one.min_reader]);
       logger.info({ store: driver.name, version: one.version }, 'migration applied');
     }
   });
+}
+
+async function apply(session: SqlSession, one: Migration, dialect: SqlDialect): Promise<void> {
+  const { column } = one;
+  const made =
+    column === undefined ? [] : await session.read(dialect.columnExists, [TABLE, column]);
+  if (made.length === 0) {
+    for (const sql of one.statements(dialect)) await session.write(sql, []);
+  }
+  for (const sql of one.fill ?? []) await session.write(sql, []);
 }

@@ -1,15 +1,22 @@
 /**
- * The tables, and how they grow. Migrations only add: tables, indexes, and columns that may be NULL, so that the build
- * before goes on reading and writing beside this one. A migration that older builds must not work beside says so in
+ * The tables, and how they grow. Migrations only add tables and columns that may be NULL, so that the build before can go
+ * on reading and writing beside this one. A migration that older builds must not work beside says so in
  * `min_reader`: they answer STORE_NEWER from then on.
  */
+import { LANES, type Lane } from '../agenda';
+import type { AgendaVerb } from '../records';
 import type { SqlDialect } from './sqlDriver';
+import { LANE_COLUMN } from './storeRules';
 
 export interface Migration {
   readonly version: number;
   /** The least SCHEMA_VERSION that may still work on the database. */
   readonly min_reader: number;
   readonly statements: (dialect: SqlDialect) => readonly string[];
+  /** A column of `pay_record` that the statements make: where it is there, they ran before and are left out. */
+  readonly column?: string;
+  /** After the statements, as often as it takes. */
+  readonly fill?: readonly string[];
 }
 
 interface Table {
@@ -41,6 +48,14 @@ export const migrations: readonly Migration[] = [
       ...createTable(dialect, recordTable(dialect)),
       ...createTable(dialect, reservationTable(dialect)),
     ],
+  },
+  {
+    // Builds before it would write records that no lane finds: they answer STORE_NEWER.
+    version: 2,
+    min_reader: 2,
+    statements: addLanes,
+    column: 'ask_at',
+    fill: fillLanes(),
   },
 ];
 
@@ -88,6 +103,44 @@ const reservationTable = ({ key, text, bigint }: SqlDialect): Table => ({
   indexes: { pay_reservation_at: 'kind, at' },
   short: true,
 });
+
+/** In place of the one index over what is due: where the database can, settled records are in none of them. */
+function addLanes(dialect: SqlDialect): readonly string[] {
+  const columns = Object.values(LANE_COLUMN);
+  const adds = columns.map((name) => `ADD COLUMN ${name} ${dialect.bigint}`);
+  if (dialect.indexesInTable) {
+    const indexes = columns.map((name) => `ADD INDEX pay_record_${name} (${name})`);
+    const all = [...adds, ...indexes, 'DROP INDEX pay_record_due'];
+    return [`ALTER TABLE pay_record ${all.join(', ')}`];
+  }
+  const some = (name: string): string =>
+    dialect.partialIndexes ? ` WHERE ${name} IS NOT NULL` : '';
+  return [
+    ...adds.map((add) => `ALTER TABLE pay_record ${add}`),
+    ...columns.map(
+      (name) => `CREATE INDEX pay_record_${name} ON pay_record (${name})${some(name)}`,
+    ),
+    'DROP INDEX IF EXISTS pay_record_due',
+  ];
+}
+
+/**
+ * Rows of before get the earliest moment of all their work in each lane that they have work in: never too late, and
+ * the sweep that comes too early writes the exact ones.
+ */
+function fillLanes(): readonly string[] {
+  const has = (verb: AgendaVerb): string => `body LIKE '%"do":"${verb}"%'`;
+  const verbs: Readonly<Record<Lane, readonly AgendaVerb[]>> = {
+    deliver: ['deliver'],
+    act: ['refund', 'transfer', 'reverse'],
+    ask: ['query', 'expire'],
+  };
+  return LANES.map(
+    (lane) =>
+      `UPDATE pay_record SET ${LANE_COLUMN[lane]} = due_at ` +
+      `WHERE due_at IS NOT NULL AND (${verbs[lane].map(has).join(' OR ')})`,
+  );
+}
 
 function createTable(dialect: SqlDialect, table: Table): readonly string[] {
   const indexes = Object.entries(table.indexes);

@@ -32,6 +32,8 @@ export const sqliteDialect: SqlDialect = {
   tableOptions: '',
   shortTable: ' WITHOUT ROWID',
   tableExists: "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?",
+  columnExists: 'SELECT 1 AS found FROM pragma_table_info(?) WHERE name = ?',
+  partialIndexes: true,
 };
 
 export interface SqliteOptions {

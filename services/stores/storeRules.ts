@@ -1,5 +1,5 @@
 /** What every store does alike, whatever the database: checks on the way in and out, cursors, columns. */
-import { dueAt } from '../agenda';
+import { dueAt, type Lane } from '../agenda';
 import type { PayerRecord } from './orderStore';
 import { SCHEMA_VERSION } from '../records';
 import type { Refund, RecordKind, StoredRecord } from '../records';
@@ -120,9 +120,19 @@ export interface RecordColumns {
   readonly created_at: number;
   readonly updated_at: number;
   readonly due_at: number | null;
+  /** As `due_at`, of one lane alone (see `agenda.ts`). */
+  readonly deliver_at: number | null;
+  readonly act_at: number | null;
+  readonly ask_at: number | null;
   readonly record_schema: number;
   readonly min_reader: number;
 }
+
+export const LANE_COLUMN = {
+  deliver: 'deliver_at',
+  act: 'act_at',
+  ask: 'ask_at',
+} as const satisfies Record<Lane, keyof RecordColumns>;
 
 type Facts = Pick<
   RecordColumns,
@@ -138,6 +148,9 @@ export function columnsOf(record: StoredRecord): RecordColumns {
     created_at: record.created_at,
     updated_at: record.updated_at,
     due_at: dueAt(record) ?? null,
+    deliver_at: dueAt(record, 'deliver') ?? null,
+    act_at: dueAt(record, 'act') ?? null,
+    ask_at: dueAt(record, 'ask') ?? null,
     record_schema: record.schema,
     min_reader: record.min_reader ?? 0,
   };

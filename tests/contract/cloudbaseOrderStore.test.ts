@@ -224,12 +224,29 @@ describe('cloudbase alone', () => {
     await store.close();
   });
 
+  it('carries documents of version 1 over: what is due is due in its lane', async () => {
+    const server = await start();
+    const before = await openAt(server);
+    const item = (verb: 'deliver' | 'query', at: number) => ({ do: verb, at, tries: 0 });
+    await before.insert(anOrder('V1PAID', { agenda: [item('deliver', 5)] }));
+    await before.insert(anOrder('V1OPEN', { agenda: [item('query', 4)] }));
+    await before.close();
+    for (const doc of server.collections.get('pay_record')?.values() ?? []) {
+      for (const column of ['deliver_at', 'act_at', 'ask_at']) Reflect.deleteProperty(doc, column);
+    }
+    server.collections.get('pay_migration')?.clear();
+    const store = await openAt(server);
+    expect((await store.due(10, 10, 'deliver')).map(({ no }) => no)).toEqual(['V1PAID']);
+    expect((await store.due(10, 10, 'ask')).map(({ no }) => no)).toEqual(['V1OPEN']);
+    await store.close();
+  });
+
   it('refuses to work on what a newer build has made its own', async () => {
     const server = await start();
     const store = await openAt(server);
     server.collections
       .get('pay_migration')
-      ?.set('migration:2', { _id: 'migration:2', min_reader: 2 });
+      ?.set('migration:9', { _id: 'migration:9', min_reader: 9 });
     await expect(store.ping()).rejects.toMatchObject({ code: 'STORE_NEWER' });
     await expect(openAt(server)).rejects.toMatchObject({ code: 'STORE_NEWER' });
     await store.close();

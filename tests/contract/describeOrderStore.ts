@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { OrderRecord, StoredRecord } from '../../services/records';
-import { dueAt } from '../../services/agenda';
+import { dueAt, LANES, type Lane } from '../../services/agenda';
 import type { OrderStore, Page } from '../../services/stores/orderStore';
 import { StoreError } from '../../utils/errors';
 import { aRefund, aReport, aTransfer, anOrder } from '../helpers/storeRecords';
@@ -72,6 +72,8 @@ export function describeOrderStore(name: string, open: Open, options: StoreUnder
     });
     describe('reading', () => {
       testDue(given);
+      testLanes(given);
+      testLanes(given);
       testList(given);
       testFacts(given);
       testCount(given);
@@ -267,6 +269,64 @@ function testDue(given: Given): void {
     expect(await given().oldestDue()).toBeUndefined();
   });
 }
+
+function testLanes(given: Given): void {
+  const names = async (now: number, lane: Lane, limit = 100) =>
+    (await given().due(now, limit, lane)).map((record) => record.no);
+
+  it('gives each lane its own, a record of several lanes in each, and every record once without one', async () => {
+    const now = ownDay();
+    const [paid, unpaid, both] = [fresh('L'), fresh('L'), fresh('L')];
+    const ask = { do: 'query' as const, at: now - 30, tries: 0 };
+    const made = [
+      anOrder(paid, { agenda: [{ do: 'deliver', at: now - 10, tries: 0 }] }),
+      anOrder(unpaid, { agenda: [ask] }),
+      anOrder(both, { agenda: [ask, { do: 'refund', key: 'R', at: now - 20, tries: 0 }] }),
+    ];
+    for (const record of made) await given().insert(record);
+    expect(await names(now, 'deliver')).toEqual([paid]);
+    expect(await names(now, 'act')).toEqual([both]);
+    expect(await names(now, 'ask')).toEqual([both, unpaid].sort());
+    expect(await names(now - 20, 'deliver')).toEqual([]);
+    expect((await given().due(now, 100)).map(({ no }) => no)).toHaveLength(3);
+    expect(await given().oldestDue()).toBe(now - 30);
+
+    // A lease hides it in every lane; what is done is gone from its lane alone.
+    const leased = bump(made[2] as OrderRecord, { lease_until: now + 1000 });
+    expect(await given().replace(leased, 1)).toBe('replaced');
+    expect(await names(now, 'act')).toEqual([]);
+    expect(await names(now, 'ask')).toEqual([unpaid]);
+    const asked = bump(leased, { agenda: leased.agenda.filter((item) => item.do === 'refund') });
+    expect(await given().replace(asked, 2)).toBe('replaced');
+    expect(await names(now + 1000, 'act')).toEqual([both]);
+    expect(await names(now + 1000, 'ask')).toEqual([unpaid]);
+    for (const record of [made[0], made[1], asked] as OrderRecord[]) {
+      expect(await given().replace(bump(record, { agenda: [] }), record.version)).toBe('replaced');
+    }
+    for (const lane of LANES) expect(await names(now + DAY_MS, lane)).toEqual([]);
+  });
+
+  it('gives a lane page by page, each record once', async () => {
+    const now = ownDay();
+    const made = Array.from({ length: 7 }, (_, i) =>
+      anOrder(fresh('L'), { agenda: agendaAt(now + Math.floor(i / 3)) }),
+    );
+    for (const record of made) await given().insert(record);
+    const seen: string[] = [];
+    let after: StoredRecord | undefined;
+    for (let page = 0; page < 4; page += 1) {
+      const found = await given().due(now + 100, 2, 'ask', after);
+      seen.push(...found.map(({ no }) => no));
+      after = found.at(-1);
+    }
+    expect(seen.sort()).toEqual(made.map(({ no }) => no).sort());
+    for (const record of made) {
+      expect(await given().replace(bump(record, { agenda: [] }), 1)).toBe('replaced');
+    }
+  });
+}
+
+const agendaAt = (at: number) => [{ do: 'query' as const, at, tries: 0 }];
 
 async function pages<T>(read: (after?: string) => Promise<Page<T>>): Promise<T[]> {
   const all: T[] = [];

@@ -4,7 +4,10 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { openStore } from '../../services/stores';
 import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
 import { migrations } from '../../services/stores/sqlSchema';
-import type { SqlDriver } from '../../services/stores/sqlDriver';
+import type { SqlDriver, SqlValue } from '../../services/stores/sqlDriver';
+import { columnsOf } from '../../services/stores/storeRules';
+import type { Lane } from '../../services/agenda';
+import type { AgendaVerb, StoredRecord } from '../../services/records';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
@@ -109,6 +112,7 @@ function describeFaults(kind: ServerKind, { openDriver, server }: FaultDeps): vo
     });
 
     itWorksBesideNewerBuilds(openDriver, () => server.create());
+    itCarriesVersionOneOver(openDriver, () => server.create());
 
     it('shows the facts as columns', async () => {
       const url = await server.create();
@@ -138,20 +142,68 @@ export function itWorksBesideNewerBuilds(
         migrations: [...migrations, { version, min_reader, statements: () => [sql] }],
       }).migrate();
     try {
-      await migrateTo(2, 1, 'ALTER TABLE pay_record ADD COLUMN next_year VARCHAR(20)');
+      await migrateTo(3, 1, 'ALTER TABLE pay_record ADD COLUMN next_year VARCHAR(20)');
       const beside = await openUrl(url);
       expect(await beside.insert(anOrder('Z1'))).toBe('inserted');
       await createSqlOrderStore({
         driver,
         clock: systemClock,
         logger: silentLogger,
-        migrations: [{ version: 3, min_reader: 2, statements: () => [] }],
+        migrations: [{ version: 4, min_reader: 3, statements: () => [] }],
       })
         .migrate()
         .then(undefined, () => undefined);
       await expect(beside.ping()).rejects.toMatchObject({ code: 'STORE_NEWER' });
       await expect(openUrl(url)).rejects.toMatchObject({ code: 'STORE_NEWER' });
       await beside.close();
+    } finally {
+      await driver.close();
+    }
+  });
+}
+
+/** A row as the build of the first version wrote it: without lanes. */
+function asVersionOne(record: StoredRecord): readonly [sql: string, values: SqlValue[]] {
+  const { deliver_at: _d, act_at: _a, ask_at: _q, ...columns } = columnsOf(record);
+  const { kind, no, version } = record;
+  const row = { kind, no, version, ...columns, body: JSON.stringify(record) };
+  const marks = Object.keys(row).map(() => '?');
+  const sql = `INSERT INTO pay_record (${Object.keys(row).join(', ')}) VALUES (${marks.join(', ')})`;
+  return [sql, Object.values(row)];
+}
+
+export function itCarriesVersionOneOver(
+  openDriver: OpenDriver,
+  newUrl: () => Promise<string>,
+): void {
+  it('carries a database of version 1 over: what is due is due in its lane', async () => {
+    const url = await newUrl();
+    const driver = await openDriver(url);
+    const deps = { driver, clock: systemClock, logger: silentLogger };
+    const item = (verb: AgendaVerb, at: number) => ({ do: verb, at, tries: 0 });
+    try {
+      await createSqlOrderStore({ ...deps, migrations: migrations.slice(0, 1) }).migrate();
+      for (const record of [
+        anOrder('V1PAID', { agenda: [item('deliver', 5)] }),
+        anOrder('V1OPEN', { agenda: [item('query', 4), item('deliver', 9)] }),
+        anOrder('V1BACK', { agenda: [{ ...item('refund', 6), key: 'R1' }] }),
+        anOrder('V1DONE', { description: '"do":"query"' }),
+      ]) {
+        await driver.write(...asVersionOne(record));
+      }
+      // As if the process had ended between the statements and the note that they ran.
+      const [, lanes] = migrations;
+      for (const sql of lanes?.statements(driver.dialect) ?? []) await driver.write(sql, []);
+      const store = createSqlOrderStore(deps);
+      await store.migrate();
+      const due = async (lane: Lane) => (await store.due(10, 10, lane)).map(({ no }) => no);
+      expect(await due('ask')).toEqual(['V1OPEN']);
+      expect(await due('act')).toEqual(['V1BACK']);
+      expect((await due('deliver')).sort()).toEqual(['V1OPEN', 'V1PAID']);
+      expect(await store.oldestDue()).toBe(4);
+      const older = createSqlOrderStore(deps);
+      await older.migrate();
+      expect(await due('ask')).toEqual(['V1OPEN']);
     } finally {
       await driver.close();
     }

@@ -202,8 +202,8 @@ describe('due records', () => {
       },
       { ...silentLogger, error: (fields) => void alarms.push(fields['no']) },
     );
-    expect(await due(0, 2)).toEqual([]);
-    expect(await due(0, 2)).toEqual([]);
+    expect(await due(0, 2, 'ask')).toEqual([]);
+    expect(await due(0, 2, 'ask')).toEqual([]);
     expect(pages).toBe(200);
     expect(alarms).toEqual(Array.from({ length: 200 }, (_, i) => String(i + 1)));
   });

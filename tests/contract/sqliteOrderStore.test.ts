@@ -8,7 +8,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { anOrder } from '../helpers/storeRecords';
 import { describeOrderStore } from './describeOrderStore';
-import { itWorksBesideNewerBuilds } from './describeServerStore';
+import { itCarriesVersionOneOver, itWorksBesideNewerBuilds } from './describeServerStore';
 
 const folder = mkdtempSync(join(tmpdir(), 'pay-common-'));
 const path = join(folder, 'deep/er/pay.db');
@@ -48,10 +48,10 @@ describeOrderStore('sqlite', open(path), {
 });
 
 describe('sqlite alone', () => {
-  itWorksBesideNewerBuilds(
-    (url) => openSqliteDriver({ path: url.slice('file:'.length), logger: silentLogger }),
-    async () => `file:${newPath()}`,
-  );
+  const openDriver = (url: string) =>
+    openSqliteDriver({ path: url.slice('file:'.length), logger: silentLogger });
+  itWorksBesideNewerBuilds(openDriver, async () => `file:${newPath()}`);
+  itCarriesVersionOneOver(openDriver, async () => `file:${newPath()}`);
 
   it('commits writes of one turn together, and a failing one fails alone', async () => {
     await withDriver(newPath(), async (driver) => {

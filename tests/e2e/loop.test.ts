@@ -196,7 +196,7 @@ describe.each(MODES)('signMode %s', (mode) => {
   });
 
   test('H5, Native and App orders answer with what their clients open', async () => {
-    const scene_info = { payer_client_ip: '127.0.0.1', h5_info: { type: 'Wap' } };
+    const scene_info = { payer_client_ip: '203.0.113.7', h5_info: { type: 'Wap' } };
     const h5 = number('H');
     const inBrowser = { ...orderBody(h5), scene_info };
     const placed = await run.call('/wx-pay/wxpay_order_h5', inBrowser, payer());

@@ -81,7 +81,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
     await placeAt('OLD0002', older);
     await placeAt('NEW0001', newer);
     expect(await world.database.run('SELECT MAX(version) AS v FROM pay_migration')).toEqual([
-      { v: 2 },
+      { v: 3 },
     ]);
 
     for (const [no, at] of [
@@ -94,7 +94,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
       expect((await found(world, no)).state).toBe('PAID');
     }
     const written = await found(world, 'NEW0001');
-    expect(written).toMatchObject({ schema: 2, campaign: CAMPAIGN });
+    expect(written).toMatchObject({ schema: 3, campaign: CAMPAIGN });
 
     // The newer one goes; the older one starts anew on what was left and goes on with it.
     await newer.stop();
@@ -115,7 +115,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
 
     const after = await found(world, 'NEW0001');
     expect(after.state).toBe('PARTIALLY_REFUNDED');
-    expect(after).toMatchObject({ schema: 2, campaign: CAMPAIGN });
+    expect(after).toMatchObject({ schema: 3, campaign: CAMPAIGN });
     const { amount: asked, payment, effects, history } = sown(quiet) as OrderRecord;
     expect(after.amount).toEqual(asked);
     expect(after.payment).toEqual(payment);

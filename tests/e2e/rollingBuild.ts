@@ -10,22 +10,22 @@ import { build, type Build } from '../crash/instance';
 const root = join(__dirname, '../..');
 const LEFT_OUT = new Set(['node_modules', 'dist', '.git', '.data', 'coverage', 'tests']);
 
-/** Orders whose number begins so demand a reader of version 2. */
+/** Orders whose number begins so demand a reader of version 3. */
 export const DEMANDING = 'DEMAND';
-/** Set for a next build that runs: its migration demands a reader of version 2. */
-export const DEMANDS_SCHEMA = { NEXT_SCHEMA_DEMAND: '2' };
+/** Set for a next build that runs: its migration demands a reader of version 3. */
+export const DEMANDS_SCHEMA = { NEXT_SCHEMA_DEMAND: '3' };
 export const CAMPAIGN = { name: '春节', points: [1, 2, { deep: true }] };
 
 type Edit = readonly [file: string, from: string, to: string];
 
 const EDITS: readonly Edit[] = [
-  ['services/records.ts', 'export const SCHEMA_VERSION = 1;', 'export const SCHEMA_VERSION = 2;'],
+  ['services/records.ts', 'export const SCHEMA_VERSION = 2;', 'export const SCHEMA_VERSION = 3;'],
   [
     'services/stores/sqlSchema.ts',
     '];\n\nconst recordTable',
     `  {
-    version: 2,
-    min_reader: Number(process.env['NEXT_SCHEMA_DEMAND'] ?? '1'),
+    version: 3,
+    min_reader: Number(process.env['NEXT_SCHEMA_DEMAND'] ?? '2'),
     statements: () => ['ALTER TABLE pay_record ADD COLUMN campaign VARCHAR(64)'],
   },
 ];
@@ -37,7 +37,7 @@ const recordTable`,
     "      kind: 'order',\n      no: draft.input.out_trade_no,\n",
     `      kind: 'order',
       no: draft.input.out_trade_no,
-      ...(draft.input.out_trade_no.startsWith('${DEMANDING}') ? { min_reader: 2 } : {}),
+      ...(draft.input.out_trade_no.startsWith('${DEMANDING}') ? { min_reader: 3 } : {}),
       campaign: ${JSON.stringify(CAMPAIGN)},
 `,
   ],

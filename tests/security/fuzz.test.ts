@@ -17,7 +17,7 @@ import {
 const BATCH = 100;
 const RUNS = 200;
 const NO = 'T20260102000001';
-const REASONS_503 = new Set(['ORDER_BUSY', 'STORE_CONTENTION', 'KEYS_UNAVAILABLE']);
+const REASONS_503 = new Set(['ORDER_BUSY', 'STORE_CONTENTION', 'KEYS_UNAVAILABLE', 'OVERLOADED']);
 
 interface Shot {
   readonly path: string;

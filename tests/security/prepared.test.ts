@@ -14,7 +14,7 @@ const NO = 'T20260102000001';
 const PRODUCTS = ['wxpay_order', 'wxpay_order_native', 'wxpay_order_app', 'wxpay_order_h5'];
 const bodyFor = (name: string, body: object): object =>
   name === 'wxpay_order_h5'
-    ? { ...body, scene_info: { payer_client_ip: '10.0.0.1', h5_info: { type: 'Wap' } } }
+    ? { ...body, scene_info: { payer_client_ip: '203.0.113.7', h5_info: { type: 'Wap' } } }
     : body;
 
 let stage: Stage;

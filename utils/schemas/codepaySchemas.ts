@@ -1,6 +1,6 @@
 /** Bodies of payment-code orders (付款码) and their reversal: an operator's alone. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
-import { currency, fen, outTradeNo, text } from './parts';
+import { currency, fen, ip, outTradeNo, text } from './parts';
 
 const goodsDetail = {
   type: 'object',
@@ -21,7 +21,7 @@ const sceneInfo = {
   additionalProperties: false,
   properties: {
     device_id: text(32),
-    device_ip: { type: 'string', maxLength: 45, pattern: '^[0-9A-Fa-f.:]{3,45}$' },
+    device_ip: ip,
     store_info: {
       type: 'object',
       additionalProperties: false,
@@ -30,6 +30,9 @@ const sceneInfo = {
     },
   },
 } as const satisfies JSONSchema;
+
+/** WeChat's bound on the whole of `detail`. */
+const DETAIL_BYTES = { maxBytes: 6144 } as const;
 
 export const codepaySchema = {
   type: 'object',
@@ -55,6 +58,7 @@ export const codepaySchema = {
     goods_tag: text(32),
     detail: {
       type: 'object',
+      ...DETAIL_BYTES,
       additionalProperties: false,
       properties: {
         cost_price: fen,

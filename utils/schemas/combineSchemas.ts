@@ -1,6 +1,6 @@
 /** Bodies of combined orders (合单). What costs or commits the merchant is not in the payer's schema. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
-import { currency, fen, openid, outTradeNo, rfc3339, text } from './parts';
+import { currency, fen, ip, openid, outTradeNo, rfc3339, text } from './parts';
 
 const mchid = { type: 'string', pattern: '^[0-9]{1,32}$' } as const satisfies JSONSchema;
 
@@ -42,6 +42,36 @@ const subOrderOperator = {
   },
 } as const satisfies JSONSchema;
 
+const scene = {
+  payer_client_ip: ip,
+  device_id: text(16),
+  h5_info: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['type'],
+    properties: {
+      // iOS, Android, Wap, and what else WeChat takes.
+      type: text(32),
+      app_name: text(64),
+      app_url: text(128),
+      bundle_id: text(128),
+      package_name: text(128),
+    },
+  },
+} as const;
+
+/** A payer's browser may leave its address out where a trusted proxy says it (`services/scene`). */
+const payerSceneInfo = {
+  type: 'object',
+  additionalProperties: false,
+  properties: scene,
+} as const satisfies JSONSchema;
+
+const sceneInfo = {
+  ...payerSceneInfo,
+  required: ['payer_client_ip'],
+} as const satisfies JSONSchema;
+
 const fields = {
   type: { type: 'string', enum: ['jsapi', 'h5', 'native', 'app'] },
   combine_out_trade_no: outTradeNo,
@@ -50,27 +80,6 @@ const fields = {
     additionalProperties: false,
     required: ['openid'],
     properties: { openid },
-  },
-  scene_info: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['payer_client_ip'],
-    properties: {
-      payer_client_ip: { type: 'string', maxLength: 45, pattern: '^[0-9A-Fa-f.:]{3,45}$' },
-      device_id: text(16),
-      h5_info: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['type'],
-        properties: {
-          type: { type: 'string', enum: ['iOS', 'Android', 'Wap', 'PC'] },
-          app_name: text(64),
-          app_url: text(128),
-          bundle_id: text(128),
-          package_name: text(128),
-        },
-      },
-    },
   },
   useServiceAccount: { type: 'boolean' },
 } as const;
@@ -81,6 +90,7 @@ export const combinePayerSchema = {
   required: ['type', 'combine_out_trade_no', 'sub_orders'],
   properties: {
     ...fields,
+    scene_info: payerSceneInfo,
     sub_orders: { type: 'array', minItems: 2, maxItems: 10, items: subOrder },
   },
 } as const satisfies JSONSchema;
@@ -91,6 +101,7 @@ export const combineOperatorSchema = {
   required: ['type', 'combine_out_trade_no', 'sub_orders'],
   properties: {
     ...fields,
+    scene_info: sceneInfo,
     sub_orders: { type: 'array', minItems: 2, maxItems: 10, items: subOrderOperator },
     time_expire: rfc3339,
   },

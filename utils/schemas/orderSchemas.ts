@@ -1,6 +1,16 @@
 /** Bodies of the order routes. What costs or commits the merchant is not in the payer's schemas. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
-import { currency, fen, openid, outTradeNo, rfc3339, text, transactionId } from './parts';
+import {
+  currency,
+  fen,
+  ip,
+  openid,
+  outTradeNo,
+  publicIp,
+  rfc3339,
+  text,
+  transactionId,
+} from './parts';
 
 const amount = {
   type: 'object',
@@ -28,7 +38,8 @@ const h5Info = {
   additionalProperties: false,
   required: ['type'],
   properties: {
-    type: { type: 'string', enum: ['iOS', 'Android', 'Wap', 'PC'] },
+    // iOS, Android, Wap, and what else WeChat takes.
+    type: text(32),
     app_name: text(64),
     app_url: text(128),
     bundle_id: text(128),
@@ -36,24 +47,34 @@ const h5Info = {
   },
 } as const satisfies JSONSchema;
 
-const ip = {
-  type: 'string',
-  maxLength: 45,
-  pattern: '^[0-9A-Fa-f.:]{3,45}$',
-} as const satisfies JSONSchema;
+const scene = { device_id: text(32), store_info: storeInfo, h5_info: h5Info } as const;
 
 const sceneInfo = {
   type: 'object',
   additionalProperties: false,
   required: ['payer_client_ip'],
-  properties: { payer_client_ip: ip, device_id: text(32), store_info: storeInfo, h5_info: h5Info },
+  properties: { payer_client_ip: ip, ...scene },
 } as const satisfies JSONSchema;
 
 const h5SceneInfo = {
   type: 'object',
   additionalProperties: false,
   required: ['payer_client_ip', 'h5_info'],
-  properties: { payer_client_ip: ip, device_id: text(32), store_info: storeInfo, h5_info: h5Info },
+  properties: { payer_client_ip: publicIp, ...scene },
+} as const satisfies JSONSchema;
+
+/** A payer's browser may leave its address out where a trusted proxy says it (`services/scene`). */
+const payerSceneInfo = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { payer_client_ip: ip, ...scene },
+} as const satisfies JSONSchema;
+
+const payerH5SceneInfo = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['h5_info'],
+  properties: { payer_client_ip: publicIp, ...scene },
 } as const satisfies JSONSchema;
 
 const goodsDetail = {
@@ -69,8 +90,12 @@ const goodsDetail = {
   },
 } as const satisfies JSONSchema;
 
+/** WeChat's bound on the whole of `detail`. */
+const DETAIL_BYTES = { maxBytes: 6144 } as const;
+
 const detail = {
   type: 'object',
+  ...DETAIL_BYTES,
   additionalProperties: false,
   properties: {
     cost_price: fen,
@@ -112,7 +137,7 @@ export const orderPayerSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['out_trade_no'],
-  properties: { ...payerFields, scene_info: sceneInfo },
+  properties: { ...payerFields, scene_info: payerSceneInfo },
 } as const satisfies JSONSchema;
 
 export const orderOperatorSchema = {
@@ -126,7 +151,7 @@ export const h5PayerSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['out_trade_no', 'scene_info'],
-  properties: { ...payerFields, scene_info: h5SceneInfo },
+  properties: { ...payerFields, scene_info: payerH5SceneInfo },
 } as const satisfies JSONSchema;
 
 export const h5OperatorSchema = {

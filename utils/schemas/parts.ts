@@ -1,4 +1,7 @@
-/** Pieces that several schemas share. Limits as WeChat's documents give them (API v3, read 2026-01). */
+/**
+ * Pieces that several schemas share. Limits as WeChat's documents give them (API v3, read 2026-01). `maxBytes`
+ * is a keyword of ours (`utils/validate`): WeChat counts UTF-8 bytes, of which a Han character has three.
+ */
 import type { JSONSchema } from 'json-schema-to-ts';
 
 /**
@@ -7,8 +10,14 @@ import type { JSONSchema } from 'json-schema-to-ts';
  */
 const TEXT = '^[\\u0020-\\u007E\\u00A0-\\uD7FF\\uE000-\\uFFFD]+$';
 
-export const text = <const N extends number>(maxLength: N) =>
-  ({ type: 'string', minLength: 1, maxLength, pattern: TEXT }) as const;
+export const text = <const N extends number>(maxBytes: N) =>
+  ({ type: 'string', minLength: 1, maxBytes, pattern: TEXT }) as const;
+
+/** An IPv4 or IPv6 address. */
+export const ip = { type: 'string', format: 'ip' } as const satisfies JSONSchema;
+
+/** WeChat's H5 cashier compares this address with the browser's: a loopback or private one never fits. */
+export const publicIp = { type: 'string', format: 'public-ip' } as const satisfies JSONSchema;
 
 export const outTradeNo = {
   type: 'string',

@@ -4,7 +4,7 @@ import { orderBody, PAYER, refundBody, transferBody } from './stage';
 export type Body = Readonly<Record<string, unknown>>;
 
 export const NO = 'T20260102000001';
-const H5 = { scene_info: { payer_client_ip: '10.0.0.1', h5_info: { type: 'Wap' } } };
+const H5 = { scene_info: { payer_client_ip: '203.0.113.7', h5_info: { type: 'Wap' } } };
 
 const part = (no: string): Body => ({
   out_trade_no: no,
