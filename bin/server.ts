@@ -52,6 +52,7 @@ import { ConfigError } from '../utils/errors';
 import { createLogger } from '../utils/jsonLogger';
 import type { Logger } from '../utils/logger';
 import { createMetrics } from '../utils/metrics';
+import type { Ours } from '../utils/normalizeInput';
 import { createValidator } from '../utils/validate';
 
 declare const __BUILD_ID__: string | undefined;
@@ -315,8 +316,21 @@ function readyOf(
     },
     underWay: createRequestsUnderWay(),
     validate: createValidator(),
+    ours: oursOf(config),
   };
 }
+
+/** What callers may repeat and not choose. */
+const oursOf = (config: Config): Ours => ({
+  appId: config.credentials.appId,
+  serviceAppId: config.credentials.serviceAppId,
+  mchid: config.credentials.merchantId,
+  notifyUrls: {
+    order: config.notifyURLPayURL,
+    refund: config.notifyURLRefundsURL,
+    transfer: config.transferNotifyUrl,
+  },
+});
 
 function whole(config: Config, overrides: Overrides, logger: Logger, env: Env): Service {
   const clock = overrides.clock ?? systemClock;

@@ -28,6 +28,7 @@ import {
 } from '../utils/errors';
 import type { Logger } from '../utils/logger';
 import type { Metrics } from '../utils/metrics';
+import { normalizeInput, type Ours } from '../utils/normalizeInput';
 import { readBody } from '../utils/readBody';
 import { sendError, sendNotRecorded, sendNotified, sendSuccess } from '../utils/respond';
 import { emptySchema } from '../utils/schemas/recordSchemas';
@@ -43,6 +44,7 @@ export interface Ready {
   readonly operators: OperatorSettings;
   readonly underWay: RequestsUnderWay;
   readonly validate: Validate;
+  readonly ours: Ours;
 }
 
 export interface AppDeps {
@@ -146,16 +148,17 @@ export function createDesk(deps: AppDeps): Desk {
     visit: Visit,
     oldDispatch: boolean,
   ): Promise<void> {
-    const { identity, operators, validate, controllers, underWay } = ready();
+    const { identity, operators, validate, controllers, underWay, ours } = ready();
     guardEnabled(spec.access, operators);
     const caller = await identity.identify(visit.req.headers, oldDispatch);
     authorize(spec.access, caller);
     const isPayer = caller.role === 'payer';
     const schema = isPayer && spec.payerSchema !== undefined ? spec.payerSchema : spec.schema;
-    validate(schema)(spec.method === 'GET' ? input.query : input.body);
+    const body = normalizeInput(input.body, ours, spec.notify);
+    validate(schema)(spec.method === 'GET' ? input.query : body);
     validate(spec.paramsSchema ?? emptySchema)(input.params);
     const run = spec.controller(controllers);
-    answer(deps, visit, await underWay.run(caller, () => run({ caller, ...input })));
+    answer(deps, visit, await underWay.run(caller, () => run({ caller, ...input, body })));
   }
 
   async function readJson(visit: Visit): Promise<Json> {

@@ -6,6 +6,7 @@ import type { RecordController } from '../controllers/recordController';
 import type { ChoreController } from '../controllers/choreController';
 import type { CodepayController } from '../controllers/codepayController';
 import type { CombineController } from '../controllers/combineController';
+import type { NotifyUrlOf } from '../utils/normalizeInput';
 import * as codepay from '../utils/schemas/codepaySchemas';
 import * as combine from '../utils/schemas/combineSchemas';
 import * as order from '../utils/schemas/orderSchemas';
@@ -30,6 +31,8 @@ export interface RouteSpec {
   readonly schema: object;
   readonly payerSchema?: object;
   readonly paramsSchema?: object;
+  /** Which of our notify URLs belongs to what this route asks WeChat for. */
+  readonly notify?: NotifyUrlOf;
   readonly controller: (c: Controllers) => Controller;
   readonly summary: string;
 }
@@ -43,8 +46,8 @@ const post = (
   more: Partial<RouteSpec> = {},
 ): RouteSpec => ({ method: 'POST', name, access, schema, controller, summary, ...more });
 
-const payerOrder = { payerSchema: order.orderPayerSchema };
-const payerH5 = { payerSchema: order.h5PayerSchema };
+const payerOrder = { payerSchema: order.orderPayerSchema, notify: 'order' } as const;
+const payerH5 = { payerSchema: order.h5PayerSchema, notify: 'order' } as const;
 const byBillNo = (name: string): RouteSpec =>
   post(
     name,
@@ -93,7 +96,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     combine.combineOperatorSchema,
     (c) => c.combine.order,
     'Combined order (合单): type says what comes back',
-    { payerSchema: combine.combinePayerSchema },
+    { payerSchema: combine.combinePayerSchema, notify: 'order' },
   ),
   post(
     'wxpay_combine_query',
@@ -129,6 +132,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     order.prepareSchema,
     (c) => c.pay.prepare,
     'Fixes number, price and description beforehand',
+    { notify: 'order' },
   ),
   post(
     'wxpay_query_order_by_out_trade_no',
@@ -151,7 +155,9 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     (c) => c.pay.close,
     'Query, close, query, record',
   ),
-  post('wxpay_refund', 'operator', refund.refundSchema, (c) => c.pay.refund, 'Refund'),
+  post('wxpay_refund', 'operator', refund.refundSchema, (c) => c.pay.refund, 'Refund', {
+    notify: 'refund',
+  }),
   post(
     'wxpay_refund_abnormal',
     'operator',
@@ -172,6 +178,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     transfer.transferSchema,
     (c) => c.pay.transfer,
     'Merchant transfer (商家转账)',
+    { notify: 'transfer' },
   ),
   post(
     'wxpay_transfer_cancel',

@@ -144,8 +144,8 @@ describe('schemas', () => {
 
   const FORBIDDEN: readonly (readonly [string, unknown])[] = [
     ['notify_url', 'https://evil.example.com/'],
-    ['mchid', '1900000001'],
-    ['appid', 'wx0123456789abcdef'],
+    ['mchid', '1900000009'],
+    ['appid', 'wxfedcba9876543210'],
     ['anything', 1],
     ['__proto__x', {}],
   ];

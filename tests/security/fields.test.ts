@@ -27,9 +27,9 @@ const named = (routes: readonly RouteSpec[]) =>
 /** What nobody may send, on any route. */
 const NOBODYS: Body = {
   notify_url: 'https://evil.example/x',
-  mchid: '1900000001',
+  mchid: '1900000009',
   mch_id: '1900000001',
-  appid: 'wx0123456789abcdef',
+  appid: 'wxfedcba9876543210',
   sub_mchid: '1900000002',
   sp_appid: 'wx0123456789abcdef',
   openid_x: PAYER,
@@ -242,8 +242,10 @@ describe('text', () => {
     ['wxpay_transfer', (text) => ({ ...transferBody('B1'), transfer_remark: text })],
     ['wxpay_transfer', (text) => ({ ...transferBody('B1'), user_name: text })],
   ];
+  // An empty attach is none at all.
+  const isNone = (make: (text: string) => Body, text: string): boolean => make(text).attach === '';
   describe.each(bad)('%s', (_name, text) => {
-    test.each(places)('in %s', async (name, make) => {
+    test.each(places.filter(([, make]) => !isNone(make, text)))('in %s', async (name, make) => {
       await refusedUnasked(stage.asOperator(name, make(text)));
     });
   });
