@@ -261,7 +261,7 @@ function choresOf(
     sink === undefined ? undefined : createDeliverer({ store, sink, clock, logger });
   return {
     sweep: createSweepService({ ...parts, deliverer }),
-    billService: createBillService({ api, strategy }),
+    billService: createBillService({ api, strategy, mchid: parts.settings.mchid }),
     reconciler: createReconciler(parts),
   };
 }

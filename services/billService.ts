@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
 import { asText } from './facts';
+import { createBillIdentity, type BillAsked } from './reconcile/billIdentity';
+import { otherAnswer } from './replyNumbers';
 import type { PayStrategy } from './strategies/strategy';
 import type { WechatApi } from './wechatApi';
 import { upstreamError } from './wechatErrors';
@@ -14,7 +16,7 @@ export interface BillQuery {
 }
 
 export interface Bill {
-  /** The plain CSV; it fails at its end, and so breaks the connection, where the hash does not agree. */
+  /** The plain CSV; it fails at its end, and so breaks the connection, where it is not the bill asked for. */
   readonly stream: NodeJS.ReadableStream;
   /** SHA-1 of the plain bytes, as WeChat announced it. */
   readonly hash: string;
@@ -24,22 +26,32 @@ export interface BillService {
   open(query: BillQuery): Promise<Bill>;
 }
 
-/** Passes bytes on and compares their SHA-1 at the end. */
-function hashed(expected: string): Transform {
+/** Passes bytes on and compares their SHA-1, the day and the merchant number at the end. */
+function checked(expected: string, asked: BillAsked): Transform {
   const sha1 = createHash('sha1');
+  const identity = createBillIdentity(asked);
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       sha1.update(chunk);
+      identity.push(chunk);
       done(null, chunk);
     },
     flush(done) {
       const same = sha1.digest('hex') === expected.toLowerCase();
-      done(same ? null : new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill hash' }));
+      const other = identity.end();
+      if (!same) done(new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill hash' }));
+      else done(other === undefined ? null : otherAnswer(other));
     },
   });
 }
 
-export function createBillService(deps: { api: WechatApi; strategy: PayStrategy }): BillService {
+export interface BillServiceDeps {
+  readonly api: WechatApi;
+  readonly strategy: PayStrategy;
+  readonly mchid: string;
+}
+
+export function createBillService(deps: BillServiceDeps): BillService {
   return {
     async open(query) {
       if (query.bill_type !== undefined && query.account_type !== undefined) {
@@ -57,12 +69,12 @@ export function createBillService(deps: { api: WechatApi; strategy: PayStrategy 
       const hash = asText(reply.body.hash_value);
       if (url === undefined || hash === undefined) throw new UpstreamError('WECHATPAY_UNPROVEN');
       const source = await deps.strategy.download(url);
-      const checked = hashed(hash);
-      source.on('error', (error: Error) => checked.destroy(error));
-      checked.on('close', () => {
+      const bill = checked(hash, { bill_date, ...(fund ? {} : { mchid: deps.mchid }) });
+      source.on('error', (error: Error) => bill.destroy(error));
+      bill.on('close', () => {
         (source as unknown as { destroy?: () => void }).destroy?.();
       });
-      return { stream: source.pipe(checked), hash };
+      return { stream: source.pipe(bill), hash };
     },
   };
 }

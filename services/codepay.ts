@@ -16,6 +16,7 @@ import type { OrderService } from './orderService';
 import { isOpenState, isPaidState, REFUND_QUIET_MS } from './orderState';
 import type { Answer } from './payService';
 import { SCHEMA_VERSION, type OrderRecord, type Payment } from './records';
+import { otherAnswer } from './replyNumbers';
 import type { WechatReply } from './strategies/strategy';
 import { later, leaveToOperator, rung, type Step, type Steps, type StepsDeps } from './sweepSteps';
 import { orderPath, type CallLimits, type WechatApi } from './wechatApi';
@@ -142,11 +143,12 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     // What was recorded meanwhile is proven, and the better answer.
     const refusal = isOpenState(now.state) ? refusalOf(reply) : undefined;
     if (refusal !== undefined) throw upstreamError(reply);
-    return answerOf(now, aboutUs(reply, record.no));
+    if (isOpenState(now.state)) guardAnswer(reply, record);
+    return answerOf(now, aboutUs(reply, record));
   }
 
   async function learn(record: OrderRecord, reply: WechatReply): Promise<OrderRecord> {
-    const body = aboutUs(reply, record.no);
+    const body = aboutUs(reply, record);
     const facts = body === undefined ? undefined : readTransaction(body, BY_REPLY);
     if (body !== undefined && facts !== undefined && facts.is !== 'unpaid') {
       return (await following.applyTransaction(body, BY_REPLY, { absent: 'ignore' })) ?? record;
@@ -180,7 +182,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     if (held === undefined) throw new NotFoundError('ORDER_NOT_FOUND');
     if (!isOpenState(held.state) || isAsking(held)) return answerOf(held, undefined);
     const { reply, record } = await following.syncOrder(no);
-    return answerOf(record ?? held, aboutUs(reply, no));
+    return answerOf(record ?? held, aboutUs(reply, held));
   }
 
   const isAsking = (record: OrderRecord): boolean =>
@@ -233,7 +235,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     const missing = refusal?.proven === true && saysNotFound(refusal);
     // No charge can arrive any more that was signed so long ago: WeChat's 5-minute window fences it.
     const never = missing && clock.now() - record.created_at >= REFUND_QUIET_MS;
-    if (aboutUs(reply, no) !== undefined || never) {
+    if (aboutUs(reply, record) !== undefined || never) {
       const trade_state = never ? 'ORDER_NOT_EXIST' : 'REVOKED';
       const from = { source, proof: 'signature' } as const;
       const closed = await orders.apply(no, { type: 'closed', trade_state, ...from });
@@ -247,6 +249,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
   function answerReverse(record: OrderRecord, reply: WechatReply | undefined): Answer {
     if (record.state === 'CLOSED') return reversed(record);
     if (reply !== undefined && refusalOf(reply) !== undefined) throw upstreamError(reply);
+    if (reply !== undefined) guardAnswer(reply, record);
     return { status: 202, data: { out_trade_no: record.no, state: 'PROCESSING' } };
   }
 
@@ -282,10 +285,17 @@ export function createCodepay(deps: CodepayDeps): Codepay {
   return { pay, reverse, steps };
 }
 
-/** WeChat's proven answer, if it speaks of this number. */
-function aboutUs(reply: WechatReply, no: string): Json | undefined {
+/** WeChat's proven answer, if it is about this order. */
+function aboutUs(reply: WechatReply, record: OrderRecord): Json | undefined {
   if (reply.kind !== 'proven' || reply.status !== 200) return undefined;
-  return reply.body.out_trade_no === no ? reply.body : undefined;
+  const { out_trade_no, mchid = record.mchid } = reply.body;
+  return out_trade_no === record.no && mchid === record.mchid ? reply.body : undefined;
+}
+
+/** A proven answer about another order leaves the outcome unknown, and the caller is told so. */
+function guardAnswer(reply: WechatReply, record: OrderRecord): void {
+  const proven = reply.kind === 'proven' && reply.status === 200;
+  if (proven && aboutUs(reply, record) === undefined) throw otherAnswer('out_trade_no');
 }
 
 /** Whatever WeChat quotes in its answer, the code goes no further. */

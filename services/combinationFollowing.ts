@@ -8,6 +8,7 @@ import { combinationEffectData } from './effects/data';
 import { asObject, asText } from './facts';
 import { isPaidCombination, type CombinationEvent, type PaidPart } from './combinationState';
 import type { OrderService } from './orderService';
+import { guardNumbers, otherAnswer } from './replyNumbers';
 import { SCHEMA_VERSION, type CombinationRecord, type Proof, type Source } from './records';
 import type { WechatReply } from './strategies/strategy';
 import type { CallLimits, WechatApi } from './wechatApi';
@@ -49,6 +50,8 @@ export interface CombinationFollowingDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mchid: string;
+  /** Throws where an answer names the transaction_id of another order. */
+  readonly guardTransaction: (outTradeNo: string, transactionId: string) => Promise<void>;
 }
 
 const PAID = new Set(['SUCCESS', 'REFUND']);
@@ -118,9 +121,7 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
     if (reply.kind !== 'proven' || reply.status !== 200) {
       return { reply, record: await orders.findCombination(no) };
     }
-    if (reply.body.combine_out_trade_no !== no) {
-      throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'other number' });
-    }
+    guardNumbers(reply.body, { combine_out_trade_no: no });
     const record = await apply(reply.body, { source, proof: 'signature' }, { absent: 'ignore' });
     return { reply, record };
   };
@@ -141,15 +142,33 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
         ? { type: 'paid', parts: facts.parts, ...from }
         : { type: facts.is, trade_state: facts.trade_state, ...from };
     const { deadline } = options;
-    const applied = await orders.applyCombination(
-      no,
-      event,
-      deadline === undefined ? {} : { deadline },
-    );
+    const asked = from.source !== 'callback';
+    const known = asked ? await orders.findCombination(no) : undefined;
+    if (asked) await guardParts(body, facts, known);
+    const applied = await orders.applyCombination(no, event, {
+      ...(deadline === undefined ? {} : { deadline }),
+      ...(known === undefined ? {} : { known }),
+    });
     if (applied.outcome !== 'absent') return applied.record;
     if (options.absent === 'ignore' || facts.is !== 'paid') return undefined;
     return adopt(no, facts.parts, body, from);
   };
+
+  /** An answer must be about these parts, and about no other order's money. */
+  async function guardParts(
+    body: Json,
+    facts: CombinationFacts,
+    known: CombinationRecord | undefined,
+  ): Promise<void> {
+    const told = partsOf(body).map((part) => asText(part?.out_trade_no));
+    const ours = known?.sub_orders.map((part) => part.out_trade_no) ?? told;
+    const same = told.length === ours.length && ours.every((part) => told.includes(part));
+    if (!same) throw otherAnswer('sub_orders.out_trade_no');
+    if (facts.is !== 'paid') return;
+    for (const { out_trade_no, payment } of facts.parts) {
+      await deps.guardTransaction(out_trade_no, payment.transaction_id);
+    }
+  }
 
   /** Takes in a combination made elsewhere: its money is real, its delivery not ours. */
   async function adopt(

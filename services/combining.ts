@@ -42,6 +42,7 @@ import {
   type OrderRecord,
   type SubOrder,
 } from './records';
+import { guardNumbers } from './replyNumbers';
 import { completeScene } from './scene';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import {
@@ -66,7 +67,6 @@ import {
   ConflictError,
   NotFoundError,
   StoreError,
-  UpstreamError,
   ValidationError,
 } from '../utils/errors';
 import { toRfc3339 } from '../utils/time';
@@ -404,7 +404,7 @@ export function createCombining(deps: CombiningDeps): Combining {
       throw upstreamError(reply);
     }
     const { body } = reply;
-    if (body.combine_out_trade_no !== no) throw new UpstreamError('WECHATPAY_UNPROVEN');
+    guardNumbers(body, { combine_out_trade_no: no });
     const payer = asText(asObject(body.combine_payer_info)?.openid);
     // One we do not hold is taken in for operators, and for the payer whom WeChat names.
     const named = found === undefined && caller.role === 'payer' && payer === caller.openid;

@@ -11,6 +11,13 @@ import {
 } from './combinationFollowing';
 import { asText, readRefund, readTransaction, readTransfer } from './facts';
 import type { Applied, OrderService } from './orderService';
+import {
+  guardNumbers,
+  guardRefund,
+  guardTransferReply,
+  otherAnswer,
+  transactionsOf,
+} from './replyNumbers';
 import type { RefundFacts } from './orderState';
 import type { OrderRecord, Proof, Source, TransferRecord } from './records';
 import type { OpenedNotification, WechatReply } from './strategies/strategy';
@@ -94,7 +101,7 @@ export const QUERY_IN_CALLBACK = { totalMs: 2500, retriesMax: 0 } as const;
 
 export function createFollowing(deps: FollowingDeps): Following {
   const { orders, api, logger } = deps;
-  const combinations = createCombinationFollowing(deps);
+  const combinations = createCombinationFollowing({ ...deps, guardTransaction });
   const adopting = createAdopting(deps);
 
   async function syncOrder(
@@ -106,14 +113,22 @@ export function createFollowing(deps: FollowingDeps): Following {
     if (reply.kind !== 'proven' || reply.status !== 200) {
       return { reply, record: await orders.findOrder(no) };
     }
-    guardNumber(reply.body.out_trade_no, no);
+    guardNumbers(reply.body, { out_trade_no: no });
     const record = await applyTransaction(reply.body, fromReply(source), { absent: 'ignore' });
     return { reply, record };
   }
 
-  /** A proven answer about another number proves nothing about ours. */
-  function guardNumber(told: unknown, asked: string): void {
-    if (told !== asked) throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'other number' });
+  /**
+   * WeChat gives a transaction_id once: an answer that names the one of another order is about that order.
+   * A reservation alone proves nothing; the record that it leads to must hold the number.
+   */
+  async function guardTransaction(no: string, id: string): Promise<void> {
+    const owner = await deps.ownerOf('transaction', id);
+    if (owner === undefined || owner === no) return;
+    const other = await orders.findRefundable(owner);
+    if (other !== undefined && transactionsOf(other).includes(id)) {
+      throw otherAnswer('transaction_id');
+    }
   }
 
   const applyTransaction: Following['applyTransaction'] = async (body, from, options) => {
@@ -130,6 +145,9 @@ export function createFollowing(deps: FollowingDeps): Following {
       );
       return orders.findOrder(no);
     }
+    if (facts.is === 'paid' && from.source !== 'callback') {
+      await guardTransaction(no, facts.payment.transaction_id);
+    }
     const event =
       facts.is === 'paid'
         ? ({ type: 'paid', payment: facts.payment, refunded: facts.refunded, ...from } as const)
@@ -137,6 +155,8 @@ export function createFollowing(deps: FollowingDeps): Following {
     const applied = await orders.apply(no, event, options);
     if (applied.outcome !== 'absent') return applied.record;
     if (options.absent === 'ignore' || facts.is !== 'paid') return undefined;
+    // A part taken in as an order of its own would be its money twice.
+    if (await orders.isPart(no)) return undefined;
     const { payment, refunded } = facts;
     return adopting.order({ no, payment, refunded, attach: asText(body.attach) }, from);
   };
@@ -178,8 +198,7 @@ export function createFollowing(deps: FollowingDeps): Following {
   ) => {
     const reply = await api.queryRefund(outRefundNo, limits);
     if (reply.kind === 'proven' && reply.status === 200) {
-      guardNumber(reply.body.out_refund_no, outRefundNo);
-      guardNumber(reply.body.out_trade_no, record.no);
+      guardNumbers(reply.body, { out_refund_no: outRefundNo, out_trade_no: record.no });
       const facts = readRefund(reply.body);
       if (facts === undefined) return { reply, record };
       const after = await applyRefund(record.no, facts, fromReply(source));
@@ -206,19 +225,27 @@ export function createFollowing(deps: FollowingDeps): Following {
     }
     const reply = await api.queryOrder(no, limits);
     if (reply.kind !== 'proven' || reply.status !== 200) throw asError(reply);
-    guardNumber(reply.body.out_trade_no, no);
+    guardNumbers(reply.body, { out_trade_no: no });
     return applyTransaction(reply.body, fromReply('query'), { absent: 'adopt' });
   };
 
   const applyRefund: Following['applyRefund'] = async (no, facts, from, options = {}) => {
     const event = { type: 'refund_seen', refund: facts, ...from } as const;
-    const first = await orders.apply(no, event, options);
+    const asked = from.source !== 'callback';
+    const known = asked ? await orders.findRefundable(no) : undefined;
+    if (known !== undefined) guardRefund(facts, known);
+    const first = await orders.apply(
+      no,
+      event,
+      known === undefined ? options : { ...options, known },
+    );
     if (first.outcome === 'applied' || first.outcome === 'ignored') return first.record;
     if (first.outcome === 'conflict' && first.code !== 'ORDER_NOT_PAID') {
       throw new ConflictError(first.code, { detail: first.why });
     }
     // A refund of an order whose payment we have not seen: its payment is asked for first.
-    await syncPayable(no, options.limits ?? {});
+    const paid = await syncPayable(no, options.limits ?? {});
+    if (asked && paid !== undefined) guardRefund(facts, paid);
     const again = await orders.apply(no, event);
     if (again.outcome === 'conflict') throw new ConflictError(again.code, { detail: again.why });
     return recordOf(again);
@@ -233,7 +260,7 @@ export function createFollowing(deps: FollowingDeps): Following {
     if (reply.kind !== 'proven' || reply.status !== 200) {
       return { reply, record: await orders.findTransfer(no) };
     }
-    guardNumber(reply.body.out_bill_no, no);
+    guardNumbers(reply.body, { out_bill_no: no });
     const record = await applyTransfer(reply.body, fromReply(source), { absent: 'ignore' });
     return { reply, record };
   }
@@ -244,10 +271,12 @@ export function createFollowing(deps: FollowingDeps): Following {
       logger.error({ alarm: true, state: asText(body.state) }, 'unknown transfer state');
       return undefined;
     }
+    const known = options.known ?? (await orders.findTransfer(facts.out_bill_no));
+    if (from.source !== 'callback') guardTransferReply(body, known, deps.mchid);
     const applied = await orders.applyTransfer(
       facts.out_bill_no,
       { type: 'seen', facts, ...from },
-      options,
+      known === undefined ? options : { ...options, known },
     );
     if (applied.outcome !== 'absent') return applied.record;
     if (options.absent === 'ignore') return undefined;

@@ -12,6 +12,7 @@ import type { OrderService } from './orderService';
 import type { OrderInput, PlacedProduct, Placing, PrepareInput } from './placing';
 import type { OrderRecord, TransferRecord } from './records';
 import { findRefund, type RefundAnswer, type RefundInput, type Refunding } from './refunding';
+import { guardNumbers, otherAnswer, transactionsOf } from './replyNumbers';
 import type { NotificationInput, PayStrategy } from './strategies/strategy';
 import type { TransferAnswer, TransferInput, Transferring } from './transferring';
 import type { WechatApi } from './wechatApi';
@@ -118,15 +119,17 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   async function queryByOutTradeNo(no: string, caller: Caller): Promise<Answer> {
     const held = askable(await orders.findOrder(no), caller);
-    return judge(await api.queryOrder(no), caller, held);
+    return judge(await api.queryOrder(no), caller, { held, must: { out_trade_no: no } });
   }
 
   async function queryByTransactionId(id: string, caller: Caller): Promise<Answer> {
     const owner = await deps.ownerOf('transaction', id);
     // The same reads for an id that leads nowhere: how long they take tells nothing.
     const found = await orders.findOrder(owner ?? id);
-    const held = askable(owner === undefined ? undefined : found, caller);
-    return judge(await api.queryTransaction(id), caller, held);
+    // A reservation without its fact proves nothing.
+    const holds = found !== undefined && transactionsOf(found).includes(id);
+    const held = askable(holds ? found : undefined, caller);
+    return judge(await api.queryTransaction(id), caller, { held, must: { transaction_id: id } });
   }
 
   /**
@@ -146,21 +149,23 @@ export function createPayService(deps: PayServiceDeps): PayService {
   async function judge(
     reply: Awaited<ReturnType<WechatApi['queryOrder']>>,
     caller: Caller,
-    asked: OrderRecord | undefined,
+    asked: {
+      readonly held: OrderRecord | undefined;
+      readonly must: Readonly<Record<string, string>>;
+    },
   ): Promise<Answer> {
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
-      if (asked === undefined && refusal !== undefined && saysNotFound(refusal)) {
+      if (asked.held === undefined && refusal !== undefined && saysNotFound(refusal)) {
         throw new NotFoundError('ORDER_NOT_FOUND');
       }
       throw upstreamError(reply);
     }
     const { body } = reply;
     const no = asText(body.out_trade_no);
-    if (no === undefined || (asked !== undefined && asked.no !== no)) {
-      throw new UpstreamError('WECHATPAY_UNPROVEN');
-    }
-    const held = asked ?? (await orders.findOrder(no));
+    if (no === undefined) throw otherAnswer('out_trade_no');
+    guardNumbers(body, { out_trade_no: asked.held?.no, ...asked.must });
+    const held = asked.held ?? (await orders.findOrder(no));
     const openid = asText(asObject(body.payer)?.openid);
     const owns = held === undefined ? isPayer(caller, openid) : mayRead(held, caller);
     if (!owns && !actsAsOperator(caller)) throw new NotFoundError('ORDER_NOT_FOUND');
@@ -206,7 +211,9 @@ export function createPayService(deps: PayServiceDeps): PayService {
   async function refundQuery(no: string, caller: Caller): Promise<Answer> {
     const owner = await deps.ownerOf('refund', no);
     const found = await orders.findRefundable(owner ?? no);
-    const held = askable(owner === undefined ? undefined : found, caller);
+    // A reservation without its fact proves nothing.
+    const holds = found !== undefined && findRefund(found, no) !== undefined;
+    const held = askable(holds ? found : undefined, caller);
     if (held === undefined) {
       if (!actsAsOperator(caller)) throw new NotFoundError('REFUND_NOT_FOUND');
       return refundQueryForeign(no);
@@ -230,12 +237,14 @@ export function createPayService(deps: PayServiceDeps): PayService {
       }
       throw upstreamError(reply);
     }
-    const facts = readRefund(reply.body);
-    const order_no = asText(reply.body.out_trade_no);
+    const { body } = reply;
+    guardNumbers(body, { out_refund_no: no });
+    const facts = readRefund(body);
+    const order_no = asText(body.out_trade_no);
     if (facts !== undefined && order_no !== undefined) {
       await following.applyRefund(order_no, facts, QUERY_FROM);
     }
-    return { status: 200, data: reply.body };
+    return { status: 200, data: body };
   }
 
   async function refundAbnormal(input: AbnormalInput): Promise<Answer> {
@@ -268,15 +277,16 @@ export function createPayService(deps: PayServiceDeps): PayService {
   async function transferQuery(no: string, caller: Caller): Promise<Answer> {
     const held = await orders.findTransfer(no);
     guardTransfer(held, caller);
-    return judgeTransfer(await api.queryTransfer(no), caller, no);
+    return judgeTransfer(await api.queryTransfer(no), held, { out_bill_no: no });
   }
 
   async function transferQueryByNo(billNo: string, caller: Caller): Promise<Answer> {
     const owner = await deps.ownerOf('transfer_bill', billNo);
     const found = await orders.findTransfer(owner ?? billNo);
-    const held = owner === undefined ? undefined : found;
+    const held = found?.transfer_bill_no === billNo ? found : undefined;
     guardTransfer(held, caller);
-    return judgeTransfer(await api.queryTransferByNo(billNo), caller, held?.no);
+    const must = { transfer_bill_no: billNo, out_bill_no: held?.no };
+    return judgeTransfer(await api.queryTransferByNo(billNo), held, must);
   }
 
   function guardTransfer(held: TransferRecord | undefined, caller: Caller): void {
@@ -288,19 +298,17 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   async function judgeTransfer(
     reply: Awaited<ReturnType<WechatApi['queryTransfer']>>,
-    caller: Caller,
-    no: string | undefined,
+    held: TransferRecord | undefined,
+    must: Readonly<Record<string, string | undefined>>,
   ): Promise<Answer> {
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
-      if (no === undefined && refusal !== undefined && saysNotFound(refusal)) {
+      if (held === undefined && refusal !== undefined && saysNotFound(refusal)) {
         throw new NotFoundError('TRANSFER_NOT_FOUND');
       }
       throw upstreamError(reply);
     }
-    if (no !== undefined && reply.body.out_bill_no !== no) {
-      throw new UpstreamError('WECHATPAY_UNPROVEN');
-    }
+    guardNumbers(reply.body, must);
     await following.applyTransfer(reply.body, QUERY_FROM, { absent: 'adopt' });
     const { user_name: _name, ...data } = reply.body;
     return { status: 200, data };

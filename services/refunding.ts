@@ -4,10 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { isPartView } from './combinationState';
-import { readRefund } from './facts';
+import { asText, readRefund } from './facts';
 import type { Following } from './following';
 import type { OrderService } from './orderService';
 import type { OrderRecord, Refund, Source } from './records';
+import { guardNumbers, transactionsOf } from './replyNumbers';
 import type { WechatReply } from './strategies/strategy';
 import { REFUND_PATH, type CallLimits, type WechatApi } from './wechatApi';
 import { refusalOf, saysNotDone, saysNotFound, upstreamError } from './wechatErrors';
@@ -51,33 +52,50 @@ export interface Refunding {
 export function createRefunding(deps: RefundingDeps): Refunding {
   const { orders, api, following } = deps;
 
-  /** The order to refund: held, or adopted from a proven answer because an operator asks for it. */
+  /**
+   * The order to refund: held, or adopted from a proven answer because an operator asks for it. Named both
+   * ways it must be one order, known as such before anything is recorded or sent.
+   */
   async function orderOf(input: RefundInput): Promise<OrderRecord> {
-    const { out_trade_no: no, transaction_id: id } = input;
-    const held = no ?? (id === undefined ? undefined : await deps.ownerOf('transaction', id));
-    let record = held === undefined ? undefined : await orders.findRefundable(held);
+    const { transaction_id: id } = input;
+    let record = await heldOf(input);
     // WeChat knows a part by its combination alone.
     if (record !== undefined && record.payment === undefined && isPartView(record)) {
       record = await following.syncPayable(record.no);
       if (record?.payment === undefined) throw new ConflictError('ORDER_NOT_PAID');
     }
-    if (record?.payment !== undefined) {
-      if (id !== undefined && record.payment.transaction_id !== id) {
-        throw new ConflictError('REFUND_PARAMS_DIFFER', { detail: 'transaction_id' });
-      }
-      return record;
-    }
     // Not known as paid here: WeChat may know better.
-    const reply =
-      no === undefined ? await api.queryTransaction(id ?? '') : await api.queryOrder(no);
+    if (record?.payment === undefined) record = await askedOf(input);
+    const paid = record.payment;
+    if (id !== undefined && paid !== undefined && paid.transaction_id !== id) throw twoOrders();
+    return record;
+  }
+
+  async function heldOf(input: RefundInput): Promise<OrderRecord | undefined> {
+    const { out_trade_no: no, transaction_id: id } = input;
+    if (no !== undefined) return orders.findRefundable(no);
+    const owner = id === undefined ? undefined : await deps.ownerOf('transaction', id);
+    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+    // A reservation without its fact proves nothing.
+    const holds = id !== undefined && record !== undefined && transactionsOf(record).includes(id);
+    return holds ? record : undefined;
+  }
+
+  async function askedOf(input: RefundInput): Promise<OrderRecord> {
+    const { out_trade_no: no, transaction_id: id = '' } = input;
+    const reply = no === undefined ? await api.queryTransaction(id) : await api.queryOrder(no);
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
       if (refusal !== undefined && saysNotFound(refusal))
         throw new NotFoundError('ORDER_NOT_FOUND');
       throw upstreamError(reply);
     }
+    const { body } = reply;
+    guardNumbers(body, no === undefined ? { transaction_id: id } : { out_trade_no: no });
+    const told = asText(body.transaction_id);
+    if (input.transaction_id !== undefined && told !== undefined && told !== id) throw twoOrders();
     const from = { source: 'query', proof: 'signature' } as const;
-    const now = await following.applyTransaction(reply.body, from, { absent: 'adopt' });
+    const now = await following.applyTransaction(body, from, { absent: 'adopt' });
     if (now === undefined) throw new ConflictError('ORDER_NOT_PAID');
     return now;
   }
@@ -191,8 +209,9 @@ export function createRefunding(deps: RefundingDeps): Refunding {
   async function learn(record: OrderRecord, held: Refund, reply: WechatReply): Promise<void> {
     const no = held.out_refund_no;
     if (reply.kind === 'proven' && reply.status === 200) {
+      guardNumbers(reply.body, { out_refund_no: no, out_trade_no: record.no });
       const facts = readRefund(reply.body);
-      if (facts?.out_refund_no !== no) return;
+      if (facts === undefined) return;
       await following.applyRefund(record.no, facts, { source: 'reply', proof: 'signature' });
       return;
     }
@@ -216,6 +235,12 @@ export function createRefunding(deps: RefundingDeps): Refunding {
 
 export const findRefund = (record: OrderRecord, no: string): Refund | undefined =>
   record.refunds.find((r) => r.out_refund_no === no);
+
+const twoOrders = (): ConflictError =>
+  new ConflictError('REFUND_PARAMS_DIFFER', {
+    detail:
+      'out_trade_no 与 transaction_id 不是同一订单，请核对 / they name two orders: check both numbers',
+  });
 
 /** A refund in WeChat's words, from what is recorded. */
 function view(

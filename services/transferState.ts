@@ -115,6 +115,18 @@ function onSeen(
   if (event.proof === 'none' && record.attempts > 0) {
     return { kind: 'ignored', why: 'it was sent: only WeChat can end it' };
   }
+  const bill = record.transfer_bill_no;
+  if (
+    bill !== undefined &&
+    facts.transfer_bill_no !== undefined &&
+    facts.transfer_bill_no !== bill
+  ) {
+    return next(record, event, ctx, {
+      what: 'another transfer_bill_no',
+      detail: facts.transfer_bill_no,
+      alarm: 'a transfer is told of under another transfer_bill_no: its state stays',
+    });
+  }
   const done = isFinalTransfer(record.state);
   if (done && facts.state === record.state) return { kind: 'ignored', why: 'known' };
   if (done && isFinalTransfer(facts.state)) {

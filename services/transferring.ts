@@ -3,10 +3,11 @@
  * renumbered. No error code is a verdict: the end comes from a proven state alone.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { asText, readTransfer } from './facts';
+import { readTransfer } from './facts';
 import type { Following } from './following';
 import type { OrderService } from './orderService';
 import { SCHEMA_VERSION, type Source, type TransferRecord } from './records';
+import { guardNumbers } from './replyNumbers';
 import { isFinalTransfer, TRANSFER_FIRST_POLL_MS, TRANSFER_REPEAT_MAX_MS } from './transferState';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import type { OrderStore } from './stores/orderStore';
@@ -264,7 +265,8 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     if (sent.outcome !== 'applied' || sent.record.request === undefined) return undefined;
     const reply = await api.send(sent.record.request, limits);
     if (reply.kind === 'proven' && reply.status === 200) {
-      if (asText(reply.body.out_bill_no) === record.no && readTransfer(reply.body) !== undefined) {
+      guardNumbers(reply.body, { out_bill_no: record.no });
+      if (readTransfer(reply.body) !== undefined) {
         const from = { source: 'reply', proof: 'signature' } as const;
         await following.applyTransfer(reply.body, from, { absent: 'ignore' });
       }
@@ -288,6 +290,7 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     const reply = await api.cancelTransfer(outBillNo);
     const from = { source: 'reply', proof: 'signature' } as const;
     if (reply.kind === 'proven' && reply.status === 200) {
+      guardNumbers(reply.body, { out_bill_no: outBillNo });
       await following.applyTransfer(reply.body, from, { absent: 'ignore' });
       return { status: 200, data: reply.body };
     }

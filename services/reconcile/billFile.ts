@@ -10,8 +10,10 @@ import { join } from 'node:path';
 import { pipeline as pipe, Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { createBillIdentity, type BillAsked } from './billIdentity';
 import type { Collector } from './collector';
 import { asText } from '../facts';
+import { otherAnswer } from '../replyNumbers';
 import type { PayStrategy } from '../strategies/strategy';
 import type { WechatApi } from '../wechatApi';
 import { plainCode, refusalOf, upstreamError } from '../wechatErrors';
@@ -29,6 +31,7 @@ export interface BillSource {
   readonly api: Pick<WechatApi, 'bill'>;
   readonly strategy: Pick<PayStrategy, 'download'>;
   readonly collector: Collector;
+  readonly mchid: string;
 }
 
 export type BillKind = 'tradebill' | 'fundflowbill';
@@ -40,7 +43,7 @@ const TRIES_MAX = 3;
 const GZIP_MAGIC = 0x1f8b;
 const LF = 10;
 
-interface Offer {
+interface Offer extends BillAsked {
   readonly url: string;
   readonly hash: string;
 }
@@ -72,7 +75,9 @@ async function apply(source: BillSource, kind: BillKind, date: string): Promise<
   if (url === undefined || hash === undefined || !sha1) {
     throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill' });
   }
-  return { url, hash: hash.toLowerCase() };
+  const asked =
+    kind === 'tradebill' ? { bill_date: date, mchid: source.mchid } : { bill_date: date };
+  return { url, hash: hash.toLowerCase(), ...asked };
 }
 
 const tooLarge = (): UpstreamError =>
@@ -126,11 +131,13 @@ async function download(source: BillSource, offer: Offer, path: string): Promise
 /** @returns how many lines it has. @throws UpstreamError where it is not the bill that was announced. */
 async function checkPlain(plain: Readable, offer: Offer, collector: Collector): Promise<number> {
   const sha1 = createHash('sha1');
+  const identity = createBillIdentity(offer);
   let bytes = 0;
   let lines = 0;
   try {
     for await (const chunk of plain as AsyncIterable<Buffer>) {
       sha1.update(chunk);
+      identity.push(chunk);
       bytes += chunk.length;
       if (bytes > PLAIN_BYTES_MAX) throw tooLarge();
       for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) lines++;
@@ -143,6 +150,8 @@ async function checkPlain(plain: Readable, offer: Offer, collector: Collector): 
   if (sha1.digest('hex') !== offer.hash) {
     throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill hash' });
   }
+  const other = identity.end();
+  if (other !== undefined) throw otherAnswer(other);
   return lines;
 }
 

@@ -149,7 +149,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     gapMs: settings.gapMs ?? 10,
   });
   const collector = createCollector();
-  const source = { api: deps.api, strategy: deps.strategy, collector };
+  const source = { api: deps.api, strategy: deps.strategy, collector, mchid: settings.mchid };
   let running: Promise<unknown> = Promise.resolve();
   let latest: Progress | undefined;
 

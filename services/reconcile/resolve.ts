@@ -7,6 +7,7 @@ import type { TradeRow } from './billRows';
 import type { Difference, DifferenceClass, Facts } from './report';
 import { asObject, asText, readRefund } from '../facts';
 import type { Following } from '../following';
+import { guardNumbers } from '../replyNumbers';
 import type { WechatReply } from '../strategies/strategy';
 import type { WechatApi } from '../wechatApi';
 import { refusalOf } from '../wechatErrors';
@@ -79,9 +80,8 @@ export function createResolver(deps: ResolveDeps) {
       id === undefined
         ? await api.queryOrder(found.out_trade_no, QUERY)
         : await api.queryTransaction(id, QUERY);
-    const proven = reply.kind === 'proven' && reply.status === 200;
-    // A proven answer about another number proves nothing about this one.
-    if (proven && reply.body.out_trade_no === found.out_trade_no) {
+    if (reply.kind === 'proven' && reply.status === 200) {
+      guardNumbers(reply.body, { out_trade_no: found.out_trade_no, transaction_id: id });
       await following.applyTransaction(reply.body, FROM, { absent: 'adopt' });
     }
     return reply;
@@ -91,9 +91,9 @@ export function createResolver(deps: ResolveDeps) {
     const no = found.out_refund_no ?? '';
     const reply = await api.queryRefund(no, QUERY);
     if (reply.kind !== 'proven' || reply.status !== 200) return reply;
+    guardNumbers(reply.body, { out_refund_no: no, out_trade_no: found.out_trade_no });
     const facts = readRefund(reply.body);
-    const ours = reply.body.out_refund_no === no && reply.body.out_trade_no === found.out_trade_no;
-    if (facts !== undefined && ours) await following.applyRefund(found.out_trade_no, facts, FROM);
+    if (facts !== undefined) await following.applyRefund(found.out_trade_no, facts, FROM);
     return reply;
   }
 
