@@ -188,10 +188,36 @@ function tradeBill(world: World, date: string, type: BillType): string {
 interface Flow {
   readonly atMs: number;
   readonly business: string;
+  /** 业务名称: the fee of a payment has the payment's own. */
   readonly name: string;
+  /** 业务类型: tells the two apart. */
+  readonly type: string;
+  readonly note?: string;
   /** Positive in, negative out. */
   readonly fen: number;
   readonly voucher: string;
+}
+
+const revoked = (order: Order, common: Pick<Flow, 'atMs' | 'business' | 'voucher'>): Flow => ({
+  ...common,
+  atMs: order.closedMs ?? common.atMs,
+  name: '退款',
+  type: '退款',
+  fen: -order.total,
+});
+
+/** The merchant gives back what he got: the fee that WeChat returns is part of the refund, and noted. */
+function refundFlow(world: World, refund: Refund): Flow {
+  const back = Math.abs(refundFee(world, refund));
+  return {
+    atMs: refund.createdMs,
+    business: refund.refund_id,
+    name: '退款',
+    type: '退款',
+    fen: back - refund.amount,
+    voucher: refund.out_refund_no,
+    ...(back === 0 ? {} : { note: `退款总金额${yuan(refund.amount)}元;含手续费${yuan(back)}元` }),
+  };
 }
 
 /** Every movement of the merchant's balance since the world began, in order. */
@@ -206,28 +232,21 @@ function flows(world: World): Flow[] {
     };
     const fee = feeOf(feeRatePercent, order.total);
     return [
-      { ...common, name: '交易', fen: order.total },
-      ...(fee === 0 ? [] : [{ ...common, name: '扣除交易手续费', fen: -fee }]),
-      ...(order.state === 'REVOKED'
-        ? [{ ...common, atMs: order.closedMs ?? common.atMs, name: '退款', fen: -order.total }]
-        : []),
+      { ...common, name: '交易', type: '交易', fen: order.total },
+      ...(fee === 0 ? [] : [{ ...common, name: '交易', type: '扣除交易手续费', fen: -fee }]),
+      ...(order.state === 'REVOKED' ? [revoked(order, common)] : []),
     ];
   });
   const refunded = [...world.refunds.values()]
     .filter((refund) => refund.status !== 'CLOSED')
-    .map((refund) => ({
-      atMs: refund.createdMs,
-      business: refund.refund_id,
-      name: '退款',
-      fen: -refund.amount,
-      voucher: refund.out_refund_no,
-    }));
+    .map((refund) => refundFlow(world, refund));
   const sent = [...world.transfers.values()]
     .filter((transfer) => transfer.state === 'SUCCESS')
     .map((transfer) => ({
       atMs: transfer.updatedMs,
       business: transfer.transfer_bill_no,
       name: '商家转账',
+      type: '商家转账',
       fen: -transfer.amount,
       voucher: transfer.out_bill_no,
     }));
@@ -245,14 +264,14 @@ function fundFlowBill(world: World, date: string): string {
       row: [
         billTime(flow.atMs),
         flow.business,
-        `${flow.business}${['交易', '扣除交易手续费', '退款'].indexOf(flow.name) + 1}`,
+        flow.business,
         flow.name,
-        flow.name,
+        flow.type,
         flow.fen > 0 ? '收入' : '支出',
         yuan(Math.abs(flow.fen)),
         yuan(balance),
         'system',
-        '',
+        flow.note ?? '',
         flow.voucher,
       ],
     });

@@ -44,6 +44,7 @@ export type ErrorCode =
   | 'WECHATPAY_UNAVAILABLE'
   | 'WECHATPAY_UNPROVEN'
   | 'WECHATPAY_TIMEOUT'
+  | 'BILL_UNREADABLE'
   | 'KEYS_UNAVAILABLE'
   | 'IDENTITY_UNAVAILABLE'
   | 'STORE_UNAVAILABLE'
@@ -165,6 +166,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     504,
     true,
     '微信支付超时，结果未知，请用同一单号重试或查询 / Timeout, outcome unknown: same number again',
+  ),
+  BILL_UNREADABLE: row(
+    502,
+    false,
+    '账单与公布的哈希一致，但无法读取，重试无用：请在商户平台下载该日账单核对，并反馈所指的行列 / ' +
+      'The bill is as WeChat announced it, but cannot be read, and repeating does not help: download the day ' +
+      'from the merchant platform, check it by hand, and report the row and column named',
   ),
   KEYS_UNAVAILABLE: row(
     503,

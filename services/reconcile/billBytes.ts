@@ -20,14 +20,24 @@ export interface RowBytes {
   /** Whether it holds these bytes anywhere. */
   has(column: number, part: Buffer): boolean;
   text(column: number): string;
+  /** Whether the bill has the column at all. */
+  known(column: number): boolean;
   /** @throws UpstreamError where it is no amount. */
   fen(column: number): number;
   milli(column: number): number;
 }
 
+export interface Column {
+  /** Its names over the years: the first one that the bill has. */
+  readonly names: readonly string[];
+  readonly optional?: boolean;
+}
+
 export interface Layout {
-  /** Columns that must be there, the first one first; a column is known by its place in this list. */
-  readonly columns: readonly string[];
+  /** What the bill is called, in Chinese and English. */
+  readonly title: readonly [zh: string, en: string];
+  /** A column is known by its place in this list, wherever it stands in the bill. */
+  readonly columns: readonly Column[];
   /** Of the free-text columns, which lie side by side: the first one there is. */
   readonly text: string;
   /** What the line with the names of the sums begins with. */
@@ -47,8 +57,28 @@ const [LF, CR, TICK, COMMA, NOUGHT, NINE] = [10, 13, 96, 44, 48, 57];
 /** What every row begins with: a digit for each 9, all else as it stands. */
 const TIME = Buffer.from('`9999-99-99 99:99:99,');
 
-export const billDamaged = (detail: string): UpstreamError =>
-  new UpstreamError('WECHATPAY_UNPROVEN', { detail: `账单有误 / bill damaged: ${detail}` });
+export interface BillFault {
+  /** From 1, without the line of names; undefined where it is no row's fault. */
+  readonly row?: number | undefined;
+  readonly column?: string | undefined;
+  readonly zh: string;
+  readonly en: string;
+}
+
+/** Says where a bill cannot be read. Never a value: texts are the payers'. */
+export function billUnreadable(title: Layout['title'], fault: BillFault): UpstreamError {
+  const { row, column, zh, en } = fault;
+  const at = [
+    row === undefined ? '' : `第 ${String(row)} 行`,
+    column === undefined ? '' : `「${column}」`,
+  ];
+  const where = [row === undefined ? '' : `row ${String(row)}`, column ?? ''].filter(
+    (x) => x !== '',
+  );
+  return new UpstreamError('BILL_UNREADABLE', {
+    detail: `${title[0]}${at.join('')}${zh} / ${[title[1], ...where].join(', ')}: ${en}`,
+  });
+}
 
 /** Names of columns → where they stand. */
 const placesOf = (line: string): ReadonlyMap<string, number> =>
@@ -71,15 +101,20 @@ function startsWithTime(bytes: Buffer, from: number, to: number): boolean {
 
 /** The row that is open: where it lies, and where its values begin, counted from its own beginning. */
 function createRow(layout: Layout) {
+  let number = 0;
   let bytes: Buffer = Buffer.alloc(0);
   let start = -1;
   let end = 0;
   let cuts = new Int32Array(CUTS_FIRST);
   let parts = 0;
   let places: readonly number[] = [];
+  let named: readonly (string | undefined)[] = [];
   let width = 0;
   let textAt = 0;
   const at = { bytes, from: 0, to: 0 };
+
+  const fault = (what: BillFault): UpstreamError =>
+    billUnreadable(layout.title, { row: number === 0 ? undefined : number, ...what });
 
   function cut(place: number): void {
     if (parts === cuts.length) {
@@ -102,8 +137,8 @@ function createRow(layout: Layout) {
 
   function amount(column: number, read: (text: Bytes) => number): number {
     const value = read(span(column));
-    if (Number.isNaN(value)) throw billDamaged(`${layout.columns[column] ?? ''} is no amount`);
-    return value;
+    if (!Number.isNaN(value)) return value;
+    throw fault({ column: named[column], zh: '不是金额', en: 'no amount' });
   }
 
   function isAt(place: number, value: Buffer): boolean {
@@ -122,6 +157,7 @@ function createRow(layout: Layout) {
       const { from, to } = span(column);
       return to - from === value.length && isAt(from, value);
     },
+    known: (column) => (places[column] ?? -1) >= 0,
     text(column) {
       const { from, to } = span(column);
       return bytes.toString('utf8', from, to);
@@ -132,11 +168,14 @@ function createRow(layout: Layout) {
 
   return {
     values,
+    fault,
     begin(names: ReadonlyMap<string, number>): void {
-      for (const name of layout.columns) {
-        if (!names.has(name)) throw billDamaged(`column ${name} is missing`);
+      named = layout.columns.map((column) => column.names.find((name) => names.has(name)));
+      for (const [i, { names: accepted, optional }] of layout.columns.entries()) {
+        if (named[i] !== undefined || optional === true) continue;
+        throw fault({ column: accepted.join('/'), zh: '一列缺失', en: 'the column is missing' });
       }
-      places = layout.columns.map((name) => names.get(name) ?? 0);
+      places = named.map((name) => names.get(name ?? '') ?? -1);
       width = names.size;
       textAt = names.get(layout.text) ?? width;
     },
@@ -151,6 +190,7 @@ function createRow(layout: Layout) {
       let i = from;
       if (start < 0) {
         start = from;
+        number++;
         parts = 0;
         cut(++i);
       }
@@ -173,13 +213,13 @@ function createRow(layout: Layout) {
  * values of the sums.
  *
  * @param onRow  A row is whole when the next thing begins. Not to be acted upon before `end`.
- * @param onSums The values of the sums, by name.
- * @throws UpstreamError WECHATPAY_UNPROVEN where the file contradicts itself.
+ * @param onSums The values of the sums, by name; undefined for a name the bill does not have.
+ * @throws UpstreamError BILL_UNREADABLE where the file contradicts itself.
  */
 export function createBillReader(
   layout: Layout,
   onRow: (values: RowBytes) => void,
-  onSums: (values: (name: string) => string) => void,
+  onSums: (values: (name: string) => string | undefined) => void,
 ): BillReader {
   const row = createRow(layout);
   const summary = Buffer.from(layout.summary);
@@ -195,7 +235,10 @@ export function createBillReader(
 
   function finish(): void {
     if (!row.isOpen()) return;
-    if (!row.isWhole()) throw billDamaged(`a row of ${String(row.parts())} columns`);
+    if (!row.isWhole()) {
+      const columns = String(row.parts());
+      throw row.fault({ zh: `只有 ${columns} 列`, en: `has ${columns} columns only` });
+    }
     onRow(row.values);
     row.close();
     joined = 0;
@@ -203,10 +246,13 @@ export function createBillReader(
 
   function summarise(line: string, known: ReadonlyMap<string, number>): void {
     if (line === '') return;
-    if (summed) throw billDamaged('text after the sums');
+    if (summed)
+      throw row.fault({ row: undefined, zh: '汇总之后还有内容', en: 'text after the sums' });
     const parts = line.slice(1).split(',`');
-    if (!line.startsWith('`') || parts.length < known.size) throw billDamaged('the sums');
-    onSums((name) => parts[known.get(name) ?? -1] ?? '');
+    if (!line.startsWith('`') || parts.length < known.size) {
+      throw row.fault({ row: undefined, zh: '汇总行不完整', en: 'the sums are not whole' });
+    }
+    onSums((name) => parts[known.get(name) ?? -1]);
     summed = true;
   }
 
@@ -241,7 +287,7 @@ export function createBillReader(
       finish();
       sums = placesOf(room.toString('utf8', from, to));
     } else if (!row.isOpen() || ++joined > LINES_JOINED_MAX) {
-      throw billDamaged('a stray line');
+      throw row.fault({ zh: '之后有无法归入任何行的内容', en: 'is followed by a stray line' });
     } else row.add(room, from, to);
   }
 
@@ -253,7 +299,7 @@ export function createBillReader(
   function makeRoom(bytes: number): void {
     const keep = row.isOpen() ? row.start() : lineStart;
     const rest = used - keep;
-    if (rest > ROW_BYTES_MAX) throw billDamaged('a line without end');
+    if (rest > ROW_BYTES_MAX) throw row.fault({ zh: '过长', en: 'has no end' });
     let next = room;
     if (rest + bytes > room.length) next = Buffer.allocUnsafeSlow(2 * (rest + bytes));
     room.copy(next, 0, keep, used);
@@ -282,7 +328,7 @@ export function createBillReader(
     },
     end() {
       if (used > lineStart) take(lineStart, used);
-      if (!summed) throw billDamaged('cut short: no sums');
+      if (!summed) throw row.fault({ row: undefined, zh: '没有汇总行', en: 'cut short, no sums' });
     },
   };
 }

@@ -4,7 +4,8 @@
  *
  * Source: 微信支付《账单格式》.
  */
-import { billDamaged, createBillReader, type Layout, type RowBytes } from './billBytes';
+import { billUnreadable, createBillReader, type Layout, type RowBytes } from './billBytes';
+import { InvariantError, type UpstreamError } from '../../utils/errors';
 import { yuanToFen, yuanToMilliFen, type Bytes } from '../../utils/money';
 
 export interface TradeRow {
@@ -49,54 +50,78 @@ export interface FundEntry {
   number(): Bytes;
 }
 
-/** The values of the sums, by name. */
-type Sums = (name: string) => string;
+/** The value of a sum by name; undefined where the bill does not have it. */
+type Sums = (name: string) => string | undefined;
 
-function fen(sums: Sums, name: string): number {
-  const amount = yuanToFen(sums(name));
-  if (amount === undefined) throw billDamaged(`${name} is no amount`);
-  return amount;
-}
+/** Compares what the rows add up to with what the bill says, under any of the names of the sum. */
+function createCheck(layout: Layout, sums: Sums) {
+  const fault = (column: string, zh: string, en: string): UpstreamError =>
+    billUnreadable(layout.title, { column, zh, en });
 
-function milli(sums: Sums, name: string): number {
-  const amount = yuanToMilliFen(sums(name));
-  if (amount === undefined) throw billDamaged(`${name} is no amount`);
-  return amount;
+  return function check(
+    names: readonly string[],
+    summed: number,
+    how: { readonly read: (text: string) => number | undefined; readonly slack?: number },
+  ): void {
+    const name = names.find((one) => sums(one) !== undefined);
+    // A format that has no such sum at all: the number of rows, which all have, is checked before.
+    if (name === undefined) return;
+    const told = how.read(sums(name) ?? '');
+    if (told === undefined) throw fault(name, '不是数字', 'no number');
+    if (Math.abs(summed - told) <= (how.slack ?? 0)) return;
+    const [there, here] = [String(told), String(summed)];
+    throw fault(name, `为 ${there}，各行合计 ${here}`, `is ${there}, the rows add up to ${here}`);
+  };
 }
 
 /** `45`, `45.0`. */
-function count(sums: Sums, name: string): number {
-  const m = /^(\d{1,12})(?:\.0+)?$/.exec(sums(name));
-  if (m === null) throw billDamaged(`${name} is no number`);
-  return Number(m[1]);
+function readCount(text: string): number | undefined {
+  const m = /^(\d{1,12})(?:\.0+)?$/.exec(text);
+  return m === null ? undefined : Number(m[1]);
 }
 
-const same = (name: string, summed: number, told: number, slack = 0): void => {
-  if (Math.abs(summed - told) > slack) {
-    throw billDamaged(`${name} is ${String(told)}, rows add up to ${String(summed)}`);
-  }
-};
+function mustHave(layout: Layout, sums: Sums, name: string): void {
+  if (sums(name) !== undefined) return;
+  throw billUnreadable(layout.title, {
+    column: name,
+    zh: '一项汇总缺失',
+    en: 'the sum is missing',
+  });
+}
 
+const FEN = { read: yuanToFen };
+const COUNT = { read: readCount };
+
+/**
+ * By name, for there are two formats: today's, and the early one of 24 columns that some merchants still get,
+ * where 总金额 is the amount of the order and 企业红包金额 what the merchant gave of it.
+ */
 const TRADE = {
-  time: '交易时间',
-  appid: '公众账号ID',
-  mchid: '商户号',
-  transaction_id: '微信订单号',
-  out_trade_no: '商户订单号',
-  trade_state: '交易状态',
-  settled: '应结订单金额',
-  refund_id: '微信退款单号',
-  out_refund_no: '商户退款单号',
-  refund_status: '退款状态',
-  fee: '手续费',
-  rate: '费率',
-  total: '订单金额',
-  refund: '申请退款金额',
-  refunded: '退款金额',
-  coupon: '充值券退款金额',
+  time: ['交易时间'],
+  appid: ['公众账号ID'],
+  mchid: ['商户号'],
+  transaction_id: ['微信订单号'],
+  out_trade_no: ['商户订单号'],
+  trade_state: ['交易状态'],
+  settled: ['应结订单金额'],
+  refund_id: ['微信退款单号'],
+  out_refund_no: ['商户退款单号'],
+  refund_status: ['退款状态'],
+  fee: ['手续费'],
+  rate: ['费率'],
+  total: ['订单金额', '总金额'],
+  refund: ['申请退款金额', '退款金额'],
+  refunded: ['退款金额'],
+  coupon: ['充值券退款金额', '企业红包退款金额'],
+  bonus: ['企业红包金额'],
 } as const;
+const TRADE_OPTIONAL: readonly string[] = ['settled', 'bonus'];
 const TRADE_LAYOUT: Layout = {
-  columns: Object.values(TRADE),
+  title: ['交易账单', 'trade bill'],
+  columns: Object.entries(TRADE).map(([name, names]) => ({
+    names,
+    optional: TRADE_OPTIONAL.includes(name),
+  })),
   text: '商品名称',
   summary: '总交易单数,',
 };
@@ -114,7 +139,7 @@ function createTrade(onRow: (entry: TradeEntry) => void) {
   const sum = { rows: 0, settled: 0, refund: 0, coupon: 0, fee: 0, total: 0, asked: 0 };
   let values: RowBytes | undefined;
   const at = (): RowBytes => {
-    if (values === undefined) throw billDamaged('no row');
+    if (values === undefined) throw new InvariantError('a bill has no row at hand');
     return values;
   };
   /** `0`, empty: no number. */
@@ -156,8 +181,10 @@ function createTrade(onRow: (entry: TradeEntry) => void) {
     row(row: RowBytes): void {
       values = row;
       entry.kind = kindOf(row);
-      entry.settled_fen = row.fen(T.settled);
       entry.total_fen = row.fen(T.total);
+      entry.settled_fen = row.known(T.settled)
+        ? row.fen(T.settled)
+        : entry.total_fen - (row.known(T.bonus) ? row.fen(T.bonus) : 0);
       entry.fee_milli = row.milli(T.fee);
       sum.rows++;
       sum.settled += entry.settled_fen;
@@ -169,27 +196,52 @@ function createTrade(onRow: (entry: TradeEntry) => void) {
       onRow(entry);
     },
     check(sums: Sums): void {
-      same('总交易单数', sum.rows, count(sums, '总交易单数'));
-      same('应结订单总金额', sum.settled, fen(sums, '应结订单总金额'));
-      same('退款总金额', sum.refund, fen(sums, '退款总金额'));
-      same('充值券退款总金额', sum.coupon, fen(sums, '充值券退款总金额'));
-      same('手续费总金额', sum.fee, milli(sums, '手续费总金额'), FEE_SLACK_MILLI);
-      same('订单总金额', sum.total, fen(sums, '订单总金额'));
-      same('申请退款总金额', sum.asked, fen(sums, '申请退款总金额'));
+      mustHave(TRADE_LAYOUT, sums, '总交易单数');
+      const check = createCheck(TRADE_LAYOUT, sums);
+      check(['总交易单数'], sum.rows, COUNT);
+      check(['应结订单总金额'], sum.settled, FEN);
+      check(['退款总金额', '总退款金额'], sum.refund, FEN);
+      check(['充值券退款总金额', '总企业红包退款金额'], sum.coupon, FEN);
+      check(['手续费总金额'], sum.fee, { read: yuanToMilliFen, slack: FEE_SLACK_MILLI });
+      check(['订单总金额', '总交易额'], sum.total, FEN);
+      check(['申请退款总金额'], sum.asked, FEN);
     },
     rows: () => sum.rows,
   };
 }
 
+const FUND_COLUMNS = [
+  ['记账时间'],
+  ['微信支付业务单号'],
+  ['业务名称'],
+  ['业务类型'],
+  ['收支类型'],
+  ['收支金额(元)', '收支金额（元）', '收支金额'],
+];
 const FUND_LAYOUT: Layout = {
-  columns: ['记账时间', '微信支付业务单号', '业务名称', '业务类型', '收支类型', '收支金额(元)'],
+  title: ['资金账单', 'fund-flow bill'],
+  columns: FUND_COLUMNS.map((names) => ({ names })),
   text: '资金变更提交申请人',
   summary: '资金流水总笔数,',
 };
-const F = { number: 1, name: 2, direction: 4, amount: 5 } as const;
+const F = { number: 1, name: 2, type: 3, direction: 4, amount: 5 } as const;
 const OUT = Buffer.from('支出');
 const PAYMENT = Buffer.from('交易');
 const FEE = Buffer.from('手续费');
+/** What a withdrawal costs is no payment's fee. */
+const WITHDRAWAL = Buffer.from('提现');
+
+/**
+ * What a row is says 业务类型: the fee of a payment has the payment's 业务名称 and number. Where the type is empty the
+ * name must do. A fee that comes back (收入) belongs to a refund: the payment's own is as it was.
+ */
+function fundKindOf(row: RowBytes, out: boolean): FundEntry['kind'] {
+  const { from, to } = row.bytes(F.type);
+  const by = to > from ? F.type : F.name;
+  if (row.is(by, PAYMENT)) return out ? 'other' : 'payment';
+  const fee = row.has(by, FEE) && !row.has(by, WITHDRAWAL);
+  return fee && out ? 'fee' : 'other';
+}
 
 function createFund(onRow: (entry: FundEntry) => void) {
   const sum = { rows: 0, ins: 0, in: 0, outs: 0, out: 0 };
@@ -198,20 +250,16 @@ function createFund(onRow: (entry: FundEntry) => void) {
     kind: 'other' as FundEntry['kind'],
     fen: 0,
     number: (): Bytes => {
-      if (values === undefined) throw billDamaged('no row');
+      if (values === undefined) throw new InvariantError('a bill has no row at hand');
       return values.bytes(F.number);
     },
-  };
-  const kindOf = (row: RowBytes): FundEntry['kind'] => {
-    if (row.is(F.name, PAYMENT)) return 'payment';
-    return row.has(F.name, FEE) ? 'fee' : 'other';
   };
   return {
     row(row: RowBytes): void {
       values = row;
       const amount = row.fen(F.amount);
       const out = row.is(F.direction, OUT);
-      entry.kind = kindOf(row);
+      entry.kind = fundKindOf(row, out);
       entry.fen = out ? -amount : amount;
       sum.rows++;
       if (out) {
@@ -224,11 +272,13 @@ function createFund(onRow: (entry: FundEntry) => void) {
       onRow(entry);
     },
     check(sums: Sums): void {
-      same('资金流水总笔数', sum.rows, count(sums, '资金流水总笔数'));
-      same('收入笔数', sum.ins, count(sums, '收入笔数'));
-      same('收入金额', sum.in, fen(sums, '收入金额'));
-      same('支出笔数', sum.outs, count(sums, '支出笔数'));
-      same('支出金额', sum.out, fen(sums, '支出金额'));
+      mustHave(FUND_LAYOUT, sums, '资金流水总笔数');
+      const check = createCheck(FUND_LAYOUT, sums);
+      check(['资金流水总笔数'], sum.rows, COUNT);
+      check(['收入笔数'], sum.ins, COUNT);
+      check(['收入金额'], sum.in, FEN);
+      check(['支出笔数'], sum.outs, COUNT);
+      check(['支出金额'], sum.out, FEN);
     },
     rows: () => sum.rows,
   };
@@ -263,7 +313,7 @@ async function readBill(
  * Hands out the rows of a trade bill, type ALL, in order.
  *
  * @returns how many rows there were.
- * @throws  UpstreamError WECHATPAY_UNPROVEN where the file contradicts itself: only at its end is it known
+ * @throws  UpstreamError BILL_UNREADABLE where the file contradicts itself: only at its end is it known
  *   to be whole, so nothing may be acted upon before.
  */
 export const readTradeBill = (

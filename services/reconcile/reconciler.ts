@@ -60,7 +60,8 @@ export interface Reconciler {
    *
    * @param bill_date `YYYY-MM-DD`; whether a bill exists is WeChat's to say.
    * @throws UpstreamError WECHATPAY_REJECTED 409 while the bill is being made · WECHATPAY_UNPROVEN for a
-   *   bill that is damaged: nothing was changed · ValidationError for a date that is none.
+   *   bill that was damaged on the way · BILL_UNREADABLE for one that came whole and cannot be read, so that
+   *   repeating does not help; nothing was changed · ValidationError for a date that is none.
    */
   reconcile(bill_date: string, options?: ReconcileOptions): Promise<ReconcileReport>;
   /** How far the run under way has got; undefined while there is none. */
@@ -126,6 +127,7 @@ interface Books {
   payments: number;
   refunds: number;
   fund: ReconcileReport['fund_bill'];
+  fund_fault?: string | undefined;
   readonly tell: (progress: Progress) => void;
   readonly signal: AbortSignal | undefined;
 }
@@ -422,6 +424,19 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     if (more > 0) books.by_class.fee = (books.by_class.fee ?? 0) + more;
   }
 
+  /** A fund bill that cannot be read is left out, as a missing one is: the trade bill was compared. */
+  async function compareReadableFund(books: Books, trade: BillFile, fund: BillFile): Promise<void> {
+    try {
+      await compareFund(books, trade, fund);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'BILL_UNREADABLE') throw error;
+      books.fund = 'unreadable';
+      books.fund_fault = error.detail;
+      const { bill_date } = books;
+      logger.warn({ bill_date, error: error.code, reason: error.detail }, 'fund bill left out');
+    }
+  }
+
   async function fetchFund(day: string, signal?: AbortSignal): Promise<BillFile | 'none'> {
     try {
       return await fetchBill(source, 'fundflowbill', day, signal);
@@ -445,8 +460,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       const fund = await fetchFund(books.bill_date, books.signal);
       try {
         await compareTrade(books, trade);
-        if (fund === 'none') return 'found';
-        await compareFund(books, trade, fund);
+        if (fund !== 'none') await compareReadableFund(books, trade, fund);
       } finally {
         if (fund !== 'none') await fund.remove();
       }
@@ -520,6 +534,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
       by_class: Object.fromEntries(counted),
       statement,
       fund_bill: books.fund,
+      ...(books.fund_fault === undefined ? {} : { fund_fault: books.fund_fault }),
       foreign: books.foreign,
       payments: books.payments,
       refunds: books.refunds,

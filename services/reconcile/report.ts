@@ -40,8 +40,12 @@ export interface ReconcileReport {
   readonly by_class: Readonly<Partial<Record<DifferenceClass, number>>>;
   /** none: WeChat says there was no business that day. */
   readonly statement: 'found' | 'none';
-  /** missing: no fund-flow bill, so fees were compared with the rate alone. unrelated: it knows none of the payments. */
-  readonly fund_bill: 'compared' | 'missing' | 'unrelated';
+  /**
+   * missing: no fund-flow bill, so fees were compared with the rate alone. unrelated: it knows none of the
+   * payments. unreadable: left out, `fund_fault` says why.
+   */
+  readonly fund_bill: 'compared' | 'missing' | 'unrelated' | 'unreadable';
+  readonly fund_fault?: string;
   /** Rows of other appids or merchants: counted, not imported. */
   readonly foreign: number;
   readonly payments: number;
@@ -101,6 +105,7 @@ export function reportTable(report: ReconcileReport, rowsMax = 200): string {
       `其他 appid foreign ${report.foreign}  资金账单 fund bill ${report.fund_bill}`,
   ];
   if (report.statement === 'none') lines.push('当日无账单 / no statement exists for that day');
+  if (report.fund_fault !== undefined) lines.push(`! ${report.fund_fault}`);
   if (report.alarm !== null) lines.push(`! ${report.alarm}`);
   if (differences.length === 0) return `${lines.join('\n')}\n`;
   const rows = [

@@ -575,6 +575,13 @@ describe('the bill of a day', () => {
     const lines = fundflow.trimEnd().split('\r\n');
     expect(lines.at(-1)).toBe('`5,`2,`12.50,`3,`1.08');
     expect(lines.at(-3)?.split(',`')[7]).toBe('11.42');
+    // A fee has the number and 业务名称 of its payment; 业务类型 tells the two apart.
+    const [payment, fee] = lines.slice(1, 3).map((row) => row.slice(1).split(',`'));
+    expect(fee?.slice(1, 4)).toEqual(payment?.slice(1, 4));
+    expect([payment, fee].map((row) => row?.slice(3, 6).join(' '))).toEqual([
+      '交易 交易 收入',
+      '交易 扣除交易手续费 支出',
+    ]);
     expect(SUCCESS.split('\r\n')[0]?.split(',')).toHaveLength(20);
     expect(REFUND.split('\r\n')[0]?.split(',')).toHaveLength(29);
     expect(REFUND.split('\r\n')[1]?.slice(1).split(',`')).toHaveLength(29);

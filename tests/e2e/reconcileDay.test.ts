@@ -150,6 +150,27 @@ test('fees: off the rate, off the fund bill; a fund bill of another account is l
   });
 });
 
+test('a fund bill that cannot be read is left out, and the report says which row and column', async () => {
+  const { reconciler, truth } = await aDay([line('A1')], [line('A1')]);
+  const fund = [...fundBill([{ transaction_id: '4200A1', paid: 1250, fee: 8 }])].join('');
+  truth.fund = () => [fund.replace('`12.50,', '`十二元,')];
+  const report = await reconciler.reconcile(DAY);
+  expect(report).toMatchObject({ compared: 1, unresolved: 0, fund_bill: 'unreadable' });
+  expect(report.fund_fault).toMatch(/第 1 行「收支金额\(元\)」.* \/ .*row 1, 收支金额\(元\)/);
+});
+
+test('a trade bill that cannot be read is refused once and for all, and nothing is changed', async () => {
+  const { reconciler, truth } = await aDay([line('A1')], [line('A2')]);
+  const bill = [...tradeBill([line('A2')])].join('');
+  truth.trade = () => [bill.replace('商户订单号', '订单号')];
+  await expect(reconciler.reconcile(DAY)).rejects.toMatchObject({
+    code: 'BILL_UNREADABLE',
+    retryable: false,
+    message: expect.stringContaining('重试无用') as string,
+  });
+  expect(await store.find('report', `reconcile-${DAY}`)).toBeUndefined();
+});
+
 test('an answer that is not proven repairs nothing; differences past the bound are counted', async () => {
   const billed = ['A1', 'A2', 'A3'].map((no) => line(no));
   const truth = createTruth();

@@ -103,8 +103,8 @@ export function* fundBill(lines: Iterable<FundLine>): Generator<string> {
   let rows = 0;
   const sum = { paid: 0, fee: 0 };
   let fees = 0;
-  const row = (id: string, name: string, out: boolean, fen: number): string =>
-    [at, id, `${id}1`, name, name, out ? '支出' : '收入', fenToYuan(fen), '0.00', 'system', '', 'v']
+  const row = (id: string, type: string, out: boolean, fen: number): string =>
+    [at, id, id, '交易', type, out ? '支出' : '收入', fenToYuan(fen), '0.00', 'system', '', 'v']
       .map((value) => `\`${value}`)
       .join(',');
   yield `\ufeff${FUND_HEAD}\n`;

@@ -173,7 +173,10 @@ test('a text that forges the beginning of a row makes one row too many, and the 
   const goods = `a,\`b,\`0.00000,\`0.60%,\`1.00,\`0.00,\`${SEPARATORS}\r\n\`2026-03-10 00:00:00,\`wx`;
   const bad = { no: 'T1', transaction_id: '4200T1', total: 100, goods };
   const plain = [...tradeBill([bad, { ...bad, no: 'T2', goods: '货' }])].join('');
-  await expect(numbersOf(plain)).rejects.toMatchObject({ code: 'WECHATPAY_UNPROVEN' });
+  await expect(numbersOf(plain)).rejects.toMatchObject({
+    code: 'BILL_UNREADABLE',
+    retryable: false,
+  });
 });
 
 test('rows that begin with no time are told by their back-tick', async () => {
@@ -236,5 +239,81 @@ test.each([
   const text = [...TRADE()].join('');
   expect(spoil(text)).not.toBe(text);
   const read = readTradeBill(pieceOf(spoil(text)), nothing, nothing);
-  await expect(read).rejects.toMatchObject({ code: 'WECHATPAY_UNPROVEN' });
+  await expect(read).rejects.toMatchObject({ code: 'BILL_UNREADABLE', retryable: false });
+});
+
+test('a bill that cannot be read says in which row and column, in two languages, and no value', async () => {
+  const text = [...TRADE()].join('');
+  const wrong = text.replace('`0.01000,`0.60%,`2.00', '`一分,`0.60%,`2.00');
+  expect(wrong).not.toBe(text);
+  const fault = readTradeBill(pieceOf(wrong), nothing, nothing);
+  await expect(fault).rejects.toMatchObject({
+    detail: '交易账单第 2 行「手续费」不是金额 / trade bill, row 2, 手续费: no amount',
+  });
+  const narrow = text.replace('微信订单号,', '');
+  await expect(readTradeBill(pieceOf(narrow), nothing, nothing)).rejects.toMatchObject({
+    detail: '交易账单「微信订单号」一列缺失 / trade bill, 微信订单号: the column is missing',
+  });
+});
+
+const MONEY = 'T1 6000 6000 36000\nT2 1000 800 5000';
+/** The early format: 24 columns, 总金额, five sums. */
+const LEGACY = [
+  '\ufeff交易时间,公众账号ID,商户号,子商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,' +
+    '货币种类,总金额,企业红包金额,微信退款单号,商户退款单号,退款金额,企业红包退款金额,退款类型,退款状态,商品名称,' +
+    '商户数据包,手续费,费率',
+  '`2024-06-28 10:01:02,`wx1,`19,`0,`,`42T1,`T1,`oUser,`JSAPI,`SUCCESS,`OTHERS,`CNY,`60.00,`0.00,`0,`0,`0.00,' +
+    '`0.00,`,`,`抱枕,红色,"大号",`{"k":["a","b"],"t":"`x,`y"},`0.36000,`0.60%',
+  '`2024-06-28 10:05:00,`wx1,`19,`0,`,`42T2,`T2,`oUser,`JSAPI,`SUCCESS,`OTHERS,`CNY,`10.00,`2.00,`0,`0,`0.00,' +
+    '`0.00,`,`,`2024-06-28 18:30 客户付款,`,`0.05000,`0.60%',
+  '`2024-06-28 11:00:00,`wx1,`19,`0,`,`42T1,`T1,`oUser,`JSAPI,`REFUND,`OTHERS,`CNY,`0.00,`0.00,`50R1,`R1,`3.00,' +
+    '`0.00,`ORIGINAL,`SUCCESS,`抱枕,`,`0.00000,`0.60%',
+  '总交易单数,总交易额,总退款金额,总企业红包退款金额,手续费总金额',
+  '`3,`70.00,`3.00,`0.00,`0.41000',
+].join('\n');
+
+test('the early format of the trade bill is read by the names of its columns', async () => {
+  const rows: TradeRow[] = [];
+  const keep = (entry: { row(): TradeRow }): void => void rows.push(entry.row());
+  expect(await readTradeBill(pieceOf(LEGACY), keep, nothing)).toBe(3);
+  const money = rows.map((r) =>
+    [r.out_trade_no, r.total_fen, r.settled_fen, r.fee_milli].join(' '),
+  );
+  expect(money.slice(0, 2).join('\n')).toBe(MONEY);
+  expect(rows[2]).toMatchObject({ out_refund_no: 'R1', refund_fen: 300, refund_id: '50R1' });
+});
+
+test.each('总交易单数 总交易额 总退款金额 总企业红包退款金额 手续费总金额'.split(' '))(
+  'the early format is refused where its %s does not agree',
+  async (name) => {
+    const place = LEGACY.split('\n').at(-2)?.split(',').indexOf(name) ?? -1;
+    const read = readTradeBill(pieceOf(spoiled([LEGACY], place)), nothing, nothing);
+    await expect(read).rejects.toThrow(name);
+  },
+);
+
+const FUND_HEAD =
+  '记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额(元),账户结余(元),资金变更提交申请人,备注,' +
+  '业务凭证号';
+
+test.each([
+  ['a payment', '交易,`交易,`收入', 'payment'],
+  ['its fee, under the same name', '交易,`扣除交易手续费,`支出', 'fee'],
+  ['a fee that a refund brings back', '交易,`退还交易手续费,`收入', 'other'],
+  ['the fee of a refund', '退款,`退款,`支出', 'other'],
+  ['money taken out', '提现,`提现,`支出', 'other'],
+  ['what taking it out costs', '提现,`扣除提现手续费,`支出', 'other'],
+  ['a transfer', '商家转账,`商家转账,`支出', 'other'],
+  ['a share given away', '交易,`分账,`支出', 'other'],
+  ['a payment of a bill without types', '交易,`,`收入', 'payment'],
+  ['a fee of a bill without types', '扣除交易手续费,`,`支出', 'fee'],
+])('what a row of the fund bill is says its type: %s', async (_what, row, kind) => {
+  const out = row.endsWith('支出');
+  const text =
+    `\ufeff${FUND_HEAD}\n\`2024-06-28 10:01:02,\`4200,\`4200,\`${row},\`1.00,\`9.00,\`system,\`,\`V1\n` +
+    `资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额\n` +
+    (out ? '`1,`0,`0.00,`1,`1.00' : '`1,`1,`1.00,`0,`0.00');
+  const kinds: string[] = [];
+  await readFundBill(pieceOf(text), (entry) => void kinds.push(entry.kind), nothing);
+  expect(kinds).toEqual([kind]);
 });
