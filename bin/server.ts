@@ -4,6 +4,7 @@
  */
 import { createServer, type Server } from 'node:http';
 import type { Express } from 'express';
+import { boundConnections } from './connections';
 import { createApp, listenerOf, type Ready } from '../app';
 import { loadConfig, loadListen } from '../config/config';
 import type { Config, ListenConfig } from '../config/types';
@@ -411,6 +412,7 @@ export function listenOn(service: Service, host = '0.0.0.0'): Promise<Server> {
     },
     listenerOf(service.app, () => !server.listening),
   );
+  boundConnections(server);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(service.listen.port, host, () => {

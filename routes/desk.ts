@@ -29,7 +29,7 @@ import {
 import type { Logger } from '../utils/logger';
 import type { Metrics } from '../utils/metrics';
 import { normalizeInput, type Ours } from '../utils/normalizeInput';
-import { readBody } from '../utils/readBody';
+import { readBody, type BodyBudget } from '../utils/readBody';
 import { sendError, sendNotRecorded, sendNotified, sendSuccess } from '../utils/respond';
 import { emptySchema } from '../utils/schemas/recordSchemas';
 import type { Validate } from '../utils/validate';
@@ -137,6 +137,12 @@ export function createDesk(deps: AppDeps): Desk {
   const handlers = new Map<string, Handler>();
   const open = createOpening(deps);
 
+  const budget: BodyBudget = { held: 0 };
+
+  async function receive(visit: Visit, limitBytes: number): Promise<void> {
+    visit.bytes = await readBody(visit.req, limitBytes, budget);
+  }
+
   function ready(): Ready {
     if (deps.ready instanceof ConfigError) throw deps.ready;
     return deps.ready;
@@ -162,7 +168,7 @@ export function createDesk(deps: AppDeps): Desk {
   }
 
   async function readJson(visit: Visit): Promise<Json> {
-    visit.bytes = await readBody(visit.req, API_LIMIT);
+    await receive(visit, API_LIMIT);
     // Settings before all else about a request: a half-configured service says what is missing to anyone.
     ready();
     return jsonOf(visit);
@@ -195,7 +201,7 @@ export function createDesk(deps: AppDeps): Desk {
   }
 
   async function receiveStray(visit: Visit): Promise<void> {
-    visit.bytes = await readBody(visit.req, notificationBytesMax(visit.req.headers)).catch(notOurs);
+    await receive(visit, notificationBytesMax(visit.req.headers)).catch(notOurs);
     const body = jsonOrNothing(visit.bytes);
     if (!isNotification(body)) throw new NotFoundError('ROUTE_NOT_FOUND');
     await notified(visit, { body });
@@ -204,7 +210,7 @@ export function createDesk(deps: AppDeps): Desk {
   for (const [path, expected] of Object.entries(NOTIFY_ROUTES)) {
     const handler: Handler = async (visit) => {
       visit.voice = 'notify';
-      visit.bytes = await readBody(visit.req, notificationBytesMax(visit.req.headers));
+      await receive(visit, notificationBytesMax(visit.req.headers));
       await notified(visit, { expected });
     };
     handlers.set(path, handler);
@@ -217,7 +223,7 @@ export function createDesk(deps: AppDeps): Desk {
     });
   }
   handlers.set('/', async (visit) => {
-    visit.bytes = await readBody(visit.req, notificationBytesMax(visit.req.headers));
+    await receive(visit, notificationBytesMax(visit.req.headers));
     await dispatch(visit);
   });
 
@@ -300,8 +306,12 @@ function answer(deps: AppDeps, visit: Visit, reply: Reply): void {
   reply.stream.pipe(res);
 }
 
-/** Whatever is wrong with a body sent to an unknown path: the path is what its sender must hear about. */
+/**
+ * Whatever is wrong with a body sent to an unknown path: the path is what its sender must hear about. Unless a bound
+ * of ours was in the way: then it may be a forward, and must come again.
+ */
 function notOurs(cause: unknown): never {
+  if (cause instanceof AppError && cause.retryable) throw cause;
   throw new NotFoundError('ROUTE_NOT_FOUND', { cause });
 }
 

@@ -1,0 +1,53 @@
+/**
+ * Bounds how many connections are open at once. A stranger who opens many and sends little must not keep others out:
+ * shortly before the bound each new connection closes the one that has kept us waiting the longest.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export const CONNECTIONS_MAX = 1024;
+/** This share of the bound is spare: where the rest is taken, a new connection takes the place of another. */
+const SPARE = 1 / 16;
+
+/** What is under way on a connection; undefined while we wait for its peer: for headers, a body, the next request. */
+type UnderWay = ServerResponse | undefined;
+
+export function boundConnections(server: Server, max = CONNECTIONS_MAX): void {
+  // In the order of their last change: the first that waits has waited the longest.
+  const open = new Map<Socket, UnderWay>();
+  const change = (socket: Socket, underWay: UnderWay): void => {
+    if (open.delete(socket)) open.set(socket, underWay);
+  };
+  const closeFrom = max - Math.ceil(max * SPARE);
+  server.maxConnections = max;
+  server.on('connection', (socket) => {
+    if (open.size >= closeFrom) closeIdlest(open);
+    open.set(socket, undefined);
+    socket.once('close', () => open.delete(socket));
+  });
+  server.on('request', (req, res) => {
+    const { socket } = req;
+    const received = (): void => {
+      change(socket, res);
+    };
+    if (hasBody(req)) req.once('end', received);
+    else received();
+    res.once('close', () => {
+      change(socket, undefined);
+    });
+  });
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+
+/** Whoever keeps us waiting; else whoever is slow to take his answer. Never a request that is being worked on. */
+function closeIdlest(open: Map<Socket, UnderWay>): void {
+  const all = [...open];
+  const idlest =
+    all.find(([, underWay]) => underWay === undefined) ??
+    all.find(([, underWay]) => underWay?.headersSent === true);
+  if (idlest === undefined) return;
+  open.delete(idlest[0]);
+  idlest[0].destroy();
+}
