@@ -13,9 +13,11 @@ import { TURNS_MAX, WAIT_MAX_MS, type AskWaiters } from './askWaiters';
 import { readTransaction } from './facts';
 import type { Following } from './following';
 import type { OrderService } from './orderService';
-import { isOpenState, isPaidState, REFUND_QUIET_MS } from './orderState';
+import { isOpenState } from './orderState';
 import type { Answer } from './payService';
 import { SCHEMA_VERSION, type OrderRecord, type Payment } from './records';
+import { REFUND_QUIET_MS } from './refundAsking';
+import { isPaidState } from './refundMoney';
 import { otherAnswer } from './replyNumbers';
 import type { WechatReply } from './strategies/strategy';
 import { later, leaveToOperator, rung, type Step, type Steps, type StepsDeps } from './sweepSteps';
@@ -171,7 +173,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     const read = (): Promise<OrderRecord | undefined> => orders.findOrder(no);
     let held = await read();
     for (let turn = 0; turn < TURNS_MAX && held !== undefined; turn++) {
-      if (held.product !== 'codepay' || held.facts_hash !== asked.facts_hash) {
+      if (held.product !== 'codepay' || !sameFacts(held, asked)) {
         throw new ConflictError('ORDER_PARAMS_DIFFER');
       }
       if (!isAsking(held)) break;
@@ -302,6 +304,12 @@ function guardAnswer(reply: WechatReply, record: OrderRecord): void {
 function without(code: string, reply: WechatReply): WechatReply {
   return JSON.parse(JSON.stringify(reply).replaceAll(code, '*'.repeat(code.length))) as WechatReply;
 }
+
+/** The same facts as far as they are known: of an order made elsewhere we know the amount alone. */
+const sameFacts = (held: OrderRecord, asked: OrderRecord): boolean =>
+  held.made_by === 'adopted'
+    ? held.amount.total === asked.amount.total
+    : held.facts_hash === asked.facts_hash;
 
 /** Hash of what the till chose, but for the code, which is new every minute. */
 function factsOf(input: CodepayInput): string {

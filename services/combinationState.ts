@@ -7,17 +7,8 @@
 import { findItem, withItem, withoutItem } from './agenda';
 import { addEffect } from './effects/apply';
 import { combinationEffectData, refundEffectData } from './effects/data';
-import {
-  decide,
-  moneyState,
-  settled,
-  stepped,
-  type AskFacts,
-  type Decision,
-  type DecideContext,
-  type OrderEvent,
-  type OrderEventType,
-} from './orderState';
+import { stepped, type Decision, type DecideContext } from './decision';
+import { decide, settled, type AskFacts, type OrderEvent, type OrderEventType } from './orderState';
 import type {
   AgendaItem,
   CombinationRecord,
@@ -29,6 +20,7 @@ import type {
   Source,
   SubOrder,
 } from './records';
+import { moneyState } from './refundMoney';
 import { sumFen } from '../utils/money';
 
 interface From {
@@ -51,8 +43,11 @@ export type PartEvent = OrderEventOf<
   | 'refund_attempt'
   | 'refund_seen'
   | 'refund_refused'
+  | 'refund_unanswered'
   | 'refund_missing'
   | 'refund_unresolved'
+  | 'refund_withdrawn'
+  | 'refund_release'
   | 'hinted'
 >;
 
@@ -80,8 +75,11 @@ const PART_EVENTS: ReadonlySet<string> = new Set<PartEvent['type']>([
   'refund_attempt',
   'refund_seen',
   'refund_refused',
+  'refund_unanswered',
   'refund_missing',
   'refund_unresolved',
+  'refund_withdrawn',
+  'refund_release',
   'hinted',
 ]);
 export const isPartEvent = (event: OrderEvent): event is PartEvent => PART_EVENTS.has(event.type);
@@ -141,7 +139,7 @@ function asOrder(whole: CombinationRecord): OrderRecord {
 export function partAsOrder(whole: CombinationRecord, no: string): PartView | undefined {
   const part = whole.sub_orders.find((one) => one.out_trade_no === no);
   if (part === undefined) return undefined;
-  const { payment, attach, refunds } = part;
+  const { payment, attach, refunds, refund_contradictions } = part;
   const paid = payment !== undefined && whole.state !== 'MISMATCH';
   const { request: _request, prepay: _prepay, ...shared } = common(whole);
   return {
@@ -154,6 +152,7 @@ export function partAsOrder(whole: CombinationRecord, no: string): PartView | un
     ...(attach === undefined ? {} : { attach }),
     amount: { total: part.amount.total_amount, currency: part.amount.currency },
     refunds,
+    ...(refund_contradictions === undefined ? {} : { refund_contradictions }),
     ...(payment === undefined ? {} : { payment }),
   };
 }
@@ -236,9 +235,10 @@ function decidePart(
   if (view === undefined) return { kind: 'conflict', code: 'ORDER_NOT_FOUND', why: 'no such part' };
   const decided = decide(view, event, ctx);
   if (decided.kind !== 'next') return decided;
-  const { refunds, history, agenda, effects } = decided.record;
+  const { refunds, refund_contradictions, history, agenda, effects } = decided.record;
+  const others = refund_contradictions === undefined ? {} : { refund_contradictions };
   const parts = whole.sub_orders.map((part) =>
-    part.out_trade_no === no ? { ...part, refunds } : part,
+    part.out_trade_no === no ? { ...part, refunds, ...others } : part,
   );
   const free = whole.state === 'MISMATCH' || !isPaidCombination(whole);
   const record: CombinationRecord = {

@@ -272,7 +272,9 @@ export function createCombining(deps: CombiningDeps): Combining {
         if (merchantOnly && held.made_by !== 'operator') throw new AuthError('ORDER_NOT_PREPARED');
         guardOwner(held, caller);
         const corrects = held.state === 'REJECTED';
-        if (!corrects && hashOf(draft) !== held.facts_hash) {
+        // What was made elsewhere is known to be paid, and that is the answer: see `guardOpen`.
+        const ours = held.made_by !== 'adopted';
+        if (ours && !corrects && hashOf(draft) !== held.facts_hash) {
           throw new ConflictError('ORDER_PARAMS_DIFFER');
         }
         guardOpen(held);

@@ -3,7 +3,7 @@
  * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
  */
 import type { Payment, Proof, Source } from './records';
-import type { RefundFacts } from './orderState';
+import type { RefundFacts } from './refundSeen';
 import type { TransferFacts } from './transferState';
 import { TRANSFER_STATES, type TransferState } from './records';
 import { asWritten } from '../utils/loose';

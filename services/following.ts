@@ -11,6 +11,7 @@ import {
 } from './combinationFollowing';
 import { asText, readRefund, readTransaction, readTransfer } from './facts';
 import type { Applied, OrderService } from './orderService';
+import type { RefundFacts } from './refundSeen';
 import {
   guardNumbers,
   guardRefund,
@@ -18,13 +19,12 @@ import {
   otherAnswer,
   transactionsOf,
 } from './replyNumbers';
-import type { RefundFacts } from './orderState';
 import type { OrderRecord, Proof, Source, TransferRecord } from './records';
 import type { OpenedNotification, WechatReply } from './strategies/strategy';
 import type { CallLimits, WechatApi } from './wechatApi';
 import { refusalOf, saysNotFound, upstreamError as asError } from './wechatErrors';
 import type { Clock } from '../utils/clock';
-import { ConflictError, UpstreamError } from '../utils/errors';
+import { ConflictError, UpstreamError, type ErrorCode } from '../utils/errors';
 import type { Logger } from '../utils/logger';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -94,13 +94,16 @@ export interface Following {
 const recordOf = <R>(applied: Applied<R>): R | undefined =>
   applied.outcome === 'absent' ? undefined : applied.record;
 
+const codeOf = (applied: Applied<unknown>): ErrorCode | undefined =>
+  applied.outcome === 'conflict' ? applied.code : undefined;
+
 const fromReply = (source: Source): From => ({ source, proof: 'signature' });
 
 /** A query inside a notification: one attempt, so that the answer stays inside WeChat's 5 seconds. */
 export const QUERY_IN_CALLBACK = { totalMs: 2500, retriesMax: 0 } as const;
 
 export function createFollowing(deps: FollowingDeps): Following {
-  const { orders, api, logger } = deps;
+  const { orders, api, clock, logger } = deps;
   const combinations = createCombinationFollowing({ ...deps, guardTransaction });
   const adopting = createAdopting(deps);
 
@@ -196,6 +199,7 @@ export function createFollowing(deps: FollowingDeps): Following {
     source = 'query',
     limits = {},
   ) => {
+    const asked_at = clock.now();
     const reply = await api.queryRefund(outRefundNo, limits);
     if (reply.kind === 'proven' && reply.status === 200) {
       guardNumbers(reply.body, { out_refund_no: outRefundNo, out_trade_no: record.no });
@@ -209,6 +213,7 @@ export function createFollowing(deps: FollowingDeps): Following {
       const missing = await orders.apply(record.no, {
         type: 'refund_missing',
         out_refund_no: outRefundNo,
+        asked_at,
         ...fromReply(source),
       });
       return { reply, record: recordOf(missing) ?? record };
@@ -234,21 +239,20 @@ export function createFollowing(deps: FollowingDeps): Following {
     const asked = from.source !== 'callback';
     const known = asked ? await orders.findRefundable(no) : undefined;
     if (known !== undefined) guardRefund(facts, known);
-    const first = await orders.apply(
-      no,
-      event,
-      known === undefined ? options : { ...options, known },
-    );
-    if (first.outcome === 'applied' || first.outcome === 'ignored') return first.record;
-    if (first.outcome === 'conflict' && first.code !== 'ORDER_NOT_PAID') {
-      throw new ConflictError(first.code, { detail: first.why });
+    let done = await orders.apply(no, event, known === undefined ? options : { ...options, known });
+    if (done.outcome === 'absent' || codeOf(done) === 'ORDER_NOT_PAID') {
+      // A refund of an order whose payment we have not seen: its payment is asked for first.
+      const paid = await syncPayable(no, options.limits ?? {});
+      if (asked && paid !== undefined) guardRefund(facts, paid);
+      done = await orders.apply(no, event);
     }
-    // A refund of an order whose payment we have not seen: its payment is asked for first.
-    const paid = await syncPayable(no, options.limits ?? {});
-    if (asked && paid !== undefined) guardRefund(facts, paid);
-    const again = await orders.apply(no, event);
-    if (again.outcome === 'conflict') throw new ConflictError(again.code, { detail: again.why });
-    return recordOf(again);
+    if (codeOf(done) === 'REFUND_NOT_FOUND') {
+      // A refund made elsewhere: reserved before it is added, so that no other order can hold its number.
+      const number = await orders.reserveRefund(facts.out_refund_no, no);
+      done = await orders.apply(no, { ...event, number });
+    }
+    if (done.outcome === 'conflict') throw new ConflictError(done.code, { detail: done.why });
+    return recordOf(done);
   };
 
   async function syncTransfer(

@@ -3,7 +3,8 @@
  * The pure part decides (`orderState`, `transferState`); this part reads, writes conditionally and,
  * when another was faster, reads and decides again.
  */
-import { decide, type Decision, type DecideContext, type OrderEvent } from './orderState';
+import type { DecideContext, Decision } from './decision';
+import { decide, type OrderEvent } from './orderState';
 import {
   decideCombination,
   isPartEvent,
@@ -41,6 +42,8 @@ export interface OrderService {
   findCombination(no: string): Promise<CombinationRecord | undefined>;
   /** Numbers of parts: which are free, and taking them. */
   readonly parts: PartNumbers;
+  /** Makes a refund's number lead to this order. @returns whose it is now. */
+  reserveRefund(no: string, order: string): Promise<'ours' | 'another'>;
   /** Whether a combination we hold, and WeChat did not provably refuse, has a part of this number. */
   isPart(no: string): Promise<boolean>;
   /** What can be refunded under this number: an order, or the part of a combination seen as one. */
@@ -135,15 +138,17 @@ export function createOrderService(deps: OrderServiceDeps): OrderService {
   }
 
   function tell(before: StoredRecord, decision: Decision<StoredRecord> & { kind: 'next' }): void {
-    const { record, alarm } = decision;
+    const { record, alarm, alarmCode } = decision;
     const fields = {
       kind: record.kind,
       no: record.no,
       state: record.state,
       version: record.version,
     };
-    if (alarm !== undefined) logger.error({ ...fields, alarm: true, reason: alarm }, 'alarm');
-    else if (before.state !== record.state) logger.info(fields, 'state');
+    const code = alarmCode === undefined ? {} : { code: alarmCode };
+    if (alarm !== undefined) {
+      logger.error({ ...fields, ...code, alarm: true, reason: alarm }, 'alarm');
+    } else if (before.state !== record.state) logger.info(fields, 'state');
   }
 
   const applyCombination: OrderService['applyCombination'] = (no, event, options = {}) =>
@@ -175,6 +180,8 @@ export function createOrderService(deps: OrderServiceDeps): OrderService {
     applyCombination,
     findCombination: (no) => store.find('combination', no),
     parts: createPartNumbers(deps),
+    reserveRefund: async (no, order) =>
+      (await store.reserve('refund', no, order, clock.now())) === 'reserved' ? 'ours' : 'another',
     async isPart(no) {
       const whole = await holderOfPart(store, no);
       return whole !== undefined && whole.state !== 'REJECTED';

@@ -11,7 +11,9 @@ import { createHintFollowing } from './hints';
 import type { OrderService } from './orderService';
 import type { OrderInput, PlacedProduct, Placing, PrepareInput } from './placing';
 import type { OrderRecord, TransferRecord } from './records';
-import { findRefund, type RefundAnswer, type RefundInput, type Refunding } from './refunding';
+import { forPayer, refundAnswer, type RefundAnswer } from './refundAnswer';
+import { isUnsettled } from './refundAsking';
+import { findRefund, type RefundInput, type Refunding } from './refunding';
 import { guardNumbers, otherAnswer, transactionsOf } from './replyNumbers';
 import type { NotificationInput, PayStrategy } from './strategies/strategy';
 import type { TransferAnswer, TransferInput, Transferring } from './transferring';
@@ -221,10 +223,11 @@ export function createPayService(deps: PayServiceDeps): PayService {
     const { reply, record } = await following.syncRefund(held, no);
     if (reply.kind === 'proven' && reply.status === 200) return { status: 200, data: reply.body };
     const known = record === undefined ? undefined : findRefund(record, no);
-    if (known?.status === 'SUCCESS' || known?.status === 'CLOSED') {
-      return { status: 200, data: { ...known.wechat, out_refund_no: no, status: known.status } };
-    }
-    throw upstreamError(reply);
+    const over = known?.status === 'SUCCESS' || known?.status === 'CLOSED';
+    const waits = known !== undefined && isUnsettled(known) && refusalOf(reply) !== undefined;
+    if (record === undefined || known === undefined || !(over || waits)) throw upstreamError(reply);
+    const answer = refundAnswer(record, known);
+    return actsAsOperator(caller) ? answer : forPayer(answer);
   }
 
   /** A refund made elsewhere: taken in with its order. */

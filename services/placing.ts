@@ -7,7 +7,8 @@ import type { AskLimit } from './askLimit';
 import { takeTurns } from './askTurns';
 import { ASK_LEASE_MS, type AskWaiters } from './askWaiters';
 import type { Caller } from './caller';
-import { isPaidState, withExpiry, type AskFacts } from './orderState';
+import { withExpiry, type AskFacts } from './orderState';
+import { isPaidState } from './refundMoney';
 import type { OrderRate } from './orderRate';
 import type { OrderService } from './orderService';
 import {

@@ -1,6 +1,6 @@
 /** What operators do with records: list, read, deliver an effect again. */
 import { redeliver } from './effects/apply';
-import { stepped } from './orderState';
+import { stepped } from './decision';
 import type { RecordKind, StoredRecord } from './records';
 import { viewRecord } from './recordView';
 import type { OrderStore, RecordFilter } from './stores/orderStore';

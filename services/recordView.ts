@@ -16,6 +16,7 @@ const HIDDEN = new Set([
   'user_name_hash',
   'request',
   'asking_until',
+  'open_attempts',
   'last_hint_at',
   'attempts',
   'missing_first_at',

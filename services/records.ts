@@ -48,6 +48,7 @@ export type EffectType =
   | 'refund.requested'
   | 'refund.succeeded'
   | 'refund.abnormal'
+  | 'refund.unresolved'
   | 'refund.closed'
   | 'transfer.accepted'
   | 'transfer.succeeded'
@@ -154,14 +155,27 @@ export interface Refund {
   readonly success_time?: string;
   readonly user_received_account?: string;
   readonly reason?: string;
-  /** Why it is CLOSED or ABNORMAL, in our words: `rejected`, `unresolved`, or WeChat's. */
+  /**
+   * Our own verdict, where WeChat gave none. CLOSED: `rejected`, `released`, `number_taken`.
+   * `unresolved`: left to an operator (REQUESTED; earlier versions wrote ABNORMAL).
+   */
   readonly verdict?: string;
   readonly facts_hash?: string;
   readonly source: Source;
   readonly requested_at: number;
   readonly last_attempt_at?: number;
-  /** How often the request went out in all; a proven refusal of the first is a verdict, of a later one not. */
+  /** How often the request went out in all; the latest attempt's own number. */
   readonly attempts: number;
+  /** Until then one attempt is under way, and nobody else sends it. */
+  readonly asking_until?: number;
+  /** Attempts without a proven refusal: they may still arrive, or may have been carried out. */
+  readonly open_attempts?: readonly number[];
+  /** WeChat's last refusal. `proven`: by its signature. */
+  readonly refusal?: { readonly code: string; readonly proven: boolean; readonly at: number };
+  /** When an operator last took it up again; its day to be resolved counts from then. */
+  readonly resumed_at?: number;
+  /** Since then it is to be freed, as soon as WeChat proves that it holds no such refund. */
+  readonly releasing_at?: number;
   /** The request as first sent, repeated byte for byte. */
   readonly request?: WechatRequest;
   /** Proven "no such refund" answers since the last attempt: when the first and the latest came. */
@@ -169,6 +183,22 @@ export interface Refund {
   readonly last_hint_at?: number;
   /** WeChat's last proven answer. */
   readonly wechat?: Readonly<Record<string, unknown>>;
+}
+
+/** A genuine refund that cannot be one of this payment's: kept, alarmed, and counted in no sum. */
+export interface RefundContradiction {
+  readonly out_refund_no: string;
+  readonly status: RefundStatus;
+  readonly refund: number;
+  readonly total: number;
+  readonly why:
+    'more_than_is_left' | 'number_of_another_order' | 'another_transaction' | 'too_many';
+  readonly transaction_id?: string;
+  readonly refund_id?: string;
+  readonly success_time?: string;
+  readonly seen_at: number;
+  readonly source: Source;
+  readonly proof: Proof;
 }
 
 export interface WechatRequest {
@@ -212,12 +242,15 @@ export interface OrderRecord extends RecordBase {
   /** Genuine facts that contradict the payment above. */
   readonly contradictions: readonly Payment[];
   readonly refunds: readonly Refund[];
+  readonly refund_contradictions?: readonly RefundContradiction[];
   readonly refunded_elsewhere?: boolean;
   /** Fields that a prepared order adds to the request: goods_tag, detail, … */
   readonly extra?: Readonly<Record<string, unknown>>;
   readonly last_hint_at?: number;
   /** When the reversal of a payment code order was committed. */
   readonly reversing_at?: number;
+  /** When WeChat was seen to have reversed a paid order that we did not reverse. */
+  readonly revoked_at?: number;
   /** WeChat's last refusal, as shown to the caller. */
   readonly refusal?: { readonly code: string; readonly message: string; readonly proven: boolean };
 }
@@ -259,6 +292,8 @@ export interface TransferRecord extends RecordBase {
   readonly request?: WechatRequest;
   readonly attempts: number;
   readonly last_attempt_at?: number;
+  /** Until then one attempt is under way, and nobody else sends it. */
+  readonly asking_until?: number;
   readonly transfer_bill_no?: string;
   readonly package_info?: string;
   readonly fail_reason?: string;
@@ -277,6 +312,7 @@ export interface SubOrder {
   readonly trade_state?: string;
   readonly payment?: Payment;
   readonly refunds: readonly Refund[];
+  readonly refund_contradictions?: readonly RefundContradiction[];
 }
 
 /** A combined order: states as an order's; paid when every sub-order is. */

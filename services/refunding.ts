@@ -4,14 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import { isPartView } from './combinationState';
-import { asText, readRefund } from './facts';
+import { asText } from './facts';
 import type { Following } from './following';
-import type { OrderService } from './orderService';
+import type { Applied, OrderService } from './orderService';
 import type { OrderRecord, Refund, Source } from './records';
+import { refundAnswer, refusedRefund, type RefundAnswer } from './refundAnswer';
+import { isUnsettled } from './refundAsking';
+import { createRefundSending, type RefundSending } from './refundSending';
 import { guardNumbers, transactionsOf } from './replyNumbers';
-import type { WechatReply } from './strategies/strategy';
-import { REFUND_PATH, type CallLimits, type WechatApi } from './wechatApi';
-import { refusalOf, saysNotDone, saysNotFound, upstreamError } from './wechatErrors';
+import { REFUND_PATH, type WechatApi } from './wechatApi';
+import { refusalOf, saysNotFound, upstreamError } from './wechatErrors';
+import type { Clock } from '../utils/clock';
 import { ConflictError, NotFoundError, ValidationError } from '../utils/errors';
 
 export interface RefundInput {
@@ -19,21 +22,20 @@ export interface RefundInput {
   readonly transaction_id?: string;
   readonly out_refund_no: string;
   readonly reason?: string;
-  readonly amount: { readonly refund: number; readonly total: number; readonly currency?: 'CNY' };
+  /** Required, but for a release. */
+  readonly amount?: { readonly refund: number; readonly total: number; readonly currency?: 'CNY' };
   readonly funds_account?: string;
   readonly goods_detail?: readonly Readonly<Record<string, unknown>>[];
+  /** true: nothing is sent; the amount is freed once WeChat proves that it has no such refund. */
+  readonly release?: boolean;
 }
-
-export interface RefundAnswer {
-  /** 200 as WeChat said, 202 when the outcome is not known yet. */
-  readonly status: 200 | 202;
-  readonly data: Readonly<Record<string, unknown>>;
-}
+type RefundOrder = RefundInput & { readonly amount: NonNullable<RefundInput['amount']> };
 
 export interface RefundingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
   readonly following: Following;
+  readonly clock: Clock;
   readonly notifyUrl: string;
   readonly ownerOf: (kind: 'refund' | 'transaction', no: string) => Promise<string | undefined>;
 }
@@ -41,16 +43,12 @@ export interface RefundingDeps {
 export interface Refunding {
   refund(input: RefundInput, source: Source): Promise<RefundAnswer>;
   /** Sends the stored bytes again; used by the sweep. */
-  repeat(
-    record: OrderRecord,
-    outRefundNo: string,
-    source: Source,
-    limits?: CallLimits,
-  ): Promise<WechatReply | undefined>;
+  readonly repeat: RefundSending['send'];
 }
 
 export function createRefunding(deps: RefundingDeps): Refunding {
   const { orders, api, following } = deps;
+  const sending = createRefundSending(deps);
 
   /**
    * The order to refund: held, or adopted from a proven answer because an operator asks for it. Named both
@@ -100,7 +98,7 @@ export function createRefunding(deps: RefundingDeps): Refunding {
     return now;
   }
 
-  function requestOf(input: RefundInput, record: OrderRecord): Refund['request'] {
+  function requestOf(input: RefundOrder, record: OrderRecord): Refund['request'] {
     const body = {
       transaction_id: record.payment?.transaction_id,
       out_refund_no: input.out_refund_no,
@@ -114,31 +112,24 @@ export function createRefunding(deps: RefundingDeps): Refunding {
   }
 
   async function refund(input: RefundInput, source: Source): Promise<RefundAnswer> {
-    if (input.out_trade_no === undefined && input.transaction_id === undefined) {
-      throw new ValidationError('PARAM_INVALID', {
-        detail: 'out_trade_no 与 transaction_id 须有其一 / one of the two is required',
-      });
-    }
+    if (input.release === true) return release(input, source);
+    guardInput(input);
     const record = await orderOf(input);
     const owner = await deps.ownerOf('refund', input.out_refund_no);
     if (owner !== undefined && owner !== record.no) throw new ConflictError('REFUND_NUMBER_TAKEN');
     const request = requestOf(input, record);
     if (request === undefined) throw new ConflictError('ORDER_NOT_PAID');
-    const facts = [input.amount.refund, input.amount.total, input.reason ?? null];
-    const rest = [input.funds_account ?? null, input.goods_detail ?? null];
-    const facts_hash = createHash('sha256')
-      .update(JSON.stringify([...facts, ...rest]))
-      .digest('base64url');
+    const { out_refund_no, reason, amount } = input;
     const asked = await orders.apply(
       record.no,
       {
         type: 'refund_request',
         refund: {
-          out_refund_no: input.out_refund_no,
-          refund: input.amount.refund,
-          total: input.amount.total,
-          ...(input.reason === undefined ? {} : { reason: input.reason }),
-          facts_hash,
+          out_refund_no,
+          refund: amount.refund,
+          total: amount.total,
+          ...(reason === undefined ? {} : { reason }),
+          facts_hash: hashOf(input),
           request,
         },
         source,
@@ -146,91 +137,90 @@ export function createRefunding(deps: RefundingDeps): Refunding {
       },
       { known: record },
     );
-    if (asked.outcome === 'absent') throw new NotFoundError('ORDER_NOT_FOUND');
-    if (asked.outcome === 'conflict') {
-      const Kind = asked.code === 'PARAM_INVALID' ? ValidationError : ConflictError;
-      throw new Kind(asked.code, { detail: asked.why });
-    }
-    await guardNumber(asked.record, input.out_refund_no);
-    return answer(asked.record, input.out_refund_no, source);
+    return answer(recordOf(asked), out_refund_no, source);
   }
 
-  /**
-   * Two orders asking for one refund number at once may both have found it free. The reservation made with
-   * the intent decides; the other's intent was never sent, and ends by our own word.
-   */
-  async function guardNumber(record: OrderRecord, no: string): Promise<void> {
-    const owner = await deps.ownerOf('refund', no);
-    if (owner === undefined || owner === record.no) return;
-    if (findRefund(record, no)?.attempts === 0) {
-      await orders.apply(record.no, {
-        type: 'refund_refused',
-        out_refund_no: no,
-        verdict: true,
-        code: 'REFUND_NUMBER_TAKEN',
-        source: 'system',
-        proof: 'none',
-      });
-    }
-    throw new ConflictError('REFUND_NUMBER_TAKEN');
-  }
-
+  /** Sends it where that is still to be done, and answers from what is recorded afterwards. */
   async function answer(record: OrderRecord, no: string, source: Source): Promise<RefundAnswer> {
     const held = findRefund(record, no);
-    if (held !== undefined && held.status !== 'REQUESTED') return known(record, held);
-    const reply = await repeat(record, no, source);
-    const now = findRefund((await orders.findRefundable(record.no)) ?? record, no);
+    if (held !== undefined && !isUnsettled(held)) return refundAnswer(record, held);
+    const reply = await sending.send(record, no, source);
+    const after = (await orders.findRefundable(record.no)) ?? record;
+    const now = findRefund(after, no);
     // Whatever the reply was, a proven fact recorded meanwhile is the better answer.
-    if (now !== undefined && now.status !== 'REQUESTED' && now.verdict !== 'rejected') {
-      return known(record, now);
-    }
-    if (reply !== undefined) {
-      const refusal = refusalOf(reply);
-      if (refusal !== undefined) throw upstreamError(reply);
-    }
-    return { status: 202, data: { ...view(record, now ?? held, no), status: 'PROCESSING' } };
+    const proven = now !== undefined && !isUnsettled(now) && now.verdict === undefined;
+    if (proven) return refundAnswer(after, now);
+    if (reply !== undefined && refusalOf(reply) !== undefined) throw refusedRefund(reply, now);
+    if (now === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+    return refundAnswer(after, now);
   }
 
-  const repeat: Refunding['repeat'] = async (record, no, source, limits = {}) => {
-    const sent = await orders.apply(record.no, {
-      type: 'refund_attempt',
-      out_refund_no: no,
-      source,
-      proof: 'none',
-    });
-    if (sent.outcome !== 'applied') return undefined;
-    const held = findRefund(sent.record, no);
-    if (held?.request === undefined) return undefined;
-    const reply = await api.send(held.request, limits);
-    await learn(sent.record, held, reply);
-    return reply;
-  };
-
-  async function learn(record: OrderRecord, held: Refund, reply: WechatReply): Promise<void> {
-    const no = held.out_refund_no;
-    if (reply.kind === 'proven' && reply.status === 200) {
-      guardNumbers(reply.body, { out_refund_no: no, out_trade_no: record.no });
-      const facts = readRefund(reply.body);
-      if (facts === undefined) return;
-      await following.applyRefund(record.no, facts, { source: 'reply', proof: 'signature' });
-      return;
-    }
-    const refusal = refusalOf(reply);
-    if (refusal === undefined) return;
-    const { code, proven, repeated } = refusal;
-    // A verdict only when proven, of a known meaning, and no earlier copy can have gone through.
-    const verdict = proven && !repeated && held.attempts === 1 && saysNotDone(code);
-    await orders.apply(record.no, {
-      type: 'refund_refused',
-      out_refund_no: no,
-      verdict,
-      code,
-      source: 'reply',
-      proof: proven ? 'signature' : 'none',
-    });
+  /** Frees the amount of a refund that WeChat proves not to have. What it does have is told instead. */
+  async function release(input: RefundInput, source: Source): Promise<RefundAnswer> {
+    const no = input.out_refund_no;
+    const owner = await deps.ownerOf('refund', no);
+    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+    const held = record === undefined ? undefined : findRefund(record, no);
+    if (record === undefined || held === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+    guardSame(input, record, held);
+    const wished = recordOf(
+      await orders.apply(record.no, {
+        type: 'refund_release',
+        out_refund_no: no,
+        source,
+        proof: 'none',
+      }),
+    );
+    const open = findRefund(wished, no)?.releasing_at !== undefined;
+    const { record: now = wished } = open ? await following.syncRefund(wished, no) : {};
+    return refundAnswer(now, findRefund(now, no) ?? held);
   }
 
-  return { refund, repeat };
+  return { refund, repeat: sending.send };
+}
+
+function guardInput(input: RefundInput): asserts input is RefundOrder {
+  if (input.out_trade_no === undefined && input.transaction_id === undefined) {
+    throw new ValidationError('PARAM_INVALID', {
+      detail: 'out_trade_no 与 transaction_id 须有其一 / one of the two is required',
+    });
+  }
+  if (input.amount === undefined) {
+    throw new ValidationError('PARAM_INVALID', { detail: 'amount: 必填 / required' });
+  }
+}
+
+/** Whatever a release names besides the refund's number must be that refund's. */
+function guardSame(input: RefundInput, record: OrderRecord, held: Refund): void {
+  const { out_trade_no, transaction_id, amount } = input;
+  const other =
+    (out_trade_no ?? record.no) !== record.no
+      ? 'out_trade_no'
+      : (transaction_id ?? record.payment?.transaction_id) !== record.payment?.transaction_id
+        ? 'transaction_id'
+        : (amount?.refund ?? held.refund) !== held.refund
+          ? 'amount.refund'
+          : (amount?.total ?? held.total) !== held.total
+            ? 'amount.total'
+            : undefined;
+  if (other !== undefined) throw new ConflictError('REFUND_PARAMS_DIFFER', { detail: other });
+}
+
+function recordOf(applied: Applied<OrderRecord>): OrderRecord {
+  if (applied.outcome === 'absent') throw new NotFoundError('ORDER_NOT_FOUND');
+  if (applied.outcome !== 'conflict') return applied.record;
+  const { code, why: detail } = applied;
+  if (code === 'PARAM_INVALID') throw new ValidationError(code, { detail });
+  if (code === 'REFUND_NOT_FOUND') throw new NotFoundError(code);
+  throw new ConflictError(code, { detail });
+}
+
+function hashOf(input: RefundOrder): string {
+  const facts = [input.amount.refund, input.amount.total, input.reason ?? null];
+  const rest = [input.funds_account ?? null, input.goods_detail ?? null];
+  return createHash('sha256')
+    .update(JSON.stringify([...facts, ...rest]))
+    .digest('base64url');
 }
 
 export const findRefund = (record: OrderRecord, no: string): Refund | undefined =>
@@ -241,27 +231,3 @@ const twoOrders = (): ConflictError =>
     detail:
       'out_trade_no 与 transaction_id 不是同一订单，请核对 / they name two orders: check both numbers',
   });
-
-/** A refund in WeChat's words, from what is recorded. */
-function view(
-  record: OrderRecord,
-  refund: Refund | undefined,
-  no: string,
-): Readonly<Record<string, unknown>> {
-  return {
-    out_trade_no: record.no,
-    transaction_id: record.payment?.transaction_id,
-    out_refund_no: no,
-    ...(refund?.refund_id === undefined ? {} : { refund_id: refund.refund_id }),
-    ...(refund === undefined
-      ? {}
-      : { amount: { refund: refund.refund, total: refund.total, currency: 'CNY' } }),
-  };
-}
-
-function known(record: OrderRecord, refund: Refund): RefundAnswer {
-  const status = refund.status === 'REQUESTED' ? 'PROCESSING' : refund.status;
-  const wechat = refund.wechat ?? {};
-  const { refund_status: _told, ...rest } = wechat;
-  return { status: 200, data: { ...view(record, refund, refund.out_refund_no), ...rest, status } };
-}

@@ -3,7 +3,7 @@
  * it answers: another order's answer, delivered in ours' place, would move the wrong money. So every number
  * in it is compared with what was asked or is recorded, before anything learns from it.
  */
-import type { RefundFacts } from './orderState';
+import type { RefundFacts } from './refundSeen';
 import type { OrderRecord, TransferRecord } from './records';
 import { UpstreamError } from '../utils/errors';
 
@@ -23,6 +23,9 @@ export const otherAnswer = (field: string): UpstreamError =>
   new UpstreamError('WECHATPAY_UNPROVEN', {
     detail: `应答中的 ${field} 与所问不符 / the reply is about another ${field}`,
   });
+
+export const isOtherAnswer = (error: unknown): boolean =>
+  error instanceof UpstreamError && error.code === 'WECHATPAY_UNPROVEN';
 
 /**
  * @param must what the answer has to name, and to name so. @param may what it need not name.

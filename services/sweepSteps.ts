@@ -7,7 +7,8 @@ import { withoutItem } from './agenda';
 import type { Following } from './following';
 import { endLook, isLastLook, nextLook } from './lastLook';
 import type { OrderService } from './orderService';
-import { QUERY_LADDER_MS, stepped } from './orderState';
+import { stepped } from './decision';
+import { QUERY_LADDER_MS } from './orderState';
 import type {
   AgendaItem,
   AgendaVerb,
@@ -16,6 +17,7 @@ import type {
   StoredRecord,
   TransferRecord,
 } from './records';
+import { lacksBalance, maySendAgain, refundGiveUpAt } from './refundAsking';
 import { findRefund, type Refunding } from './refunding';
 import type { OrderStore } from './stores/orderStore';
 import { TRANSFER_REPEAT_MAX_MS } from './transferState';
@@ -57,8 +59,8 @@ const minutes = (...values: readonly number[]): readonly number[] =>
 const REFUND_LADDER_MS = minutes(1, 1, 1, 1, 5, 10, 30, 60, 180, 360, 720, 1440);
 const TRANSFER_LADDER_MS = minutes(1, 1, 2, 5, 10, 30, 60);
 export const EXPIRE_LADDER_MS = minutes(1, 1, 2, 5, 10, 30, 60);
-/** How often a refund nobody has refused is sent again by itself; after that it is only asked about. */
-const REFUND_REPEATS_MAX = 3;
+/** While the balance is too low a refund is tried at least so often: money may come in at any time. */
+const BALANCE_APART_MS = 6 * HOUR_MS;
 /** The receiver has 24 h and WeChat's closing lags; what is not over by then is looked at rarely. */
 const TRANSFER_SLOW_AFTER_MS = 2 * DAY_MS;
 const TRANSFER_SLOW_MS = 6 * HOUR_MS;
@@ -141,11 +143,12 @@ export function createSteps(deps: StepsDeps): Steps {
   const refund: Step<OrderRecord> = {
     next: (record, item, now) => {
       const asked = findRefund(record, item.key ?? '');
-      const at = now + rung(REFUND_LADDER_MS, item.tries);
-      // Whether it is left to an operator is decided when its day is over, not half a day later.
-      const end = (asked?.requested_at ?? now) + DAY_MS;
-      const open = asked?.status === 'REQUESTED' && now < end;
-      return later(item, open ? Math.min(at, end) : at);
+      const ms = rung(REFUND_LADDER_MS, item.tries);
+      if (asked?.status !== 'REQUESTED') return later(item, now + ms);
+      // Whether it is left to an operator is decided when its time is over, not half a day later.
+      const end = refundGiveUpAt(asked);
+      const at = now + (lacksBalance(asked) ? Math.min(ms, BALANCE_APART_MS) : ms);
+      return later(item, now < end ? Math.min(at, end) : at);
     },
     async run(held, item, limits) {
       const no = item.key ?? '';
@@ -161,7 +164,7 @@ export function createSteps(deps: StepsDeps): Steps {
       const missing = refusal !== undefined && saysNotFound(refusal);
       // A proven "no such refund" is on its way to a verdict of its own, however late it comes.
       const verdictNear = missing && refusal.proven;
-      if (clock.now() - now.requested_at >= DAY_MS && !verdictNear) {
+      if (clock.now() >= refundGiveUpAt(now) && !verdictNear) {
         await orders.apply(record.no, {
           type: 'refund_unresolved',
           out_refund_no: no,
@@ -170,9 +173,7 @@ export function createSteps(deps: StepsDeps): Steps {
         });
         return reply;
       }
-      // The same bytes again while the outcome is unknown and nobody has said no; then only queries.
-      const again = missing && !wasRefused(record, no) && now.attempts <= REFUND_REPEATS_MAX;
-      if (!again) return reply;
+      if (!missing || !maySendAgain(now, clock.now())) return reply;
       return (await deps.refunding.repeat(record, no, 'sweep', limits)) ?? reply;
     },
   };
@@ -239,11 +240,6 @@ export async function leaveToOperator(
   const { kind, no, state } = record;
   logger.error({ alarm: true, kind, no, state, reason: why }, 'left to an operator');
 }
-
-const wasRefused = (record: OrderRecord, no: string): boolean =>
-  record.history.some(
-    (h) => h.what === 'refund refused, unproven' && h.detail?.startsWith(`${no} `) === true,
-  );
 
 /**
  * Why an order that cannot be closed is no longer asked about; undefined while it still is. It is never

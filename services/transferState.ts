@@ -5,7 +5,8 @@
 import { withItem, withoutItem } from './agenda';
 import { addEffect } from './effects/apply';
 import { transferEffectData } from './effects/data';
-import { hintedLately, stepped, unwritten, type DecideContext, type Decision } from './orderState';
+import { drop, stepped, unwritten, type DecideContext, type Decision } from './decision';
+import { hintedLately } from './orderState';
 import type {
   AgendaItem,
   EffectType,
@@ -34,9 +35,13 @@ export interface TransferFacts {
 }
 
 export type TransferEvent =
-  | ({ readonly type: 'attempt' } & From)
+  /** Somebody takes the right to send it, until then. */
+  | ({ readonly type: 'attempt'; readonly until: number } & From)
+  /** The attempt ended without an answer that says anything. */
+  | ({ readonly type: 'unanswered'; readonly attempt: number } & From)
   | ({ readonly type: 'seen'; readonly facts: TransferFacts } & From)
-  | ({ readonly type: 'refused'; readonly code: string } & From)
+  /** The reply to an attempt was a 4xx: no verdict, but the next may ask. */
+  | ({ readonly type: 'refused'; readonly attempt: number; readonly code: string } & From)
   | ({ readonly type: 'unresolved' } & From)
   | ({ readonly type: 'hinted' } & From);
 
@@ -106,6 +111,35 @@ function next(
   };
 }
 
+/** The lease is given back by the attempt that holds it, never by an earlier one. */
+const answered = (record: TransferRecord, attempt: number): TransferRecord =>
+  attempt === record.attempts ? drop(record, 'asking_until') : record;
+
+/** One asker at a time, and none later than a day after the first: WeChat forgets numbers after a while. */
+function onAttempt(
+  record: TransferRecord,
+  event: Extract<TransferEvent, { type: 'attempt' }>,
+  ctx: DecideContext,
+): Decision<TransferRecord> {
+  if (record.state !== 'CREATED' && record.state !== 'ACCEPTED') {
+    return { kind: 'ignored', why: 'nothing to send' };
+  }
+  if (record.asking_until !== undefined && record.asking_until > ctx.now) {
+    return { kind: 'ignored', why: 'another copy is under way' };
+  }
+  if (ctx.now - record.created_at >= TRANSFER_REPEAT_MAX_MS) {
+    return { kind: 'ignored', why: 'first sent over a day ago' };
+  }
+  return next(record, event, ctx, {
+    patch: {
+      attempts: record.attempts + 1,
+      last_attempt_at: ctx.now,
+      asking_until: event.until,
+    },
+    what: 'transfer sent',
+  });
+}
+
 function onSeen(
   record: TransferRecord,
   event: Extract<TransferEvent, { type: 'seen' }>,
@@ -145,7 +179,7 @@ function onSeen(
   const end = FINAL_EFFECT[state];
   // What was stopped here before it was ever sent was not accepted by anyone.
   const first = record.state === 'CREATED' && event.proof !== 'none';
-  return next(record, event, ctx, {
+  return next(drop(record, 'asking_until'), event, ctx, {
     to: state,
     patch: {
       ...rest,
@@ -179,18 +213,22 @@ export function decideTransfer(
 ): Decision<TransferRecord> {
   switch (event.type) {
     case 'attempt':
-      if (record.state !== 'CREATED' && record.state !== 'ACCEPTED') {
-        return { kind: 'ignored', why: 'nothing to send' };
+      return onAttempt(record, event, ctx);
+    case 'unanswered':
+      if (record.attempts !== event.attempt || record.asking_until === undefined) {
+        return { kind: 'ignored', why: 'nothing is waiting for this answer' };
       }
-      return next(record, event, ctx, {
-        patch: { attempts: record.attempts + 1, last_attempt_at: ctx.now },
-        what: 'transfer sent',
+      return next(drop(record, 'asking_until'), event, ctx, {
+        what: 'transfer outcome unknown',
       });
     case 'seen':
       return onSeen(record, event, ctx);
     case 'refused':
       if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
-      return next(record, event, ctx, { what: 'transfer refused', detail: event.code });
+      return next(answered(record, event.attempt), event, ctx, {
+        what: 'transfer refused',
+        detail: event.code,
+      });
     case 'unresolved':
       if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
       return next(record, event, ctx, {

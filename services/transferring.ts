@@ -7,7 +7,7 @@ import { readTransfer } from './facts';
 import type { Following } from './following';
 import type { OrderService } from './orderService';
 import { SCHEMA_VERSION, type Source, type TransferRecord } from './records';
-import { guardNumbers } from './replyNumbers';
+import { guardNumbers, isOtherAnswer } from './replyNumbers';
 import { isFinalTransfer, TRANSFER_FIRST_POLL_MS, TRANSFER_REPEAT_MAX_MS } from './transferState';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import type { OrderStore } from './stores/orderStore';
@@ -67,6 +67,9 @@ export interface Transferring {
   ): Promise<WechatReply | undefined>;
 }
 
+const ASK_LEASE_MS = 10_000;
+/** The last signature is made before the lease ends, so that a takeover never meets a fresh copy. */
+const ASK_MARGIN_MS = 1000;
 const PAGE = 500;
 const PAGES_MAX = 2000;
 /** ≥ 2000 yuan WeChat requires the name; below 0.30 yuan it must not be sent. */
@@ -204,13 +207,13 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     guardInput(input);
     const facts_hash = hashOf(input);
     const held = await orders.findTransfer(input.out_bill_no);
-    if (held !== undefined) return again(held, facts_hash);
+    if (held !== undefined) return again(held, input);
     await guardDay(input.transfer_amount);
     const record = await recordOf(input, facts_hash);
     if ((await orders.insert(record)) === 'exists') {
       const other = await orders.findTransfer(input.out_bill_no);
       if (other === undefined) throw new StoreError('STORE_CONTENTION');
-      return again(other, facts_hash);
+      return again(other, input);
     }
     await guardDayAgain(record);
     return send(record);
@@ -230,8 +233,15 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     }
   }
 
-  async function again(held: TransferRecord, facts_hash: string): Promise<TransferAnswer> {
-    if (held.facts_hash !== facts_hash) throw new ConflictError('TRANSFER_PARAMS_DIFFER');
+  /** The same facts as far as they are known: of a transfer made elsewhere we know only what WeChat tells. */
+  function sameFacts(held: TransferRecord, input: TransferInput): boolean {
+    if (held.facts_hash !== '') return held.facts_hash === hashOf(input);
+    const receiver = held.payer ?? input.openid;
+    return held.transfer_amount === input.transfer_amount && receiver === input.openid;
+  }
+
+  async function again(held: TransferRecord, input: TransferInput): Promise<TransferAnswer> {
+    if (!sameFacts(held, input)) throw new ConflictError('TRANSFER_PARAMS_DIFFER');
     if (held.state !== 'CREATED') return known(held);
     if (clock.now() - held.created_at >= TRANSFER_REPEAT_MAX_MS) return tooOld(held);
     if (held.attempts === 0) await guardDayAgain(held);
@@ -260,29 +270,64 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     return { status: 202, data: { ...view(now), state: 'PROCESSING' } };
   }
 
-  const repeat: Transferring['repeat'] = async (record, source, limits = {}) => {
-    const sent = await orders.applyTransfer(record.no, { type: 'attempt', source, proof: 'none' });
+  const underWay = new Map<string, Promise<WechatReply | undefined>>();
+
+  /** One asker at a time: in this process by its promise, over all instances by the lease in the record. */
+  const repeat: Transferring['repeat'] = (record, source, limits = {}) => {
+    const { no } = record;
+    const running = underWay.get(no);
+    if (running !== undefined) return running;
+    const sending = attempt(record, source, limits).finally(() => underWay.delete(no));
+    underWay.set(no, sending);
+    return sending;
+  };
+
+  async function attempt(
+    record: TransferRecord,
+    source: Source,
+    limits: CallLimits,
+  ): Promise<WechatReply | undefined> {
+    const until = clock.now() + ASK_LEASE_MS;
+    const event = { type: 'attempt', until, source, proof: 'none' } as const;
+    const sent = await orders.applyTransfer(record.no, event);
     if (sent.outcome !== 'applied' || sent.record.request === undefined) return undefined;
-    const reply = await api.send(sent.record.request, limits);
-    if (reply.kind === 'proven' && reply.status === 200) {
-      guardNumbers(reply.body, { out_bill_no: record.no });
-      if (readTransfer(reply.body) !== undefined) {
-        const from = { source: 'reply', proof: 'signature' } as const;
-        await following.applyTransfer(reply.body, from, { absent: 'ignore' });
-      }
-      return reply;
-    }
-    const refusal = refusalOf(reply);
-    if (refusal !== undefined) {
-      await orders.applyTransfer(record.no, {
-        type: 'refused',
-        code: refusal.code,
-        source: 'reply',
-        proof: refusal.proven ? 'signature' : 'none',
-      });
+    // A process that was frozen after that write must not sign anew when it wakes.
+    const deadline = Math.min(limits.deadline ?? Infinity, until - ASK_MARGIN_MS);
+    const reply = await api.send(sent.record.request, { ...limits, deadline });
+    try {
+      await learn(sent.record, reply);
+    } catch (error) {
+      // An answer about another transfer says nothing of this one: the next may ask.
+      const its = { attempt: sent.record.attempts, source: 'reply', proof: 'none' } as const;
+      if (isOtherAnswer(error))
+        await orders.applyTransfer(record.no, { type: 'unanswered', ...its });
+      throw error;
     }
     return reply;
-  };
+  }
+
+  async function learn({ no, attempts }: TransferRecord, reply: WechatReply): Promise<void> {
+    const proven = reply.kind === 'proven' && reply.status === 200;
+    if (proven) guardNumbers(reply.body, { out_bill_no: no });
+    if (proven && readTransfer(reply.body) !== undefined) {
+      const from = { source: 'reply', proof: 'signature' } as const;
+      await following.applyTransfer(reply.body, from, { absent: 'ignore' });
+      return;
+    }
+    const refusal = refusalOf(reply);
+    const its = { attempt: attempts, source: 'reply' } as const;
+    await orders.applyTransfer(
+      no,
+      refusal === undefined
+        ? { type: 'unanswered', ...its, proof: 'none' }
+        : {
+            type: 'refused',
+            ...its,
+            code: refusal.code,
+            proof: refusal.proven ? 'signature' : 'none',
+          },
+    );
+  }
 
   async function cancel(outBillNo: string): Promise<TransferAnswer> {
     const held = await orders.findTransfer(outBillNo);

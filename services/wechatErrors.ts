@@ -36,7 +36,6 @@ const NOT_DONE = new Set([
   'RULELIMIT',
   'TRADEERROR',
   'ACCOUNTERROR',
-  'NOTENOUGH',
   'USERACCOUNTABNORMAL',
   'REQUESTBLOCKED',
   'ORDERCLOSED',
@@ -44,6 +43,8 @@ const NOT_DONE = new Set([
   'RESOURCENOTEXISTS',
   'NOTFOUND',
 ]);
+/** The merchant's balance is too low: no verdict, for the same number goes through once there is money. */
+export const saysBalanceTooLow = (code: string): boolean => plainCode(code) === 'NOTENOUGH';
 export const saysNotDone = (code: string): boolean => NOT_DONE.has(plainCode(code));
 
 export interface Refusal {

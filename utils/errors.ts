@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'REFUND_PARAMS_DIFFER'
   | 'REFUND_EXCEEDS'
   | 'REFUND_NUMBER_TAKEN'
+  | 'REFUND_CLOSED'
   | 'TRANSFER_PARAMS_DIFFER'
   | 'TRANSFER_LIMIT'
   | 'RATE_LIMITED'
@@ -136,6 +137,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     false,
     '退款单号属于另一订单，请换号 / Refund number of another order: use a new one',
   ),
+  REFUND_CLOSED: row(
+    409,
+    false,
+    '退款单号已关闭，金额已释放；如需退款请换新退款单号 / ' +
+      'This refund number is closed and its amount is free: use a new refund number',
+  ),
   TRANSFER_PARAMS_DIFFER: row(
     409,
     false,
@@ -214,6 +221,8 @@ export interface UpstreamInfo {
   readonly message: string;
   readonly requestId: string | null;
   readonly retryable: boolean;
+  /** What happens next to what was refused, as a code: see `refundNext`. */
+  readonly next?: string;
 }
 
 export interface ErrorOptions {

@@ -54,6 +54,7 @@ const FAILURE: Json = {
             message: { type: 'string' },
             requestId: { type: ['string', 'null'] },
             retryable: { type: 'boolean' },
+            next: { type: 'string', description: 'of a refund: what happens next' },
           },
         },
       ],

@@ -70,6 +70,9 @@ export function hookCall(event: CloudEvent): HookCall {
       return call('handlerRefundTrigger', refunded(event.data, 'SUCCESS'));
     case 'refund.abnormal':
       return call('handlerRefundTrigger', refunded(event.data, 'ABNORMAL'));
+    case 'refund.unresolved':
+      // Not WeChat's word: whoever handles its results must not take it for one.
+      return call('handlerOther', refunded(event.data, 'PROCESSING'));
     case 'refund.closed':
       return call('handlerRefundTrigger', refunded(event.data, 'CLOSED'));
     case 'transfer.accepted':

@@ -85,7 +85,7 @@ export interface RefundData extends Common {
   readonly refund_status: RefundStatus;
   readonly amount: { readonly refund: number; readonly total: number; readonly currency: 'CNY' };
   readonly reason?: string;
-  /** Why it is CLOSED or ABNORMAL. */
+  /** Our own verdict, where WeChat gave none: `rejected`, `released`, `number_taken`, `unresolved`. */
   readonly verdict?: string;
   readonly success_time?: string;
   readonly user_received_account?: string;
@@ -117,6 +117,7 @@ export interface EffectDataOf {
   readonly 'refund.requested': RefundData;
   readonly 'refund.succeeded': RefundData;
   readonly 'refund.abnormal': RefundData;
+  readonly 'refund.unresolved': RefundData;
   readonly 'refund.closed': RefundData;
   readonly 'transfer.accepted': TransferData;
   readonly 'transfer.succeeded': TransferData;
@@ -154,6 +155,7 @@ const TYPES: Readonly<Record<EffectType, true>> = {
   'refund.requested': true,
   'refund.succeeded': true,
   'refund.abnormal': true,
+  'refund.unresolved': true,
   'refund.closed': true,
   'transfer.accepted': true,
   'transfer.succeeded': true,

@@ -76,7 +76,7 @@ export function judgeRefund(row: TradeRow, held: Paid | undefined): Verdict | un
   const told = AS_V3[row.refund_status];
   if (told === undefined || told === refund.status) return undefined;
   // Closed by our own verdict: WeChat never had it, yet here it is in its bill.
-  const ours = refund.verdict === 'rejected' || refund.verdict === 'unresolved';
+  const ours = refund.verdict !== undefined;
   const later = !ours && PROGRESS[told]?.includes(refund.status) === true;
   return later ? undefined : { class: 'refund_state', here };
 }

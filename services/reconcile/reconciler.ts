@@ -29,7 +29,7 @@ import { createNumberTable, type NumberTable } from './numberTable';
 import type { Difference, DifferenceClass, Facts, ReconcileReport } from './report';
 import { createResolver, type Found, type ResolveDeps } from './resolve';
 import { asText } from '../facts';
-import { withHistory } from '../orderState';
+import { withHistory } from '../decision';
 import { holderOfPart } from '../partNumbers';
 import { SCHEMA_VERSION, type Refund, type ReportRecord, type StoredRecord } from '../records';
 import type { OrderStore, RecordFilter } from '../stores/orderStore';

@@ -264,8 +264,15 @@ test('a refund’s callback that the record has no room for is not acknowledged'
   const proven = { proof: 'signature', source: 'callback' } as const;
   const payment = { transaction_id: '42', total: 1000, currency: 'CNY', appid, mchid, ...proven };
   const refunds = Array.from({ length: 200 }, (_, i) => refund(i));
+  const refund_contradictions = Array.from({ length: 20 }, (_, i) => ({
+    ...refund(300 + i),
+    why: 'too_many' as const,
+    seen_at: 0,
+    ...proven,
+  }));
+  const full = { refunds, refund_contradictions };
   await run.store.insert(
-    anOrder(no, { state: 'PARTIALLY_REFUNDED', payment, refunds, mchid, appid }),
+    anOrder(no, { state: 'PARTIALLY_REFUNDED', payment, ...full, mchid, appid }),
   );
   const { body, headers } = sim.makeNotification('refund', {
     mchid,

@@ -9,7 +9,7 @@ import {
   type PaidPart,
 } from '../../services/combinationState';
 import { readCombination } from '../../services/combinationFollowing';
-import type { Decision } from '../../services/orderState';
+import type { Decision } from '../../services/decision';
 import {
   ORDER_STATES,
   type CombinationRecord,
@@ -294,6 +294,7 @@ describe('refunds of parts', () => {
       out_trade_no: part,
       event: {
         type: 'refund_seen',
+        number: 'ours',
         refund: { out_refund_no: no, status: 'SUCCESS', refund, total: refund },
         ...FROM,
       },

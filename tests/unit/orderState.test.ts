@@ -1,17 +1,15 @@
 /** Every state × every event has an answer, and no answer takes a fact back. */
 import { dueAt } from '../../services/agenda';
+import type { Decision } from '../../services/decision';
 import {
   decide,
   mismatchOf,
-  moneyState,
   ORDER_EVENTS,
-  refundableFen,
-  REFUND_QUIET_MS,
-  type Decision,
   type OrderEvent,
   type OrderEventType,
-  type RefundFacts,
 } from '../../services/orderState';
+import { moneyState } from '../../services/refundMoney';
+import type { RefundFacts } from '../../services/refundSeen';
 import {
   ORDER_STATES,
   type OrderRecord,
@@ -54,6 +52,8 @@ const refundOf = (status: Refund['status'], amount: number, no = 'R1'): Refund =
   source: 'operator',
   requested_at: NOW - 1000,
   attempts: 1,
+  open_attempts: [1],
+  request: { method: 'POST', path: '/', body: '{}' },
 });
 
 const REFUNDS: Readonly<Partial<Record<OrderState, readonly Refund[]>>> = {
@@ -122,16 +122,21 @@ const EVENTS: { readonly [T in OrderEventType]: Extract<OrderEvent, { type: T }>
     },
     ...FROM,
   },
-  refund_attempt: { type: 'refund_attempt', out_refund_no: 'R1', ...FROM },
-  refund_seen: { type: 'refund_seen', refund: facts('SUCCESS'), ...FROM },
+  refund_attempt: { type: 'refund_attempt', out_refund_no: 'R1', until: NOW + 10_000, ...FROM },
+  refund_seen: { type: 'refund_seen', refund: facts('SUCCESS'), number: 'ours', ...FROM },
   refund_refused: {
     type: 'refund_refused',
     out_refund_no: 'R1',
-    verdict: true,
+    attempt: 1,
+    proven: true,
+    repeated: false,
     code: 'INVALID_REQUEST',
     ...FROM,
   },
-  refund_missing: { type: 'refund_missing', out_refund_no: 'R1', ...FROM },
+  refund_unanswered: { type: 'refund_unanswered', out_refund_no: 'R1', attempt: 1, ...FROM },
+  refund_withdrawn: { type: 'refund_withdrawn', out_refund_no: 'R1', ...FROM },
+  refund_release: { type: 'refund_release', out_refund_no: 'R1', ...FROM },
+  refund_missing: { type: 'refund_missing', out_refund_no: 'R1', asked_at: NOW, ...FROM },
   refund_unresolved: { type: 'refund_unresolved', out_refund_no: 'R1', ...FROM },
   reversing: { type: 'reversing', ...FROM },
   hinted: { type: 'hinted', ...FROM },
@@ -163,7 +168,14 @@ const TABLE: Readonly<Record<OrderEventType, readonly string[]>> = {
   ],
   refund_refused: ['-', '-', '-', '-', 'PAID', '-', '-', '-', '-', '-', '-'],
   refund_missing: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
-  refund_unresolved: ['-', '-', '-', '-', 'REFUNDING', '-', '-', '-', '-', '-', '-'],
+  refund_unresolved: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
+  refund_unanswered: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
+  refund_withdrawn: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
+  refund_release: [
+    ...['REFUND_NOT_FOUND', 'REFUND_NOT_FOUND', 'REFUND_NOT_FOUND', 'REFUND_NOT_FOUND'],
+    ...['REFUNDING', 'MOVE_FORBIDDEN', 'MOVE_FORBIDDEN', 'REFUND_NOT_FOUND'],
+    ...['REFUND_NOT_FOUND', 'REFUND_NOT_FOUND', 'REFUND_NOT_FOUND'],
+  ],
   reversing: Array.from({ length: 11 }, () => 'MOVE_FORBIDDEN'),
   hinted: [...ORDER_STATES],
 };
@@ -292,110 +304,6 @@ describe('asking', () => {
     const first = applied(decide(inState('CREATED'), EVENTS.prepay, CTX));
     const second = applied(decide(first, EVENTS.prepay, CTX));
     expect(types(second)).toEqual(['order.created']);
-  });
-});
-
-describe('refunds', () => {
-  const request = (no: string, refund: number): OrderEvent => ({
-    ...EVENTS.refund_request,
-    refund: { ...EVENTS.refund_request.refund, out_refund_no: no, refund },
-  });
-
-  it('never exceed what was paid, those under way included', () => {
-    let record = applied(decide(inState('PAID'), request('A', 60), CTX));
-    expect(refundableFen(record)).toBe(40);
-    expect(outcome(decide(record, request('B', 41), CTX))).toBe('REFUND_EXCEEDS');
-    record = applied(decide(record, request('B', 40), CTX));
-    expect(outcome(decide(record, request('C', 1), CTX))).toBe('REFUND_EXCEEDS');
-  });
-
-  it('are 50 at the most', () => {
-    const refunds = Array.from({ length: 50 }, (_, i) => refundOf('SUCCESS', 1, `S${String(i)}`));
-    const record = inState('PARTIALLY_REFUNDED', { refunds });
-    expect(outcome(decide(record, request('X', 1), CTX))).toBe('REFUND_EXCEEDS');
-  });
-
-  it('keep their number and their facts', () => {
-    const record = inState('REFUNDING');
-    const again = { ...EVENTS.refund_request.refund, out_refund_no: 'R1', facts_hash: 'h' };
-    expect(outcome(decide(record, { ...EVENTS.refund_request, refund: again }, CTX))).toBe('-');
-    const other = { ...again, facts_hash: 'x' };
-    const differs = decide(record, { ...EVENTS.refund_request, refund: other }, CTX);
-    expect(outcome(differs)).toBe('REFUND_PARAMS_DIFFER');
-  });
-
-  it('must name the amount that was paid', () => {
-    const refund = { ...EVENTS.refund_request.refund, total: 99 };
-    const decision = decide(inState('PAID'), { ...EVENTS.refund_request, refund }, CTX);
-    expect(outcome(decision)).toBe('PARAM_INVALID');
-  });
-
-  it.each([
-    ['SUCCESS', 'PARTIALLY_REFUNDED', 'refund.succeeded'],
-    ['CLOSED', 'PAID', 'refund.closed'],
-    ['ABNORMAL', 'REFUNDING', 'refund.abnormal'],
-    ['PROCESSING', 'REFUNDING', undefined],
-  ] as const)('REQUESTED, told %s → %s', (status, state, effect) => {
-    const event = { ...EVENTS.refund_seen, refund: facts(status) };
-    const record = applied(decide(inState('REFUNDING'), event, CTX));
-    expect(record.state).toBe(state);
-    expect(types(record)).toEqual(effect === undefined ? [] : [effect]);
-  });
-
-  it('money that came back stays back', () => {
-    for (const status of ['CLOSED', 'ABNORMAL', 'PROCESSING'] as const) {
-      const event = { ...EVENTS.refund_seen, refund: facts(status) };
-      expect(outcome(decide(inState('PARTIALLY_REFUNDED'), event, CTX))).toBe('-');
-    }
-  });
-
-  it('one counted as failed that went through is a fact, and an alarm', () => {
-    const refunds = [{ ...refundOf('CLOSED', 30), verdict: 'rejected' }];
-    const decision = decide(inState('PAID', { refunds }), EVENTS.refund_seen, CTX);
-    expect(applied(decision).state).toBe('PARTIALLY_REFUNDED');
-    expect(decision).toHaveProperty('alarm');
-  });
-
-  it('made elsewhere is added, counts, and may exceed only with an alarm', () => {
-    const event = { ...EVENTS.refund_seen, refund: facts('SUCCESS', 80, 'ELSEWHERE') };
-    const added = applied(decide(inState('PAID'), event, CTX));
-    expect(refundableFen(added)).toBe(20);
-    const decision = decide(inState('PARTIALLY_REFUNDED'), event, CTX);
-    expect(applied(decision).state).toBe('REFUNDED');
-    expect(decision).toHaveProperty('alarm');
-  });
-
-  it('an unproven refusal frees nothing', () => {
-    const event = { ...EVENTS.refund_refused, verdict: false };
-    const record = applied(decide(inState('REFUNDING'), event, CTX));
-    expect(refundableFen(record)).toBe(70);
-    expect(record.refunds[0]?.status).toBe('REQUESTED');
-  });
-
-  it('one not found is free only 10 min after its last copy, told twice a minute apart', () => {
-    const missing = EVENTS.refund_missing;
-    let record = inState('REFUNDING', {
-      refunds: [{ ...refundOf('REQUESTED', 30), last_attempt_at: NOW }],
-    });
-    const at = (ms: number) => ({ ...CTX, now: NOW + ms });
-    expect(outcome(decide(record, missing, at(REFUND_QUIET_MS - 1)))).toBe('-');
-    record = applied(decide(record, missing, at(REFUND_QUIET_MS)));
-    expect(record.state).toBe('REFUNDING');
-    expect(outcome(decide(record, missing, at(REFUND_QUIET_MS + 59_999)))).toBe('-');
-    const sent = applied(decide(record, EVENTS.refund_attempt, at(REFUND_QUIET_MS + 59_999)));
-    expect(outcome(decide(sent, missing, at(REFUND_QUIET_MS + 60_000)))).toBe('-');
-    record = applied(decide(record, missing, at(REFUND_QUIET_MS + 60_000)));
-    expect([record.state, types(record)]).toEqual(['PAID', ['refund.closed']]);
-    expect(record.refunds[0]?.verdict).toBe('rejected');
-  });
-
-  it('a rejected number may be asked for again, with the same facts', () => {
-    const refunds = [{ ...refundOf('CLOSED', 30), verdict: 'rejected' }];
-    const refund = { ...EVENTS.refund_request.refund, out_refund_no: 'R1', facts_hash: 'h' };
-    const event = { ...EVENTS.refund_request, refund };
-    expect(applied(decide(inState('PAID', { refunds }), event, CTX)).state).toBe('REFUNDING');
-    const byWechat = [refundOf('CLOSED', 30)];
-    expect(outcome(decide(inState('PAID', { refunds: byWechat }), event, CTX))).toBe('-');
   });
 });
 

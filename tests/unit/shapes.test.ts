@@ -5,7 +5,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInThisContext } from 'node:vm';
-import { stepped } from '../../services/orderState';
+import { stepped } from '../../services/decision';
 import type { OrderRecord } from '../../services/records';
 import { anOrder } from '../helpers/storeRecords';
 

@@ -92,7 +92,7 @@ describe('effects', () => {
 });
 
 it('no error code is a verdict', () => {
-  const event: TransferEvent = { type: 'refused', code: 'NOT_ENOUGH', ...FROM };
+  const event: TransferEvent = { type: 'refused', attempt: 1, code: 'NOT_ENOUGH', ...FROM };
   const decision = decideTransfer(inState('CREATED'), event, CTX);
   expect(decision).toMatchObject({ kind: 'next', record: { state: 'CREATED' } });
 });
@@ -107,4 +107,43 @@ it('left to an operator, nothing repeats it', () => {
   const decision = decideTransfer(inState('CREATED'), { type: 'unresolved', ...FROM }, CTX);
   expect(decision).toMatchObject({ kind: 'next', record: { state: 'CREATED', agenda: [] } });
   expect(decision).toHaveProperty('alarm');
+});
+
+describe('one asker at a time', () => {
+  const ours = { source: 'operator', proof: 'none' } as const;
+  const send = (ms: number): TransferEvent => ({
+    type: 'attempt',
+    until: NOW + ms + 10_000,
+    ...ours,
+  });
+  const at = (ms: number) => ({ ...CTX, now: NOW + ms });
+  const apply = (record: TransferRecord, event: TransferEvent, ms = 0): TransferRecord => {
+    const decision = decideTransfer(record, event, at(ms));
+    if (decision.kind !== 'next') throw new Error(JSON.stringify(decision));
+    return decision.record;
+  };
+  const first = apply({ ...inState('CREATED'), attempts: 0 }, send(0));
+
+  it('has the right to send until the lease ends', () => {
+    expect(decideTransfer(first, send(9_999), at(9_999)).kind).toBe('ignored');
+    expect(apply(first, send(10_001), 10_001).attempts).toBe(2);
+  });
+
+  it('any answer to the latest attempt gives the right back, an earlier one does not', () => {
+    const refused: TransferEvent = { type: 'refused', attempt: 1, code: 'NO_AUTH', ...FROM };
+    const silent: TransferEvent = { type: 'unanswered', attempt: 1, ...ours };
+    for (const answer of [refused, silent]) {
+      expect(apply(apply(first, answer), send(1), 1).attempts).toBe(2);
+    }
+    const second = apply(first, send(10_001), 10_001);
+    expect(decideTransfer(second, silent, at(10_002)).kind).toBe('ignored');
+    const late = apply(second, refused, 10_002);
+    expect(decideTransfer(late, send(10_003), at(10_003)).kind).toBe('ignored');
+  });
+
+  it('no attempt begins a day after the first, whoever decided on it before', () => {
+    const day = 24 * 3600_000;
+    expect(decideTransfer(first, send(day), at(day)).kind).toBe('ignored');
+    expect(decideTransfer(first, send(day - 1), at(day - 1)).kind).toBe('next');
+  });
 });

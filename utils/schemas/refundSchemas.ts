@@ -5,7 +5,8 @@ import { currency, fen, outRefundNo, outTradeNo, text, transactionId } from './p
 export const refundSchema = {
   type: 'object',
   additionalProperties: false,
-  required: ['out_refund_no', 'amount'],
+  // `amount` is required too, but for a release: the service says so.
+  required: ['out_refund_no'],
   properties: {
     out_trade_no: outTradeNo,
     transaction_id: transactionId,
@@ -16,6 +17,11 @@ export const refundSchema = {
       additionalProperties: false,
       required: ['refund', 'total'],
       properties: { refund: fen, total: fen, currency },
+    },
+    release: {
+      type: 'boolean',
+      description:
+        'true: nothing is sent; the amount is freed once WeChat proves twice that it has no such refund',
     },
     funds_account: { type: 'string', enum: ['AVAILABLE', 'UNSETTLED'] },
     goods_detail: {

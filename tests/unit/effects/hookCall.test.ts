@@ -17,6 +17,7 @@ it.each([
   ['refund.succeeded', 'handlerRefundTrigger'],
   ['refund.abnormal', 'handlerRefundTrigger'],
   ['refund.closed', 'handlerRefundTrigger'],
+  ['refund.unresolved', 'handlerOther'],
   ['transfer.accepted', 'handlerTransfer'],
   ['transfer.succeeded', 'handlerTransferTrigger'],
   ['transfer.failed', 'handlerTransferTrigger'],
