@@ -93,7 +93,9 @@ function mount(router: express.Router, desk: Desk, deps: AppDeps): void {
       await desk.serve(spec, input, visit, false);
     });
   }
-  router.get('/healthz', (req, res) => deps.status.health(req, res));
+  router.get('/healthz', async (req, res) => {
+    await deps.status.health(res, { operator: await desk.holdsKey(req) });
+  });
   router.get('/readyz', (req, res) => deps.status.ready(req, res));
   router.get('/openapi.json', (req, res) => deps.status.openapi(req, res));
   router.get('/docs', (req, res) => deps.status.docs(req, res));

@@ -9,11 +9,14 @@ import { sendJson } from '../utils/respond';
 import { toRfc3339 } from '../utils/time';
 
 const SWEEP_QUIET_MAX_MS = 10 * 60_000;
+/** Work that is due for longer than this waits: nobody sweeps, or something is out of reach. */
+const BEHIND_MS = 5 * 60_000;
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | void;
 
 export interface StatusController {
-  readonly health: Handler;
+  /** @param operator the caller showed an operator's key: he is told how much, others only whether. */
+  health(res: ServerResponse, caller: { readonly operator: boolean }): Promise<void>;
   readonly ready: Handler;
   readonly metrics: Handler;
   readonly openapi: Handler;
@@ -40,6 +43,11 @@ export interface StatusDeps {
   readonly lastSweep?: () => number | undefined;
   /** true: no timer runs in this process, one outside must call wxpay_sweep. */
   readonly sweepExpected?: boolean;
+}
+
+function dueWord(ageMs: number | null | undefined): 'ok' | 'behind' | 'unknown' {
+  if (ageMs === undefined) return 'unknown';
+  return ageMs !== null && ageMs > BEHIND_MS ? 'behind' : 'ok';
 }
 
 /** Made when first asked for, and kept: a stranger may ask as often as he likes. */
@@ -89,7 +97,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
     }
   }
 
-  async function health(_req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const health: StatusController['health'] = async (res, { operator }) => {
     const last = deps.lastSweep?.();
     const age = await oldestDueAgeMs();
     sendJson(res, 200, {
@@ -102,7 +110,8 @@ export function createStatusController(deps: StatusDeps): StatusController {
       store: store?.name ?? null,
       durable: store?.durable ?? false,
       last_sweep: last === undefined ? null : toRfc3339(last),
-      oldest_due_age_ms: age ?? null,
+      due: dueWord(age),
+      ...(operator ? { oldest_due_age_ms: age ?? null } : {}),
       store_error: store?.opening?.().error ?? null,
       store_answers: store !== undefined && age !== undefined,
       ...(deps.configError === undefined
@@ -110,7 +119,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
         : { error: deps.configError.code, faults: deps.configError.faults }),
       warnings: [...deps.warnings, ...sweepWarnings()],
     });
-  }
+  };
 
   async function ready(_req: IncomingMessage, res: ServerResponse): Promise<void> {
     const keys = deps.keys?.();

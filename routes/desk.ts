@@ -2,7 +2,6 @@
  * The desk: every POST of this surface, found by its exact path. Orders and callbacks are answered here without
  * walking Express's layers, which took a fifth of their time (docs/performance.md); all else is Express's.
  */
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { authorize, guardEnabled, type OperatorSettings } from './access';
@@ -30,6 +29,7 @@ import type { Logger } from '../utils/logger';
 import type { Metrics } from '../utils/metrics';
 import { normalizeInput, type Ours } from '../utils/normalizeInput';
 import { readBody, type BodyBudget } from '../utils/readBody';
+import { createRequestIds } from '../utils/requestId';
 import { sendError, sendNotRecorded, sendNotified, sendSuccess } from '../utils/respond';
 import { emptySchema } from '../utils/schemas/recordSchemas';
 import type { Validate } from '../utils/validate';
@@ -91,6 +91,8 @@ export interface Desk {
    * @throws NotFoundError ROUTE_NOT_FOUND for any other body.
    */
   receiveStray(visit: Visit): Promise<void>;
+  /** true for a valid X-API-Key, of any scope. @throws AuthError for another. Nobody else is asked who he is. */
+  holdsKey(req: IncomingMessage): Promise<boolean>;
   /** The body of an API call, read and parsed. */
   readJson(visit: Visit): Promise<Json>;
   fail(thrown: unknown, visit: Visit): void;
@@ -165,6 +167,11 @@ export function createDesk(deps: AppDeps): Desk {
     validate(spec.paramsSchema ?? emptySchema)(input.params);
     const run = spec.controller(controllers);
     answer(deps, visit, await underWay.run(caller, () => run({ caller, ...input, body })));
+  }
+
+  async function holdsKey({ headers }: IncomingMessage): Promise<boolean> {
+    if (headers['x-api-key'] === undefined || deps.ready instanceof ConfigError) return false;
+    return (await deps.ready.identity.identify(headers, false)).role === 'operator';
   }
 
   async function readJson(visit: Visit): Promise<Json> {
@@ -245,6 +252,7 @@ export function createDesk(deps: AppDeps): Desk {
     },
     serve,
     receiveStray,
+    holdsKey,
     readJson,
     fail,
     ready,
@@ -252,12 +260,10 @@ export function createDesk(deps: AppDeps): Desk {
 }
 
 function createOpening(deps: AppDeps): Desk['open'] {
-  // Unique over instances by its beginning, within one by its count: no randomness is paid per request.
-  const instance = randomBytes(6).toString('hex');
-  let count = 0;
+  const nextId = createRequestIds();
   const { corsAllowOrigin, basePath } = deps.listen;
   return (req, res) => {
-    const requestId = `${instance}-${(++count).toString(36)}`;
+    const requestId = nextId();
     const headers = ['X-Request-Id', requestId, ...SAFE_HEADERS];
     const cors = corsHeaders(corsAllowOrigin, req.headers.origin);
     for (const [name, value] of cors) headers.push(name, value);

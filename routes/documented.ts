@@ -58,7 +58,10 @@ const ROUTES: readonly DocumentedRoute[] = [
       'which are also taken on any path that is not ours',
     access: 'as its target · 与目标路由相同',
   },
-  open('/healthz', 'Liveness, settings present, last sweep'),
+  open(
+    '/healthz',
+    'Liveness, settings present, last sweep, whether work is overdue (with a key: for how long)',
+  ),
   open('/readyz', 'Store and credentials'),
   { ...open('/metrics', 'Prometheus text'), access: WHO.operatorReads, open: false },
   open('/openapi.json', 'This document'),

@@ -34,9 +34,9 @@ export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
       ? { from: now, count: 0 }
       : window;
 
-  function bound(window: Window, max: number, now: number): void {
+  function bound(window: Window, max: number, retryAfterMs: number): void {
     if (window.count < max) return;
-    const retryAfterSeconds = Math.ceil((window.from + WINDOW_MS - now) / 1000);
+    const retryAfterSeconds = Math.ceil(retryAfterMs / 1000);
     throw new AppError('RATE_LIMITED', {
       retryAfterSeconds,
       detail: '查询过多非本人单号 / too many questions about numbers that are not yours',
@@ -50,8 +50,9 @@ export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
       const now = clock.now();
       all = live(all, now);
       const window = live(payers.get(openid), now);
-      bound(window, ASKS_PER_MINUTE, now);
-      bound(all, ASKS_PER_MINUTE_ALL, now);
+      bound(window, ASKS_PER_MINUTE, window.from + WINDOW_MS - now);
+      // The whole window: the rest of it would tell when others began to ask.
+      bound(all, ASKS_PER_MINUTE_ALL, WINDOW_MS);
       window.count++;
       all.count++;
       // Set anew, so that the first of the map is the one who has been quiet the longest.
