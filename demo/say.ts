@@ -84,6 +84,7 @@ export function shownOf(kind: RecordKind, view: Json): Shown {
     version: numberOf(view['version']),
     payer: masked(textOf(view['payer'])),
     totalFen: totalOf(kind, view),
+    paidProof: textOf(dig(view['payment'], 'proof')),
     dueAt: typeof view['due_at'] === 'string' ? view['due_at'] : null,
     refunds: list(view['refunds']).map((refund) => ({
       no: textOf(refund['out_refund_no']),

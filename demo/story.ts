@@ -77,7 +77,7 @@ async function pay({ stage, expect, no }: Told, ciphertext: boolean): Promise<vo
     expected: '200 PAID',
   });
   expect(words('“已支付”有凭据', '"paid" is proven'), {
-    actual: paid?.history.find((entry) => entry.what === 'paid')?.proof,
+    actual: paid?.paidProof,
     expected: ciphertext && stage.mode === 'gateway' ? 'decryption' : 'signature',
   });
   const second = await stage.deliver({ kind: 'payment', no, ciphertext });

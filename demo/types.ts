@@ -95,6 +95,8 @@ export interface Shown {
   readonly version: number;
   readonly payer: string;
   readonly totalFen: number;
+  /** How the payment was proven; '' while there is none. */
+  readonly paidProof: string;
   readonly dueAt: string | null;
   readonly refunds: readonly {
     readonly no: string;

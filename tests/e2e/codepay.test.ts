@@ -406,3 +406,23 @@ describe('an operator reverses', () => {
     expect(asked(sim, '/close')).toBe(0);
   });
 });
+
+describe('a payment code that was reversed', () => {
+  test('is not refundable: nothing is sent, recorded or told', async () => {
+    const { sim, run, advance } = await start();
+    const no = number('C');
+    expect((await pay(run, no)).status).toBe(200);
+    await advance(16_000);
+    expect((await reverse(run, no)).status).toBe(200);
+    const before = await run.order(no);
+    expect(before).toMatchObject({ state: 'CLOSED', payment: { total: 100 } });
+    const asked = await run.call(
+      '/wx-pay/wxpay_refund',
+      refundBody(no, number('R'), 40),
+      operator(),
+    );
+    expect(asked).toMatchObject({ status: 409, body: { error: 'MOVE_FORBIDDEN' } });
+    expect(await run.order(no)).toEqual(before);
+    expect(sim.refunds()).toEqual([]);
+  });
+});

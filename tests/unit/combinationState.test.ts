@@ -351,3 +351,28 @@ describe('what WeChat says of a combination', () => {
     expect(read(sub('A', 'SUCCESS'), sub('B', 'SUCCESS', more))).toBeUndefined();
   });
 });
+
+describe('a genuine refund of a part that cannot be its own', () => {
+  it('is kept with the part, alarmed, and counted in no sum', () => {
+    const event = {
+      type: 'part',
+      out_trade_no: 'PART01',
+      event: {
+        type: 'refund_seen',
+        number: 'ours',
+        refund: { out_refund_no: 'E1', status: 'SUCCESS', refund: 61, total: 60 },
+        ...FROM,
+      },
+    } as const;
+    const paid = applied(decideCombination(inState('PENDING'), EVENTS.paid, CTX));
+    const decision = decideCombination(paid, event, CTX);
+    expect(decision).toMatchObject({ kind: 'next', alarmCode: 'refund.contradiction' });
+    const record = applied(decision);
+    expect(record.state).toBe('PAID');
+    expect(record.sub_orders[0]).toMatchObject({
+      refunds: [],
+      refund_contradictions: [{ out_refund_no: 'E1', why: 'more_than_is_left' }],
+    });
+    expect(decideCombination(record, event, CTX).kind).toBe('ignored');
+  });
+});
