@@ -5,7 +5,7 @@
 import { productOf } from './adopting';
 import { addEffect } from './effects/apply';
 import { combinationEffectData } from './effects/data';
-import { asObject, asText } from './facts';
+import { asObject, asText, readCoupons } from './facts';
 import { isPaidCombination, type CombinationEvent, type PaidPart } from './combinationState';
 import type { OrderService } from './orderService';
 import { guardNumbers, otherAnswer } from './replyNumbers';
@@ -97,6 +97,7 @@ function readPart(sub: Json, body: Json, from: From): PaidPart | undefined {
   const trade_type = asText(sub.trade_type);
   const bank_type = asText(sub.bank_type);
   const success_time = asText(sub.success_time);
+  const promotion_detail = readCoupons(sub.promotion_detail);
   const payment = {
     transaction_id,
     total,
@@ -108,6 +109,7 @@ function readPart(sub: Json, body: Json, from: From): PaidPart | undefined {
     ...(trade_type === undefined ? {} : { trade_type }),
     ...(bank_type === undefined ? {} : { bank_type }),
     ...(success_time === undefined ? {} : { success_time }),
+    ...(promotion_detail === undefined ? {} : { promotion_detail }),
     ...from,
   };
   return { out_trade_no, payment, refunded: sub.trade_state === 'REFUND' };

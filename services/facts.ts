@@ -2,7 +2,7 @@
  * Reads WeChat's proven answers and notifications: from its JSON to facts a record understands.
  * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
  */
-import type { Payment, Proof, Source } from './records';
+import type { Payment, Proof, RefundAmounts, Source } from './records';
 import type { RefundFacts } from './refundSeen';
 import type { TransferFacts } from './transferState';
 import { TRANSFER_STATES, type TransferState } from './records';
@@ -48,6 +48,35 @@ export function readTransaction(
   return payment === undefined ? undefined : { is: 'paid', payment, refunded: state === 'REFUND' };
 }
 
+/** Items kept of a promotion_detail; WeChat allows far fewer. */
+const COUPONS_MAX = 100;
+
+/** Coupons as WeChat states them; undefined where there are none. */
+export function readCoupons(value: unknown): readonly Json[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const items: readonly unknown[] = value.slice(0, COUPONS_MAX);
+  const coupons = items.map(asObject).filter((one) => one !== undefined);
+  return coupons.length === 0 ? undefined : coupons;
+}
+
+const REFUND_AMOUNTS = [
+  'payer_total',
+  'payer_refund',
+  'settlement_total',
+  'settlement_refund',
+  'discount_refund',
+  'refund_fee',
+] as const satisfies readonly (keyof RefundAmounts)[];
+
+/** What WeChat states of a refund besides its amount; undefined where it states nothing. */
+function readRefundAmounts(amount: Json | undefined): RefundAmounts | undefined {
+  const stated = REFUND_AMOUNTS.flatMap((name) => {
+    const fen = amount?.[name];
+    return isFen(fen) ? [[name, fen] as const] : [];
+  });
+  return stated.length === 0 ? undefined : Object.fromEntries(stated);
+}
+
 function readPayment(body: Json, from: { source: Source; proof: Proof }): Payment | undefined {
   const amount = asObject(body.amount);
   const total = amount?.total;
@@ -68,6 +97,7 @@ function readPayment(body: Json, from: { source: Source; proof: Proof }): Paymen
     trade_type: asText(body.trade_type),
     bank_type: asText(body.bank_type),
     success_time: asText(body.success_time),
+    promotion_detail: readCoupons(body.promotion_detail),
     source: from.source,
     proof: from.proof,
   });
@@ -102,6 +132,8 @@ export function readRefund(body: Json): RefundFacts | undefined {
     ...optional('refund_id', asText(body.refund_id)),
     ...optional('success_time', asText(body.success_time)),
     ...optional('user_received_account', asText(body.user_received_account)),
+    ...optional('amounts', readRefundAmounts(amount)),
+    ...optional('promotion_detail', readCoupons(body.promotion_detail)),
     wechat: body,
   };
 }

@@ -140,8 +140,20 @@ export interface Payment {
   readonly trade_type?: string;
   readonly bank_type?: string;
   readonly success_time?: string;
+  /** Coupons, as WeChat states them; amounts in fen. */
+  readonly promotion_detail?: readonly Readonly<Record<string, unknown>>[];
   readonly proof: Proof;
   readonly source: Source;
+}
+
+/** What WeChat states of a refund besides its amount, in fen: of the payer's money, of coupons, of settlement. */
+export interface RefundAmounts {
+  readonly payer_total?: number;
+  readonly payer_refund?: number;
+  readonly settlement_total?: number;
+  readonly settlement_refund?: number;
+  readonly discount_refund?: number;
+  readonly refund_fee?: number;
 }
 
 export type RefundStatus = 'REQUESTED' | 'PROCESSING' | 'SUCCESS' | 'CLOSED' | 'ABNORMAL';
@@ -154,6 +166,9 @@ export interface Refund {
   readonly refund_id?: string;
   readonly success_time?: string;
   readonly user_received_account?: string;
+  readonly amounts?: RefundAmounts;
+  /** Coupons given back, as WeChat states them; amounts in fen. A notification names none. */
+  readonly promotion_detail?: readonly Readonly<Record<string, unknown>>[];
   readonly reason?: string;
   /**
    * Our own verdict, where WeChat gave none. CLOSED: `rejected`, `released`, `number_taken`.

@@ -17,6 +17,7 @@ import type {
   EffectType,
   OrderRecord,
   Refund,
+  RefundAmounts,
   RefundContradiction,
   RefundStatus,
 } from './records';
@@ -38,6 +39,8 @@ export interface RefundFacts {
   readonly refund_id?: string;
   readonly success_time?: string;
   readonly user_received_account?: string;
+  readonly amounts?: RefundAmounts;
+  readonly promotion_detail?: Refund['promotion_detail'];
   readonly wechat?: Readonly<Record<string, unknown>>;
 }
 
@@ -181,6 +184,9 @@ function refundFrom(held: Refund | undefined, event: RefundSeenEvent, ctx: Decid
     ...(seen.user_received_account === undefined
       ? {}
       : { user_received_account: seen.user_received_account }),
+    // A notification states less than a reply: what was stated before stays.
+    ...(seen.amounts === undefined ? {} : { amounts: { ...base.amounts, ...seen.amounts } }),
+    ...(seen.promotion_detail === undefined ? {} : { promotion_detail: seen.promotion_detail }),
     ...(seen.wechat === undefined ? {} : { wechat: seen.wechat }),
   };
 }

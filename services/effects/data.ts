@@ -34,6 +34,7 @@ export function paymentFacts(payment: Payment): PaymentFacts {
     trade_type: payment.trade_type,
     bank_type: payment.bank_type,
     success_time: payment.success_time,
+    promotion_detail: payment.promotion_detail,
   });
 }
 
@@ -102,7 +103,8 @@ export function refundEffectData(
     out_refund_no: refund.out_refund_no,
     refund_id: refund.refund_id,
     refund_status: refund.status,
-    amount: { refund: refund.refund, total: refund.total, currency: 'CNY' },
+    amount: { refund: refund.refund, total: refund.total, currency: 'CNY', ...refund.amounts },
+    promotion_detail: refund.promotion_detail,
     reason: refund.reason,
     verdict: refund.verdict,
     success_time: refund.success_time,

@@ -150,6 +150,7 @@ function unpaid(data: MismatchData): Params {
 
 function money(payment: PaymentFacts): Params {
   const { transaction_id, trade_type, bank_type, success_time, openid } = payment;
+  const { promotion_detail } = payment;
   const { total, payer_total, currency } = payment;
   return {
     transaction_id,
@@ -157,19 +158,21 @@ function money(payment: PaymentFacts): Params {
     bank_type,
     success_time,
     appid: payment.appid,
+    promotion_detail,
     amount: prune({ total, payer_total: payer_total ?? total, currency, payer_currency: currency }),
     ...(openid === undefined ? {} : { payer: { openid } }),
   };
 }
 
 function subMoney(payment: PaymentFacts): Params {
-  const { transaction_id, trade_type, bank_type, success_time } = payment;
+  const { transaction_id, trade_type, bank_type, success_time, promotion_detail } = payment;
   const { total, payer_total, currency } = payment;
   return {
     transaction_id,
     trade_type,
     bank_type,
     success_time,
+    ...(promotion_detail === undefined ? {} : { promotion_detail }),
     trade_state: 'SUCCESS',
     amount: {
       total_amount: total,
@@ -193,6 +196,7 @@ function refunded(data: RefundData, status: string): Params {
     success_time: data.success_time,
     user_received_account: data.user_received_account,
     amount: data.amount,
+    promotion_detail: data.promotion_detail,
     payer: data.payer,
   });
 }

@@ -7,6 +7,7 @@ import type {
   EffectType,
   OrderState,
   RecordedProduct,
+  RefundAmounts,
   RefundStatus,
   TransferState,
 } from '../records';
@@ -20,10 +21,14 @@ interface Common {
   readonly payer?: { readonly openid: string };
 }
 
+/** A coupon as WeChat states it: `coupon_id` or `promotion_id`, `amount`, of a refund `refund_amount`, … */
+export type Coupon = Readonly<Record<string, unknown>>;
+
 /** WeChat's facts of a payment, in WeChat's spelling. */
 export interface PaymentFacts {
   readonly transaction_id: string;
   readonly total: number;
+  /** What the payer paid himself: `total` without coupons. */
   readonly payer_total?: number;
   readonly currency: string;
   readonly appid: string;
@@ -32,6 +37,7 @@ export interface PaymentFacts {
   readonly trade_type?: string;
   readonly bank_type?: string;
   readonly success_time?: string;
+  readonly promotion_detail?: readonly Coupon[];
 }
 
 /** One part of a combined order. */
@@ -83,7 +89,14 @@ export interface RefundData extends Common {
   readonly out_refund_no: string;
   readonly refund_id?: string;
   readonly refund_status: RefundStatus;
-  readonly amount: { readonly refund: number; readonly total: number; readonly currency: 'CNY' };
+  /** With what the payer paid and got back himself, where WeChat stated it: `payer_total`, `payer_refund`, … */
+  readonly amount: RefundAmounts & {
+    readonly refund: number;
+    readonly total: number;
+    readonly currency: 'CNY';
+  };
+  /** Coupons given back. */
+  readonly promotion_detail?: readonly Coupon[];
   readonly reason?: string;
   /** Our own verdict, where WeChat gave none: `rejected`, `released`, `number_taken`, `unresolved`. */
   readonly verdict?: string;

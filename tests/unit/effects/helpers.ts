@@ -54,6 +54,15 @@ export const aFullRefund = (): Refund =>
     verdict: 'unresolved',
     success_time: '2026-01-02T03:04:05+08:00',
     user_received_account: 'CMB 0403',
+    amounts: {
+      payer_total: 90,
+      payer_refund: 54,
+      settlement_total: 100,
+      settlement_refund: 60,
+      discount_refund: 6,
+      refund_fee: 1,
+    },
+    promotion_detail: [{ promotion_id: '109519', type: 'CASH', amount: 10, refund_amount: 6 }],
   });
 
 export const aFullTransfer = (facts: Partial<TransferRecord> = {}): TransferRecord =>
