@@ -25,7 +25,10 @@ function readBasePath(values: Values): string {
 }
 
 function readCors(values: Values): string | undefined {
-  const origins = values.list('corsAllowOrigin');
+  // Browsers send an origin in lower case and without a slash.
+  const origins = values
+    .list('corsAllowOrigin')
+    .map((origin) => origin.replace(/\/+$/, '').toLowerCase());
   if (origins.length === 0) return undefined;
   const fine = (origin: string): boolean => ORIGIN.test(origin);
   if ((origins.length === 1 && origins[0] === '*') || origins.every(fine)) return origins.join(',');
@@ -78,6 +81,7 @@ export function loadConfig(env: Env): Config {
     openOrdersMax: values.integer('openOrdersMax'),
     sweepSeconds: values.integer('sweepSeconds', listen.scf ? 0 : SWEEP_SECONDS),
   };
+  values.warnSuspicious();
   values.warnNearMisses();
   if (credentials === undefined || notify === undefined) throw faultsOf(values);
   if (values.missing.length + values.invalid.length > 0) throw faultsOf(values);

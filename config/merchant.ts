@@ -1,6 +1,7 @@
 /** Who the merchant is to WeChat Pay, and where WeChat Pay reports back. */
 import { ConfigError } from '../utils/errors';
 import { placeOf, plainUrl } from './hosts';
+import { suspicionOf } from './mend';
 import { normalizePem, sameKey, type PemKind } from './pem';
 import type { SettingName } from './schema';
 import type { Credentials } from './types';
@@ -17,7 +18,7 @@ const NOTIFY_URL_CHARS_MAX = 255;
 const APP_ID = /^wx[0-9a-f]{16}$/;
 const APP_ID_CHARS = /^[A-Za-z0-9_-]{8,32}$/;
 const MERCHANT_ID = /^[1-9]\d{5,31}$/;
-const SERIAL = /^[0-9A-Fa-f]{40}$/;
+const SERIAL = /^[0-9A-F]{40}$/;
 const KEY_ID_CHARS = /^[0-9A-Za-z_]{8,100}$/;
 const INTEGRATION_HOST =
   /(^|\.)integration-callback\.tcloudbase\.com$|^integration-[^.]+\.tcloudbase\.com$/;
@@ -47,6 +48,14 @@ function merchantId(values: Values): string | undefined {
 function apiV3Key(values: Values): string | undefined {
   const value = values.need('apiV3Key');
   if (value === undefined) return undefined;
+  const odd = suspicionOf(value);
+  if (odd !== undefined) {
+    return values.reject(
+      'apiV3Key',
+      `${odd[0]}，应为 32 个字母或数字`,
+      `${odd[1]}, it has letters and digits only`,
+    );
+  }
   const bytes = Buffer.byteLength(value);
   if (bytes === API_V3_KEY_BYTES) return value;
   return values.reject(
@@ -58,7 +67,13 @@ function apiV3Key(values: Values): string | undefined {
 
 function merchantSerial(values: Values): string | undefined {
   const value = values.need('merchantSerialNumber');
-  if (value === undefined || SERIAL.test(value)) return value;
+  if (value === undefined) return undefined;
+  // OpenSSL writes `serial=` in front, others a colon between the bytes; WeChat Pay compares upper case.
+  const serial = value
+    .replace(/^serial=/i, '')
+    .replace(/[:\s]/g, '')
+    .toUpperCase();
+  if (SERIAL.test(serial)) return serial;
   return values.reject(
     'merchantSerialNumber',
     '应为 40 位十六进制的商户 API 证书序列号',
@@ -77,6 +92,10 @@ function pem(values: Values, kind: PemKind, text: string | undefined): string | 
   }
 }
 
+/** WeChat Pay writes it in upper case, and it is compared exactly. */
+const keyId = (text: string | undefined): string | undefined =>
+  text !== undefined && /^pub_key_id_/i.test(text) ? text.toUpperCase() : text;
+
 /**
  * Both or neither. Where others are missing both are named, too, since the console's form asks for all
  * seven; but as what may be left out, which a merchant on platform certificates does.
@@ -89,11 +108,11 @@ function publicKey(
   readonly wxPayPublicKeyId: string | undefined;
 } {
   const text = values.given('wxPayPublicKey');
-  const id = values.given('wxPayPublicKeyId');
+  const id = keyId(values.given('wxPayPublicKeyId'));
   const half = (text === undefined) !== (id === undefined);
   if (text === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKey', half);
   if (id === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKeyId', half);
-  if (id !== undefined && SERIAL.test(id)) {
+  if (id !== undefined && SERIAL.test(id.toUpperCase())) {
     values.reject(
       'wxPayPublicKeyId',
       '这是证书序列号；应为微信支付公钥 ID，以 PUB_KEY_ID_ 开头',

@@ -11,6 +11,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { ConfigError } from '../utils/errors';
+import { isPath } from './mend';
 
 export type PemKind = 'privateKey' | 'publicKey';
 
@@ -115,6 +116,13 @@ function signsTrue(key: KeyObject): boolean {
 export function normalizePem(text: string, kind: PemKind): string {
   if (text.length > TEXT_CHARS_MAX) throw fault(kind, '内容过长', 'the value is too long');
   const clean = tidy(text);
+  if (isPath(clean)) {
+    throw fault(
+      kind,
+      '这里填入的是文件路径，应为文件内容',
+      'this is the path of a file, not its content',
+    );
+  }
   if (/ENCRYPTED/.test(clean)) {
     throw fault(kind, '私钥带有口令，请先解密', 'the key is protected by a password, decrypt it');
   }

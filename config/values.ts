@@ -1,5 +1,6 @@
 /** Reads the environment by the schema: what is absent, and what each present value means by its type. */
-import { SETTINGS, settingOf, type SettingName } from './schema';
+import { editDistance, mended, suspicionOf } from './mend';
+import { PLATFORM_VARIABLES, SETTINGS, settingOf, type SettingName } from './schema';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -12,7 +13,7 @@ export function say(name: string, zh: string, en: string): string {
 }
 
 export function isBlank(value: string | undefined): boolean {
-  return value === undefined || BLANK.test(value.trim());
+  return value === undefined || BLANK.test(mended(value));
 }
 
 /** Collects every fault instead of stopping at the first: a person mends a form once, not ten times. */
@@ -20,18 +21,19 @@ export class Values {
   readonly missing: string[] = [];
   readonly invalid: string[] = [];
   readonly warnings: string[] = [];
+  private readonly rejected = new Set<string>();
 
   constructor(private readonly env: Env) {}
 
   given(name: SettingName): string | undefined {
     const value = this.env[name];
-    return value === undefined || isBlank(value) ? undefined : value.trim();
+    return value === undefined || isBlank(value) ? undefined : mended(value);
   }
 
   /** A fact of the platform, not a setting. */
   platform(name: string): string | undefined {
     const value = this.env[name];
-    return value === undefined || isBlank(value) ? undefined : value.trim();
+    return value === undefined || isBlank(value) ? undefined : mended(value);
   }
 
   text(name: SettingName): string | undefined {
@@ -47,6 +49,7 @@ export class Values {
 
   reject(name: string, zh: string, en: string): undefined {
     this.invalid.push(say(name, zh, en));
+    this.rejected.add(name);
     return undefined;
   }
 
@@ -55,7 +58,7 @@ export class Values {
   }
 
   list(name: SettingName): readonly string[] {
-    const items = (this.given(name) ?? '').split(',').map((item) => item.trim());
+    const items = (this.given(name) ?? '').split(',').map(mended);
     return items.filter((item) => item !== '');
   }
 
@@ -94,14 +97,47 @@ export class Values {
     return Object.freeze(Object.fromEntries(entries));
   }
 
-  /** `APPID` or `merchantID` is nobody's setting, and silence about it costs an afternoon. */
+  /**
+   * `APPID`, `merchantID` or `requirePrepareOrders` is nobody's setting, and silence about it costs an afternoon, or
+   * a safety that was meant.
+   */
   warnNearMisses(): void {
-    const known = new Map(SETTINGS.map(({ name }) => [name.toLowerCase(), name]));
+    const known = new Set<string>(SETTINGS.map(({ name }) => name));
+    const absent = SETTINGS.map(({ name }) => name).filter(
+      (name) => this.given(name) === undefined,
+    );
     for (const [written, value] of Object.entries(this.env)) {
-      const meant = known.get(written.toLowerCase());
-      if (meant === undefined || meant === written || isBlank(value)) continue;
-      if (this.given(meant) !== undefined) continue;
+      if (known.has(written) || PLATFORM.has(written) || isBlank(value)) continue;
+      const meant = absent.find((name) => isNear(written, name));
+      if (meant === undefined) continue;
       this.warn(written, `未被使用，应写作 ${meant}`, `is not read, write ${meant}`);
     }
   }
+
+  /** Secrets and names are of plain visible characters: whatever else is in one came with the copying. */
+  warnSuspicious(): void {
+    for (const { name, type } of SETTINGS) {
+      if ((type !== 'text' && type !== 'list') || this.rejected.has(name)) continue;
+      const fault = this.list(name)
+        .map(suspicionOf)
+        .find((one) => one !== undefined);
+      if (fault === undefined || name === 'hooksModule') continue;
+      this.warn(name, `${fault[0]}，请核对是否误粘贴`, `${fault[1]}: check what was pasted`);
+    }
+  }
+}
+
+const PLATFORM = new Set<string>(PLATFORM_VARIABLES);
+/** Shorter names are too near to other programs' variables. */
+const NEAR_CHARS_MIN = 5;
+const LONG_CHARS_MIN = 8;
+
+/** Apart from case and separators the same, or off by a letter; by two in a long name. */
+function isNear(written: string, name: SettingName): boolean {
+  const plain = (text: string): string => text.toLowerCase().replace(/[_-]/g, '');
+  const [theirs, ours] = [plain(written), plain(name)];
+  if (theirs === ours) return true;
+  if (ours.length < NEAR_CHARS_MIN) return false;
+  const max = ours.length < LONG_CHARS_MIN ? 1 : 2;
+  return editDistance(theirs, ours, max) <= max;
 }

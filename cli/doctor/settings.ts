@@ -50,6 +50,9 @@ const RULES: readonly Rule[] = [
   { says: /this is a public key/, id: 'is_public_key', faq: 'Q3' },
   { says: /this is a private key/, id: 'is_private_key', faq: 'Q3' },
   { says: /merchant's own public key/, id: 'is_merchants_own', faq: 'Q10', fix: PUBLIC_KEY },
+  { says: /this is the path of a file/, id: 'is_path', faq: 'Q3' },
+  { says: /letters and digits only/, id: 'suspicious', faq: 'Q5', fix: API_V3_KEY },
+  { says: /check what was pasted$/, id: 'suspicious', severity: 'warn' },
   { says: /not a complete PEM|damaged and cannot sign/, id: 'damaged', faq: 'Q3' },
   { says: /protected by a password/, id: 'encrypted', faq: 'Q3' },
   { says: /must be an RSA key|shorter than 2048/, id: 'not_rsa', faq: 'Q3' },
@@ -114,7 +117,9 @@ function findingOf(sentence: string): Finding {
   // The FAQ sends whoever misses something to the checklist, whatever it is that is missing.
   const faq = rule?.id === 'missing' ? 'Q2' : (own?.faq ?? rule?.faq);
   const fix = rule?.id === 'missing' ? FILL : (rule?.fix ?? own?.fix);
-  const make = rule?.severity === 'warn' ? warn : fault;
+  // Written as ours are, it was meant for us, and may be a safety; capitals alone may be another program's.
+  const ours = rule?.id === 'misspelt' && /[a-z]/.test(name);
+  const make = rule?.severity === 'warn' && !ours ? warn : fault;
   return make(id, [`${name}：${zh}`, `${name}: ${en}`], { faq, fix });
 }
 
