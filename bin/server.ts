@@ -161,6 +161,7 @@ function storeOf(
         logger,
         cloudbaseEnv: config.cloudbaseEnv,
         cloudbaseApiKey: config.cloudbaseApiKey,
+        recordKeys: config.recordKeys,
         ephemeralDisk: config.scf,
       }),
   });

@@ -34,8 +34,12 @@ export const COMMAND_HELP: Readonly<Record<string, string>> = {
   --echo-wait N    等待回调的秒数，默认 20   seconds to wait for it, default 20
   --faq            常见问题 Q1–Q10 的解答   answers to the FAQ
 `,
-  migrate: `node bin/pay-common migrate [--json] [--env FILE]
+  migrate: `node bin/pay-common migrate [--seal [--dry-run]] [--json] [--env FILE]
   只读取数据库设置，无需商户密钥   reads the settings of the database alone
+  --seal         以 recordKey 封存尚未封存的记录，并换用首个密钥；之前写入的内容从此被信任
+                 seals by recordKey what is not sealed yet, and seals anew by its first key;
+                 what was written before is believed from then on
+  --dry-run      与 --seal 同用：只计数   with --seal: only counts
 `,
   sweep: `node bin/pay-common sweep [--once | --until-done] [options]
   --once         一轮：至多 500 条、10 秒（默认）   one round (default): ≤ 500 records, ≤ 10 s
@@ -48,6 +52,7 @@ ${COMMON}`,
   records: `node bin/pay-common records [list] [--kind K] [--state S] [--payer OPENID] [--from T] [--to T]
                            [--limit N] [--after CURSOR] [options]
 node bin/pay-common records dead [--kind K] [--from T] [--to T]   已放弃的事件 effects that were given up
+node bin/pay-common records damaged [--kind K] [--from T] [--to T]   不可信的记录 records that are not believed
 node bin/pay-common records get KIND NO
 node bin/pay-common records redeliver KIND NO [EFFECT]
   KIND           order | combination | transfer | report

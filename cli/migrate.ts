@@ -1,31 +1,44 @@
-/** Brings the tables up to date before a service starts that may not do it itself. */
+/**
+ * Brings the tables up to date before a service starts that may not do it itself, and seals the records of a database that
+ * had no `recordKey` so far.
+ */
 import { readDatabase } from '../config/connections';
 import { readAccess } from '../config/access';
 import { Values } from '../config/values';
+import { sealAll, type SealCounts } from '../services/sealAll';
 import { openStore } from '../services/stores';
 import { AppError } from '../utils/errors';
 import { silentLogger, type Logger } from '../utils/logger';
 import { positionals, readArgs } from './args';
-import { CommandError, type Command } from './io';
+import { CommandError, UsageError, type Command } from './io';
 import { readSettings } from './settings';
 
 export const migrate: Command = async (argv, io) => {
   const { values, positionals: given } = readArgs(argv, {
     env: { type: 'string' },
     json: { type: 'boolean' },
+    seal: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
   });
   positionals(given, 0);
+  const dryRun = values['dry-run'] ?? false;
+  if (dryRun && values.seal !== true) {
+    throw new UsageError('--dry-run 须与 --seal 同用 / --dry-run goes with --seal');
+  }
   const read = new Values(readSettings(io, values.env));
   const scf = ['TENCENTCLOUD_RUNENV', 'SCF_RUNTIME'].some(
     (name) => read.platform(name) !== undefined,
   );
   // Of the settings only those of the database: whoever migrates need not hold the merchant's keys.
   const { cloudbaseEnv } = readAccess(read, scf);
-  const { databaseUrl, cloudbaseApiKey } = readDatabase(read, scf, cloudbaseEnv);
+  const { databaseUrl, cloudbaseApiKey, recordKeys } = readDatabase(read, scf, cloudbaseEnv);
   const faults = [...read.missing, ...read.invalid].filter((fault) =>
-    /^(databaseUrl|CLOUDBASE_APIKEY|cloudbaseEnv)\b/.test(fault),
+    /^(databaseUrl|CLOUDBASE_APIKEY|cloudbaseEnv|recordKey)\b/.test(fault),
   );
   if (faults.length > 0) throw new CommandError(faults.join('\n'));
+  if (values.seal === true && recordKeys.length === 0) {
+    throw new CommandError('--seal: 请先设置 recordKey / set recordKey first');
+  }
   const applied: number[] = [];
   const logger: Logger = {
     ...silentLogger,
@@ -35,17 +48,19 @@ export const migrate: Command = async (argv, io) => {
   };
   try {
     const { clock } = io;
-    const store = await openStore({
-      url: databaseUrl,
-      clock,
-      logger,
-      cloudbaseEnv,
-      cloudbaseApiKey,
-    });
+    const where = { url: databaseUrl, clock, logger, cloudbaseEnv, cloudbaseApiKey };
+    const open = (keys: readonly string[]) => openStore({ ...where, recordKeys: keys });
+    const store = await open(recordKeys);
     await store.close();
-    if (values.json === true) io.out(`${JSON.stringify({ store: store.name, applied })}\n`);
-    else io.out(`${store.name}: ${wordsOf(applied)}\n`);
-    return 0;
+    const seals =
+      values.seal === true ? await sealAll({ open, keys: recordKeys, dryRun, clock }) : undefined;
+    if (values.json === true) {
+      io.out(`${JSON.stringify({ store: store.name, applied, ...seals })}\n`);
+    } else {
+      io.out(`${store.name}: ${wordsOf(applied)}\n`);
+      if (seals !== undefined) io.out(`${sealWords(seals, dryRun)}\n`);
+    }
+    return seals === undefined || seals.damaged === 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     throw new CommandError(`${error.code}: ${error.message}`);
@@ -55,4 +70,12 @@ export const migrate: Command = async (argv, io) => {
 function wordsOf(applied: readonly number[]): string {
   if (applied.length === 0) return '表结构已是最新 / the tables are up to date';
   return `已升级 migrated to ${Math.max(...applied)}`;
+}
+
+function sealWords({ sealed, resealed, damaged }: SealCounts, dryRun: boolean): string {
+  const done = dryRun
+    ? `将封存 would seal ${sealed}，将换新密钥 would reseal ${resealed}`
+    : `已封存 sealed ${sealed}，已换新密钥 resealed ${resealed}`;
+  if (damaged === 0) return done;
+  return `${done}，不可信 damaged ${damaged} → node bin/pay-common records damaged`;
 }

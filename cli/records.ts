@@ -47,6 +47,32 @@ const list = (connection: Connection, query: Query): Promise<Json> =>
 /** Pages of the most records that the route gives. */
 const PAGE = '100';
 
+const DAMAGED_COLUMNS = ['kind', 'no', 'damage', 'created_at'] as const;
+
+/** Records that are not believed. The service looks at so many rows a page, so a page may be empty. */
+async function findDamaged(
+  connection: Connection,
+  query: Query,
+  progress: Progress,
+): Promise<readonly Json[]> {
+  const found: Json[] = [];
+  for (let after: string | undefined; ;) {
+    const data = await list(connection, { ...query, state: 'damaged', limit: PAGE, after });
+    found.push(...(Array.isArray(data['records']) ? data['records'] : []).filter(isJson));
+    progress.say(`不可信的记录 damaged records ${found.length}`);
+    if (typeof data['next'] !== 'string') return found;
+    after = data['next'];
+  }
+}
+
+const damagedTable = (found: readonly Json[]): string =>
+  found.length === 0
+    ? '没有不可信的记录 no damaged records\n'
+    : table(
+        DAMAGED_COLUMNS,
+        found.map((one) => DAMAGED_COLUMNS.map((name) => cell(one[name]))),
+      );
+
 const DEAD_COLUMNS = ['kind', 'no', 'effect', 'type', 'error'] as const;
 type Dead = Readonly<Record<(typeof DEAD_COLUMNS)[number], string>>;
 
@@ -108,10 +134,10 @@ export const records: Command = async (argv, io) => {
   });
   const { env: _env, url: _url, json, progress: asked = false, ...query } = values;
   const [action = 'list', kind = '', no = '', effect] = given;
-  if (action === 'list' || action === 'dead') positionals(given, 0, 1);
+  if (['list', 'dead', 'damaged'].includes(action)) positionals(given, 0, 1);
   else if (action === 'get') positionals(given, 3);
   else if (action === 'redeliver') positionals(given, 3, 4);
-  else throw new UsageError(`records list | dead | get | redeliver，不是 not ${action}`);
+  else throw new UsageError(`records list | dead | damaged | get | redeliver，不是 not ${action}`);
   const progress = createProgress(io, asked);
   const connection = await connect(io, values);
   try {
@@ -125,6 +151,12 @@ export const records: Command = async (argv, io) => {
       const dead = await findDead(connection, query, progress);
       progress.end();
       io.out(json === true ? `${JSON.stringify({ dead })}\n` : deadTable(dead));
+      return 0;
+    }
+    if (action === 'damaged') {
+      const damaged = await findDamaged(connection, query, progress);
+      progress.end();
+      io.out(json === true ? `${JSON.stringify({ damaged })}\n` : damagedTable(damaged));
       return 0;
     }
     const data = await connection.call(

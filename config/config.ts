@@ -110,6 +110,7 @@ function frozen(
     ...notify,
     credentials: Object.freeze(credentials),
     operatorKeys: Object.freeze(rest.operatorKeys.map((key) => Object.freeze(key))),
+    recordKeys: Object.freeze([...rest.recordKeys]),
     operatorOpenids: Object.freeze([...rest.operatorOpenids]),
     sink: Object.freeze(rest.sink),
     warnings: Object.freeze([...warnings]),

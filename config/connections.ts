@@ -33,17 +33,42 @@ function databaseFault(url: string): readonly [zh: string, en: string] | undefin
   return undefined;
 }
 
+const RECORD_KEYS_MAX = 8;
+const RECORD_KEY = /^[\x21-\x2b\x2d-\x7e]{32,256}$/;
+
+/** Every read tries each key, so there are few of them. */
+function readRecordKeys(values: Values): readonly string[] {
+  const keys = values.list('recordKey');
+  if (keys.length > RECORD_KEYS_MAX) values.reject('recordKey', '最多 8 个', 'at most 8');
+  keys.forEach((key, index) => {
+    const no = String(index + 1);
+    if (!RECORD_KEY.test(key)) {
+      values.reject(
+        'recordKey',
+        `第 ${no} 个：应为 32–256 个可见字符，如 openssl rand -hex 32`,
+        `no. ${no}: a key has 32 to 256 visible ASCII characters, as from openssl rand -hex 32`,
+      );
+    } else if (keys.indexOf(key) !== index) {
+      values.reject('recordKey', `第 ${no} 个：重复`, `no. ${no}: given twice`);
+    }
+  });
+  return keys;
+}
+
 export function readDatabase(
   values: Values,
   scf: boolean,
   cloudbaseEnv: string | undefined,
-): Pick<Config, 'databaseUrl' | 'cloudbaseApiKey'> {
+): Pick<Config, 'databaseUrl' | 'cloudbaseApiKey' | 'recordKeys'> {
   const databaseUrl = (scf ? values.need('databaseUrl') : values.text('databaseUrl')) ?? '';
   const cloudbaseApiKey = values.given('CLOUDBASE_APIKEY');
+  const recordKeys = readRecordKeys(values);
   const fault = databaseUrl === '' ? undefined : databaseFault(databaseUrl);
   if (fault !== undefined) values.reject('databaseUrl', ...fault);
   if (databaseUrl.startsWith('cloudbase:')) {
     values.need('CLOUDBASE_APIKEY');
+    // Whether users of the Mini Program may write to the collections is set elsewhere, and cannot be asked.
+    values.need('recordKey');
     if (cloudbaseEnv === undefined) {
       values.missing.push(say('cloudbaseEnv', '缺少，云开发环境 ID', 'missing, environment id'));
     }
@@ -55,7 +80,7 @@ export function readDatabase(
       'files vanish with a function instance and are not shared: use mysql://, postgres:// or cloudbase:',
     );
   }
-  return { databaseUrl, cloudbaseApiKey };
+  return { databaseUrl, cloudbaseApiKey, recordKeys };
 }
 
 function wxPayHost(values: Values, name: SettingName): string | undefined {

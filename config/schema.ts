@@ -139,6 +139,13 @@ export const SETTINGS = [
     zh: '云开发环境的服务端 API Key，databaseUrl=cloudbase: 时必填',
   },
   {
+    name: 'recordKey',
+    type: 'list',
+    secret: true,
+    en: 'seals stored records: comma list of keys, 32 characters or more each; the first seals, any opens; required for cloudbase:',
+    zh: '记录封存密钥，逗号分隔，每个不少于 32 个字符；首个用于封存，其余可开启；cloudbase: 时必填',
+  },
+  {
     name: 'operatorKeys',
     type: 'list',
     secret: true,

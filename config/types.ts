@@ -48,6 +48,8 @@ export interface Config extends ListenConfig {
   readonly transferNotifyUrl: string | undefined;
   readonly databaseUrl: string;
   readonly cloudbaseApiKey: string | undefined;
+  /** The first seals records, any opens them; empty = records are not sealed. */
+  readonly recordKeys: readonly string[];
   readonly operatorKeys: readonly OperatorKey[];
   readonly operatorOpenids: readonly string[];
   readonly transferMaxFen: number;

@@ -3,9 +3,11 @@ import { redeliver } from './effects/apply';
 import { stepped } from './decision';
 import type { RecordKind, StoredRecord } from './records';
 import { viewRecord } from './recordView';
+import type { DamagedRow } from './stores/damage';
 import type { OrderStore, RecordFilter } from './stores/orderStore';
 import type { Clock } from '../utils/clock';
 import { ConflictError, NotFoundError, StoreError } from '../utils/errors';
+import { toRfc3339 } from '../utils/time';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -17,6 +19,15 @@ export interface RecordService {
 }
 
 const TRIES_MAX = 20;
+/** Not a state that any record has: the records that are not believed. */
+const DAMAGED = 'damaged';
+
+/** Of what stands in such a record nothing is shown: it is nobody's word. */
+const viewDamaged = ({ created_at, ...row }: DamagedRow): Json => ({
+  ...row,
+  state: DAMAGED,
+  created_at: created_at === undefined ? null : toRfc3339(created_at),
+});
 
 export function createRecordService(deps: {
   store: OrderStore;
@@ -33,6 +44,10 @@ export function createRecordService(deps: {
 
   return {
     async list(filter) {
+      if (filter.state === DAMAGED) {
+        const page = await store.damaged(filter);
+        return { records: page.items.map(viewDamaged), next: page.next ?? null };
+      }
       const page = await store.list(filter);
       return { records: page.items.map(viewRecord), next: page.next ?? null };
     },

@@ -51,6 +51,8 @@ export type ErrorCode =
   | 'STORE_UNAVAILABLE'
   | 'STORE_CONTENTION'
   | 'STORE_NEWER'
+  | 'RECORD_DAMAGED'
+  | 'REQUEST_REFUSED'
   | 'ORDER_BUSY'
   | 'OVERLOADED'
   | 'SHUTTING_DOWN'
@@ -197,6 +199,18 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     503,
     true,
     '记录由更新的版本写入，请升级 / Written by a newer version: upgrade this one',
+  ),
+  RECORD_DAMAGED: row(
+    503,
+    false,
+    '数据库中的记录未通过封存校验，未做任何处理，请联系运维核查 / ' +
+      'The stored record is not believed, nothing was done: an operator must look at it',
+  ),
+  REQUEST_REFUSED: row(
+    409,
+    false,
+    '已存的请求与记录或当前设置不符，未发送，请核查记录 / ' +
+      'The stored request fits the record or the settings no more: not sent, look at the record',
   ),
   ORDER_BUSY: row(503, true, '订单正在处理，请稍后用同一单号重试 / Being placed: same number soon'),
   OVERLOADED: row(

@@ -121,6 +121,7 @@ const open = ({ config, clock }: DatabaseDeps): Promise<OrderStore> =>
     logger: silentLogger,
     cloudbaseEnv: config.cloudbaseEnv,
     cloudbaseApiKey: config.cloudbaseApiKey,
+    recordKeys: config.recordKeys,
     migrate: false,
   });
 
@@ -133,8 +134,9 @@ function openDriver({ config, clock, cwd }: DatabaseDeps): Promise<SqlDriver> {
 }
 
 async function lookSql(driver: SqlDriver, deps: DatabaseDeps): Promise<Finding[]> {
-  const { clock } = deps;
-  const store = createSqlOrderStore({ driver, clock, logger: silentLogger });
+  const { clock, config } = deps;
+  const { recordKeys } = config;
+  const store = createSqlOrderStore({ driver, clock, logger: silentLogger, recordKeys });
   try {
     if ((await schemaVersion(driver)) < Math.max(...migrations.map((one) => one.version))) {
       return [schemaOld()];
@@ -173,8 +175,47 @@ async function look(store: OrderStore, { clock }: DatabaseDeps): Promise<Finding
       `数据库可用（${store.name}）`,
       `the database answers (${store.name})`,
     ]);
-    return [reached, ...(await checkSigns(store, clock.now()))];
+    const rules = store.name === 'cloudbase' ? [adminOnly()] : [];
+    const damaged = await damagedRecords(store);
+    return [reached, ...rules, ...damaged, ...(await checkSigns(store, clock.now()))];
   } finally {
     await store.close();
   }
+}
+
+/** Cannot be asked from here: a server's key passes over these rules. */
+const adminOnly = (): Finding =>
+  warn(
+    'database.client_access',
+    [
+      '请确认三个集合的权限都是“仅管理端可读写”（ADMINONLY），此项无法自动检查',
+      'make sure that clients can neither read nor write the three collections: not checkable here',
+    ],
+    {
+      fix: [
+        '云开发控制台 → 文档型数据库 → pay_record、pay_reservation、pay_migration → 权限设置：' +
+          '“所有用户不可读写”，或安全规则 {"read": false, "write": false}',
+        'CloudBase console → document database → pay_record, pay_reservation, pay_migration → ' +
+          'permissions: ADMINONLY, or the rule {"read": false, "write": false}',
+      ],
+    },
+  );
+
+/** Of the newest records; the service itself alarms whatever it meets. */
+async function damagedRecords(store: OrderStore): Promise<Finding[]> {
+  const { items } = await store.damaged({ limit: 100 });
+  if (items.length === 0) return [];
+  const count = items.length === 100 ? '100+' : String(items.length);
+  return [
+    fault(
+      'records.damaged',
+      [`${count} 条记录不可信，不会被处理`, `${count} records are not believed and not acted upon`],
+      {
+        fix: [
+          'node bin/pay-common records damaged 列出；首次设置 recordKey 后须运行 migrate --seal',
+          'node bin/pay-common records damaged lists them; after recordKey was first set: migrate --seal',
+        ],
+      },
+    ),
+  ];
 }

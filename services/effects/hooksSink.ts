@@ -38,6 +38,7 @@ const WITHHELD = new Set(
     'amqpUrl',
     'databaseUrl',
     'CLOUDBASE_APIKEY',
+    'recordKey',
     'NODE_OPTIONS',
   ].map((name) => name.toLowerCase()),
 );

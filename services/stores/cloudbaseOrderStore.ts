@@ -9,15 +9,22 @@
  * Indexes cannot be made through the SDK; docs/operations.md lists those of `cloudbaseIndexes`.
  */
 import { randomUUID } from 'node:crypto';
-import type { Lane } from '../agenda';
 import { SCHEMA_VERSION } from '../records';
 import type { StoredRecord } from '../records';
-import type { Clock } from '../../utils/clock';
-import { ConfigError, StoreError } from '../../utils/errors';
-import type { Logger } from '../../utils/logger';
+import { StoreError } from '../../utils/errors';
+import {
+  connect,
+  dueConditions,
+  listConditions,
+  TIMEOUT_MS,
+  type CloudbaseOptions,
+  type Doc,
+  type Query,
+} from './cloudbaseDatabase';
+import { believed, createDamageAlarm, DamagedError, nameOf } from './damage';
 import { createDueReader } from './dueReader';
-import type { DueKey } from './dueReader';
-import type { OrderStore, RecordFilter, Reservation, ReservationKind } from './orderStore';
+import type { OrderStore, Page, RecordFilter, Reservation, ReservationKind } from './orderStore';
+import { createSealing, type Sealing } from './sealing';
 import { codeOf, storeError, withTimeout } from './sqlDriver';
 import {
   LANE_COLUMN,
@@ -30,25 +37,14 @@ import {
   checkReservation,
   columnsOf,
   damaged,
+  damagedPage,
   isKey,
   pageOf,
   payerRecords,
+  placeAt,
   readCursor,
-  readRecord,
 } from './storeRules';
 
-export interface CloudbaseOptions {
-  readonly env: string | undefined;
-  /** CLOUDBASE_APIKEY. */
-  readonly apiKey: string | undefined;
-  readonly serviceUrl?: string | undefined;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Milliseconds for one request. */
-  readonly timeoutMs?: number;
-}
-
-const TIMEOUT_MS = 10_000;
 /** The SDK's limit is one of silence; this one, beyond it, holds for an answer that trickles, too. */
 const GRACE_MS = 1000;
 const RECORDS = 'pay_record';
@@ -75,37 +71,6 @@ export const cloudbaseIndexes: Readonly<Record<string, readonly string[]>> = {
   [RESERVATIONS]: ['kind,at,no'],
 };
 
-type Doc = Readonly<Record<string, unknown>>;
-
-/** The part of the SDK in use; its own types say `any` for nearly all of it. */
-interface Condition {
-  and(other: Condition): Condition;
-}
-type Comparison = (value: string | number) => Condition;
-interface Query {
-  where(query: object): Query;
-  options(options: { readonly multiple: boolean }): Query;
-  orderBy(field: string, direction: 'asc' | 'desc'): Query;
-  limit(limit: number): Query;
-  get(): Promise<{ readonly data: readonly Doc[] }>;
-  update(data: object): Promise<{ readonly updated: number }>;
-  count(): Promise<{ readonly total: number }>;
-  add(data: object): Promise<unknown>;
-}
-interface Database {
-  readonly command: {
-    readonly and: (conditions: readonly object[]) => object;
-    readonly or: (conditions: readonly object[]) => object;
-    readonly in: (values: readonly string[]) => Condition;
-    readonly gt: Comparison;
-    readonly gte: Comparison;
-    readonly lt: Comparison;
-    readonly lte: Comparison;
-  };
-  collection(name: string): Query;
-  createCollection(name: string): Promise<unknown>;
-}
-
 const idOf = (kind: string, no: string): string => `${kind}:${no}`;
 
 function isDuplicate(error: unknown): boolean {
@@ -119,38 +84,21 @@ function failed(what: string, error: unknown): StoreError {
   return storeError('STORE_UNAVAILABLE', `cloudbase: ${what} failed (${codeOf(error)})`, error);
 }
 
-/** @throws ConfigError: without explicit credentials the SDK would end the process (platform notes 3.2). */
-async function connect(options: CloudbaseOptions): Promise<Database> {
-  const { env, apiKey, serviceUrl, timeoutMs = TIMEOUT_MS } = options;
-  if (env === undefined || env === '' || apiKey === undefined || apiKey === '') {
-    throw new ConfigError('CONFIG_INVALID', [
-      'databaseUrl cloudbase: needs cloudbaseEnv (or TCB_ENV) and CLOUDBASE_APIKEY',
-    ]);
-  }
-  const { init } = (await import('@cloudbase/node-sdk')).default;
-  const app = init({
-    env,
-    accessKey: apiKey,
-    timeout: timeoutMs,
-    // A repeat by the SDK would look like somebody else's write; we repeat with the token in hand.
-    retries: 0,
-    ...(serviceUrl === undefined ? {} : { serviceUrl }),
-  });
-  return app.database() as unknown as Database;
-}
-
-const documentOf = (record: StoredRecord, token: string): object => ({
+const documentOf = (record: StoredRecord, body: string, token: string): object => ({
   kind: record.kind,
   no: record.no,
   version: record.version,
   ...columnsOf(record),
-  body: JSON.stringify(record),
+  body,
   write_token: token,
 });
 
 export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promise<OrderStore> {
   const { clock, logger } = options;
   const limitMs = (options.timeoutMs ?? TIMEOUT_MS) + GRACE_MS;
+  const sealing = createSealing(options.recordKeys);
+  const tell = createDamageAlarm(logger);
+  const openDoc = openerOf(sealing);
   const db = await connect(options);
   let closed = false;
   const records = (): Query => collection(RECORDS);
@@ -209,20 +157,42 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
           .orderBy('no', 'asc');
         return read('a read', query.limit(limit));
       },
-      key: (doc, lane) => [number(doc, LANE_COLUMN[lane]), String(doc['kind']), String(doc['no'])],
+      key: (doc, lane) => [Number(doc[LANE_COLUMN[lane]]), String(doc['kind']), String(doc['no'])],
       open: openDoc,
     },
     logger,
+    tell,
   );
+
+  /** What is asked for by its number is alarmed, too. */
+  function opened<T>(doc: Doc, open: (doc: Doc) => T): T {
+    try {
+      return open(doc);
+    } catch (error) {
+      if (error instanceof DamagedError) tell(doc, error);
+      throw error;
+    }
+  }
+
+  async function listDocs(filter: RecordFilter): Promise<Page<Doc>> {
+    checkLimit(filter.limit);
+    const query = records()
+      .where(listConditions(db.command, filter))
+      .orderBy('created_at', 'desc')
+      .orderBy('kind', 'desc')
+      .orderBy('no', 'desc');
+    const size = Math.min(filter.limit, PAGE_SIZE_MAX);
+    return pageOf(await read('a list', query.limit(size + 1)), size, listKey);
+  }
 
   async function reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined> {
     const doc = await one(reserved, kind, no);
-    return doc === undefined ? undefined : openReservation(doc);
+    return doc === undefined ? undefined : opened(doc, openReservation);
   }
 
   async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
     const doc = await one(records, kind, no);
-    return doc === undefined ? undefined : openDoc(doc);
+    return doc === undefined ? undefined : opened(doc, openDoc);
   }
 
   return {
@@ -233,7 +203,11 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       checkNew(record);
       const { kind, no } = record;
       const add_token = randomUUID();
-      const doc = { _id: idOf(kind, no), add_token, ...documentOf(record, add_token) };
+      const doc = {
+        _id: idOf(kind, no),
+        add_token,
+        ...documentOf(record, sealing.write(record), add_token),
+      };
       return (await addOnce(records, doc, [kind, no])) === 'added' ? 'inserted' : 'exists';
     },
 
@@ -247,7 +221,9 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       const target = records().where({ _id: idOf(kind, no), version: expectedVersion });
       let lost: unknown;
       try {
-        const sent = target.options({ multiple: false }).update(documentOf(next, token));
+        const sent = target
+          .options({ multiple: false })
+          .update(documentOf(next, sealing.write(next), token));
         const { updated } = await withTimeout(sent, limitMs);
         if (updated === 1) return 'replaced';
       } catch (error) {
@@ -269,25 +245,15 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     async oldestDue() {
       const query = records().where({ due_at: db.command.gt(-1) });
       const [doc] = await read('a read', query.orderBy('due_at', 'asc').limit(1));
-      return doc === undefined ? undefined : number(doc, 'due_at');
+      return doc === undefined ? undefined : placeAt(doc['due_at']);
     },
 
     async list(filter) {
-      checkLimit(filter.limit);
-      const query = records()
-        .where(listConditions(db.command, filter))
-        .orderBy('created_at', 'desc')
-        .orderBy('kind', 'desc')
-        .orderBy('no', 'desc');
-      const size = Math.min(filter.limit, PAGE_SIZE_MAX);
-      const docs = await read('a list', query.limit(size + 1));
-      const shown = pageOf(docs, size, (doc) => [
-        number(doc, 'created_at'),
-        String(doc['kind']),
-        String(doc['no']),
-      ]);
-      return { ...shown, items: shown.items.map(openDoc) };
+      const { items, ...rest } = await listDocs(filter);
+      return { ...rest, items: believed(items, openDoc, tell) };
     },
+
+    damaged: (filter) => damagedPage(filter, { rows: listDocs, open: openDoc, key: listKey }),
 
     async count(payer, since) {
       const { gte, in: oneOf } = db.command;
@@ -312,7 +278,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
         .where(and([{ payer, created_at: gte(from), kind }, wanted]))
         .orderBy('created_at', 'desc')
         .limit(PAGE_SIZE_MAX);
-      return payerRecords((await read('a list', query)).map(openDoc));
+      return payerRecords(believed(await read('a list', query), openDoc, tell));
     },
 
     async reserve(kind, no, owner, at) {
@@ -320,7 +286,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       const doc = { _id: idOf(kind, no), add_token: randomUUID(), kind, no, owner, at };
       const result = await addOnce(reserved, doc, [kind, no]);
       if (result === 'added') return 'reserved';
-      const held = openReservation(result);
+      const held = opened(result, openReservation);
       return held.owner === owner ? 'reserved' : { owner: held.owner };
     },
 
@@ -337,8 +303,8 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       const query = reserved().where(and(conditions)).orderBy('at', 'asc').orderBy('no', 'asc');
       const size = Math.min(limit, PAGE_SIZE_MAX);
       const docs = await read('a list', query.limit(size + 1));
-      const shown = pageOf(docs, size, (doc) => [number(doc, 'at'), String(doc['no'])]);
-      return { ...shown, items: shown.items.map(openReservation) };
+      const shown = pageOf(docs, size, (doc) => [placeAt(doc['at']), nameOf(doc['no'])]);
+      return { ...shown, items: believed(shown.items, openReservation, tell) };
     },
 
     async migrate() {
@@ -385,7 +351,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
         if (LANES_COLUMNS.some((column) => column in doc)) continue;
         const target = records().where({ _id, version }).options({ multiple: false });
         try {
-          await withTimeout(target.update(lanesOf(doc)), limitMs);
+          await withTimeout(target.update(lanesOf(doc, openDoc)), limitMs);
         } catch (error) {
           throw failed('a write', error);
         }
@@ -421,9 +387,9 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
 }
 
 /** A damaged document keeps its place in all lanes: whichever reads it says so. */
-function lanesOf(doc: Doc): object {
+function lanesOf(doc: Doc, open: (doc: Doc) => StoredRecord): object {
   try {
-    const { deliver_at, act_at, ask_at } = columnsOf(openDoc(doc));
+    const { deliver_at, act_at, ask_at } = columnsOf(open(doc));
     return { deliver_at, act_at, ask_at };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
@@ -431,55 +397,30 @@ function lanesOf(doc: Doc): object {
   }
 }
 
-function dueConditions(
-  { and, or, gt, lte }: Database['command'],
-  now: number,
-  after: DueKey | undefined,
-  column: (typeof LANE_COLUMN)[Lane],
-): object {
-  const due = { [column]: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) };
-  if (after === undefined) return due;
-  const [at, kind, no] = after;
-  const beyond = [
-    { [column]: gt(at) },
-    { [column]: at, kind: gt(kind) },
-    { [column]: at, kind, no: gt(no) },
-  ];
-  return and([due, or(beyond)]);
+/** The platform stamps what a client adds with his openid; what the server adds has no such field. */
+function refuseClients(doc: Doc): void {
+  if (!Object.hasOwn(doc, '_openid')) return;
+  throw new DamagedError('client', `${nameOf(doc['kind'])} ${nameOf(doc['no'])}`);
 }
 
-function listConditions(command: Database['command'], filter: RecordFilter): object {
-  const { and, or, gt, gte, lt } = command;
-  const { kind, state, payer, created_from, created_to, success_from, success_to } = filter;
-  const conditions: object[] = [{ created_at: gt(-1) }];
-  if (kind !== undefined) conditions.push({ kind });
-  if (state !== undefined) conditions.push({ state });
-  if (payer !== undefined) conditions.push({ payer });
-  if (created_from !== undefined) conditions.push({ created_at: gte(created_from) });
-  if (created_to !== undefined) conditions.push({ created_at: lt(created_to) });
-  if (success_from !== undefined) conditions.push({ success_at: gte(success_from) });
-  // `gt`, too: null must not count as a time before the end.
-  if (success_to !== undefined) conditions.push({ success_at: gt(-1).and(lt(success_to)) });
-  if (filter.after !== undefined) {
-    const [at, afterKind = '', no = ''] = readCursor(filter.after, 2);
-    conditions.push(
-      or([
-        { created_at: lt(at) },
-        { created_at: at, kind: lt(afterKind) },
-        { created_at: at, kind: afterKind, no: lt(no) },
-      ]),
-    );
-  }
-  return and(conditions);
-}
+const openerOf =
+  (sealing: Sealing) =>
+  (doc: Doc): StoredRecord => {
+    refuseClients(doc);
+    const { kind, no } = doc;
+    const key = { kind: String(kind), no: String(no), version: number(doc, 'version') };
+    if (doc['_id'] !== idOf(key.kind, key.no)) throw damaged(idOf(key.kind, key.no));
+    return sealing.read(key, doc['body']);
+  };
 
-function openDoc(doc: Doc): StoredRecord {
-  const key = { kind: String(doc['kind']), no: String(doc['no']), version: number(doc, 'version') };
-  if (doc['_id'] !== idOf(key.kind, key.no)) throw damaged(idOf(key.kind, key.no));
-  return readRecord(key, doc['body']);
-}
+const listKey = (doc: Doc): readonly [number, string, string] => [
+  placeAt(doc['created_at']),
+  nameOf(doc['kind']),
+  nameOf(doc['no']),
+];
 
 function openReservation(doc: Doc): Reservation {
+  refuseClients(doc);
   const { kind, no, owner } = doc;
   const good = typeof kind === 'string' && typeof no === 'string' && typeof owner === 'string';
   if (!good) throw damaged('a reservation');

@@ -58,6 +58,7 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
       (opened ?? (await store())).due(now, limit, lane, after),
     oldestDue: async () => (opened ?? (await store())).oldestDue(),
     list: async (filter) => (opened ?? (await store())).list(filter),
+    damaged: async (filter) => (opened ?? (await store())).damaged(filter),
     count: async (payer, since) => (opened ?? (await store())).count(payer, since),
     active: async (payer, range) => (opened ?? (await store())).active(payer, range),
     reserve: async (kind, no, owner, at) =>

@@ -1,12 +1,13 @@
 /**
- * Due records beyond those that cannot be read. A damaged row stays due for ever, and the earliest come first: enough of
- * them would fill each page and hide every other record from the sweep.
+ * Due records beyond those that cannot be believed. A damaged row stays due for ever, and the earliest come first: enough
+ * of them would fill each page and hide every other record from the sweep.
  */
 import { dueAt, LANES, type Lane } from '../agenda';
 import type { StoredRecord } from '../records';
 import type { OrderStore } from './orderStore';
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
+import { createDamageAlarm, type TellDamage } from './damage';
 
 /** Where a page ended: the sort key of its last row, by the moment of the lane that was read. */
 export type DueKey = readonly [at: number, kind: string, no: string];
@@ -14,15 +15,14 @@ export type DueKey = readonly [at: number, kind: string, no: string];
 export interface DueSource<Row> {
   /** What is due in a lane, sorted by the lane's moment, kind, no. */
   page(now: number, limit: number, after: DueKey | undefined, lane: Lane): Promise<readonly Row[]>;
+  /** Never throws, whatever stands in the row. */
   key(row: Row, lane: Lane): DueKey;
-  /** @throws StoreError where the row cannot be read. */
+  /** @throws StoreError where the row cannot be believed or read. */
   open(row: Row): StoredRecord;
 }
 
-/** So many pages without one good record are no damage but a disaster; the next sweep goes no further. */
+/** So many pages without enough good records: the next call in this lane goes on where this one ended. */
 const PAGES_MAX = 100;
-/** Beyond this many damaged records some are told of again. */
-const TOLD_MAX = 10_000;
 
 export type DueReader = OrderStore['due'];
 
@@ -32,23 +32,21 @@ const keyOf = (record: StoredRecord, lane?: Lane): DueKey => [
   record.no,
 ];
 
-export function createDueReader<Row>(source: DueSource<Row>, logger: Logger): DueReader {
-  const told = new Set<string>();
-
-  /** Alarmed once: the sweep comes by every few seconds. */
-  function tell([, kind, no]: DueKey, { code }: StoreError): void {
-    if (told.has(`${kind}:${no}`)) return;
-    if (told.size >= TOLD_MAX) told.clear();
-    told.add(`${kind}:${no}`);
-    logger.error({ alarm: true, kind, no, code }, 'record unreadable');
-  }
+export function createDueReader<Row>(
+  source: DueSource<Row>,
+  logger: Logger,
+  tell: TellDamage = createDamageAlarm(logger),
+): DueReader {
+  /** Behind more damaged rows than one call looks at, good ones are reached by a later call. */
+  const resume = new Map<Lane, DueKey>();
 
   function open(row: Row, lane: Lane): StoredRecord[] {
     try {
       return [source.open(row)];
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      tell(source.key(row, lane), error);
+      const [, kind, no] = source.key(row, lane);
+      tell({ kind, no }, error);
       return [];
     }
   }
@@ -60,15 +58,19 @@ export function createDueReader<Row>(source: DueSource<Row>, logger: Logger): Du
     last?: StoredRecord,
   ): Promise<readonly StoredRecord[]> {
     const found: StoredRecord[] = [];
-    let after = last === undefined ? undefined : keyOf(last, lane);
+    let after = last === undefined ? resume.get(lane) : keyOf(last, lane);
+    resume.delete(lane);
     for (let pages = 0; pages < PAGES_MAX; pages += 1) {
       const rows = await source.page(now, limit, after, lane);
       found.push(...rows.flatMap((row) => open(row, lane)));
       const last = rows.at(-1);
-      if (last === undefined || rows.length < limit || found.length >= limit) break;
+      if (last === undefined || rows.length < limit || found.length >= limit) {
+        return found.slice(0, limit);
+      }
       after = source.key(last, lane);
     }
-    return found.slice(0, limit);
+    if (after !== undefined) resume.set(lane, after);
+    return found;
   }
 
   /** The lanes side by side: few ask for it, so it has no index of its own. */

@@ -18,6 +18,8 @@ export interface OpenStoreOptions {
   readonly logger: Logger;
   readonly cloudbaseEnv?: string | undefined;
   readonly cloudbaseApiKey?: string | undefined;
+  /** `recordKey`: the first seals records, any opens them; none = they are not sealed. */
+  readonly recordKeys?: readonly string[] | undefined;
   /** Where the document database answers, if not at CloudBase: for tests. */
   readonly serviceUrl?: string | undefined;
   /** false: the tables are there already, and this account may not create any. */
@@ -31,7 +33,7 @@ export type StoreKind = 'memory' | 'file' | 'mysql' | 'postgres' | 'cloudbase';
 type Factory = (options: OpenStoreOptions) => Promise<OrderStore>;
 
 const factories: Readonly<Record<StoreKind, Factory>> = {
-  memory: async () => createMemoryOrderStore(),
+  memory: async ({ recordKeys, logger }) => createMemoryOrderStore({ recordKeys, logger }),
   // A file of its own in the build: its thread is started from that file.
   file: sql(async ({ url, logger, ephemeralDisk = false }) => {
     const { openSqlite } = await import('./sqliteThread');
@@ -39,11 +41,12 @@ const factories: Readonly<Record<StoreKind, Factory>> = {
   }),
   mysql: sql(openMysqlDriver),
   postgres: sql(openPostgresDriver),
-  cloudbase: ({ cloudbaseEnv, cloudbaseApiKey, serviceUrl, clock, logger }) =>
+  cloudbase: ({ cloudbaseEnv, cloudbaseApiKey, serviceUrl, recordKeys, clock, logger }) =>
     openCloudbaseOrderStore({
       env: cloudbaseEnv,
       apiKey: cloudbaseApiKey,
       serviceUrl,
+      recordKeys,
       clock,
       logger,
     }),
@@ -51,8 +54,8 @@ const factories: Readonly<Record<StoreKind, Factory>> = {
 
 function sql(open: (options: OpenStoreOptions) => Promise<SqlDriver>): Factory {
   return async (options) => {
-    const { clock, logger } = options;
-    return createSqlOrderStore({ driver: await open(options), clock, logger });
+    const { clock, logger, recordKeys } = options;
+    return createSqlOrderStore({ driver: await open(options), clock, logger, recordKeys });
   };
 }
 

@@ -5,7 +5,11 @@
 import type { Lane } from '../agenda';
 import type { StoredRecord } from '../records';
 import { StoreError } from '../../utils/errors';
-import type { OrderStore, RecordFilter, Reservation } from './orderStore';
+import { silentLogger, type Logger } from '../../utils/logger';
+import { believed, createDamageAlarm, DamagedError } from './damage';
+import { createDueReader, type DueKey } from './dueReader';
+import type { OrderStore, Page, RecordFilter, Reservation } from './orderStore';
+import { createSealing } from './sealing';
 import {
   ACTIVE_MAX,
   LANE_COLUMN,
@@ -16,30 +20,29 @@ import {
   checkNext,
   checkReservation,
   columnsOf,
+  damagedPage,
   pageOf,
   payerRecords,
   readCursor,
-  readRecord,
 } from './storeRules';
 import type { Cursor, RecordColumns } from './storeRules';
 
-interface MemoryRow extends RecordColumns {
+export interface MemoryRow extends RecordColumns {
   readonly kind: string;
   readonly no: string;
   readonly version: number;
   readonly body: string;
 }
 
-const rowOf = (record: StoredRecord): MemoryRow => ({
+const rowOf = (record: StoredRecord, body: string): MemoryRow => ({
   kind: record.kind,
   no: record.no,
   version: record.version,
   ...columnsOf(record),
-  body: JSON.stringify(record),
+  body,
 });
 
 const keyOf = (kind: string, no: string): string => `${kind}:${no}`;
-const open = (row: MemoryRow): StoredRecord => readRecord(row, row.body);
 
 type SortKey = readonly (string | number)[];
 
@@ -53,8 +56,11 @@ function compare(a: SortKey, b: SortKey): number {
 }
 
 const listKey = (row: MemoryRow): Cursor => [row.created_at, row.kind, row.no];
-type Moment = 'due_at' | (typeof LANE_COLUMN)[Lane];
-const dueKey = (row: MemoryRow, column: Moment): SortKey => [row[column] ?? 0, row.kind, row.no];
+const dueKey = (row: MemoryRow, lane: Lane): DueKey => [
+  row[LANE_COLUMN[lane]] ?? 0,
+  row.kind,
+  row.no,
+];
 
 const within = (value: number | null, from?: number, to?: number): boolean => {
   if (from === undefined && to === undefined) return true;
@@ -68,8 +74,21 @@ const matches = (row: MemoryRow, filter: RecordFilter): boolean =>
   within(row.created_at, filter.created_from, filter.created_to) &&
   within(row.success_at, filter.success_from, filter.success_to);
 
-export function createMemoryOrderStore(): OrderStore {
-  const records = new Map<string, MemoryRow>();
+export interface MemoryOptions {
+  /** The first seals, any opens; none = records are not sealed. */
+  readonly recordKeys?: readonly string[] | undefined;
+  readonly logger?: Logger;
+  /** By `kind:no`; shared by stores that stand for several processes on one database. */
+  readonly rows?: Map<string, MemoryRow>;
+}
+
+export function createMemoryOrderStore(options: MemoryOptions = {}): OrderStore {
+  const { logger = silentLogger, rows: records = new Map<string, MemoryRow>() } = options;
+  const sealing = createSealing(options.recordKeys);
+  const tell = createDamageAlarm(logger);
+  const open = (row: MemoryRow): StoredRecord => sealing.read(row, row.body);
+  const rowToWrite = (record: StoredRecord): MemoryRow => rowOf(record, sealing.write(record));
+  const due = createDueReader<MemoryRow>({ page: duePage, key: dueKey, open }, logger, tell);
   const reservations = new Map<string, Reservation>();
   let closed = false;
 
@@ -80,7 +99,37 @@ export function createMemoryOrderStore(): OrderStore {
   async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
     mustBeOpen();
     const row = records.get(keyOf(kind, no));
-    return row === undefined ? undefined : open(row);
+    if (row === undefined) return undefined;
+    try {
+      return open(row);
+    } catch (error) {
+      if (error instanceof DamagedError) tell(row, error);
+      throw error;
+    }
+  }
+
+  async function duePage(
+    now: number,
+    limit: number,
+    after: DueKey | undefined,
+    lane: Lane,
+  ): Promise<readonly MemoryRow[]> {
+    return [...records.values()]
+      .filter((row) => (row[LANE_COLUMN[lane]] ?? Infinity) <= now)
+      .filter((row) => after === undefined || compare(dueKey(row, lane), after) > 0)
+      .sort((a, b) => compare(dueKey(a, lane), dueKey(b, lane)))
+      .slice(0, limit);
+  }
+
+  async function listRows(filter: RecordFilter): Promise<Page<MemoryRow>> {
+    mustBeOpen();
+    checkLimit(filter.limit);
+    const after = filter.after === undefined ? undefined : readCursor(filter.after, 2);
+    const rows = [...records.values()]
+      .filter((row) => matches(row, filter))
+      .filter((row) => after === undefined || compare(listKey(row), after) < 0)
+      .sort((a, b) => compare(listKey(b), listKey(a)));
+    return pageOf(rows, filter.limit, listKey);
   }
 
   return {
@@ -92,7 +141,7 @@ export function createMemoryOrderStore(): OrderStore {
       checkNew(record);
       const key = keyOf(record.kind, record.no);
       if (records.has(key)) return 'exists';
-      records.set(key, rowOf(record));
+      records.set(key, rowToWrite(record));
       return 'inserted';
     },
 
@@ -104,21 +153,14 @@ export function createMemoryOrderStore(): OrderStore {
       checkNext(next, expectedVersion);
       const key = keyOf(next.kind, next.no);
       if (records.get(key)?.version !== expectedVersion) return 'conflict';
-      records.set(key, rowOf(next));
+      records.set(key, rowToWrite(next));
       return 'replaced';
     },
 
     async due(now, limit, lane, after) {
       mustBeOpen();
       checkLimit(limit);
-      const column = lane === undefined ? 'due_at' : LANE_COLUMN[lane];
-      const last = after === undefined ? undefined : dueKey(rowOf(after), column);
-      return [...records.values()]
-        .filter((row) => (row[column] ?? Infinity) <= now)
-        .filter((row) => last === undefined || compare(dueKey(row, column), last) > 0)
-        .sort((a, b) => compare(dueKey(a, column), dueKey(b, column)))
-        .slice(0, limit)
-        .map(open);
+      return due(now, limit, lane, after);
     },
 
     async oldestDue() {
@@ -131,16 +173,11 @@ export function createMemoryOrderStore(): OrderStore {
     },
 
     async list(filter) {
-      mustBeOpen();
-      checkLimit(filter.limit);
-      const after = filter.after === undefined ? undefined : readCursor(filter.after, 2);
-      const rows = [...records.values()]
-        .filter((row) => matches(row, filter))
-        .filter((row) => after === undefined || compare(listKey(row), after) < 0)
-        .sort((a, b) => compare(listKey(b), listKey(a)));
-      const shown = pageOf(rows, filter.limit, listKey);
-      return { ...shown, items: shown.items.map(open) };
+      const { items, ...rest } = await listRows(filter);
+      return { ...rest, items: believed(items, open, tell) };
     },
+
+    damaged: (filter) => damagedPage(filter, { rows: listRows, open, key: listKey }),
 
     async count(payer, since) {
       mustBeOpen();
@@ -162,7 +199,7 @@ export function createMemoryOrderStore(): OrderStore {
         .sort((a, b) => compare(listKey(b), listKey(a)))
         .slice(0, ACTIVE_MAX)
         .filter((row) => row.updated_at >= since || WAITING_STATES.includes(row.state));
-      return payerRecords(rows.map(open));
+      return payerRecords(believed(rows, open, tell));
     },
 
     async reserve(kind, no, owner, at) {

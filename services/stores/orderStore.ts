@@ -7,10 +7,12 @@
  *
  * Every promise below is tested by `describeOrderStore`; passing that suite is what makes a store a store.
  * Errors: anything the database does wrong is a StoreError `STORE_UNAVAILABLE` (retryable), never a false
- * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`.
+ * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`. A row that cannot be believed
+ * (see `damage`) → DamagedError: `RECORD_DAMAGED`, or `STORE_UNAVAILABLE` where it is no whole record.
  */
 import type { Lane } from '../agenda';
 import type { RecordKind, StoredRecord } from '../records';
+import type { DamagedRow } from './damage';
 
 export type ReservationKind = 'refund' | 'transaction' | 'transfer_bill' | 'sub_order';
 
@@ -76,7 +78,7 @@ export interface OrderStore {
    */
   replace(next: StoredRecord, expectedVersion: number): Promise<'replaced' | 'conflict'>;
   /**
-   * Records that are due, earliest first. Reads only: the lease is taken by `replace`.
+   * Records that are due, earliest first, past damaged ones. Reads only: the lease is taken by `replace`.
    *
    * @param lane  Only what is due in this lane, found without reading what is due in the others. A record
    *   may be due in several. undefined: in any, each record once.
@@ -90,8 +92,13 @@ export interface OrderStore {
   ): Promise<readonly StoredRecord[]>;
   /** Earliest due_at of all, for /healthz. */
   oldestDue(): Promise<number | undefined>;
-  /** Newest created first, stable under concurrent inserts. */
+  /** Newest created first, stable under concurrent inserts. Damaged rows are left out: a page may be short. */
   list(filter: RecordFilter): Promise<Page<StoredRecord>>;
+  /**
+   * The damaged rows among those of the filter. Each call looks at a bounded number of rows, so a page with few or no
+   * items may still have a `next`.
+   */
+  damaged(filter: RecordFilter): Promise<Page<DamagedRow>>;
   /** How many orders (and combinations) this payer made since (inclusive). */
   count(payer: string, since: number): Promise<number>;
   /**

@@ -4,6 +4,7 @@
  */
 import { StoreError } from '../../utils/errors';
 import type { ErrorCode } from '../../utils/errors';
+import { DamagedError } from './damage';
 
 export type SqlValue = string | number | null;
 export type Row = Readonly<Record<string, unknown>>;
@@ -70,7 +71,7 @@ export const withLimit = (sql: string, limit: number): string => `${sql} LIMIT $
 export function numberIn(row: Row | undefined, column: string): number {
   const value = row?.[column];
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
-  throw storeError('STORE_UNAVAILABLE', `the stored row of ${column} is damaged`);
+  throw new DamagedError('unreadable', column);
 }
 
 export const timedOut = Object.assign(new Error('no answer from the database in time'), {

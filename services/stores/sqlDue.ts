@@ -6,6 +6,7 @@ import { LANES, type Lane } from '../agenda';
 import { SCHEMA_VERSION } from '../records';
 import type { StoredRecord } from '../records';
 import type { Logger } from '../../utils/logger';
+import type { TellDamage } from './damage';
 import { createDueReader } from './dueReader';
 import type { DueReader } from './dueReader';
 import { numberIn, withLimit } from './sqlDriver';
@@ -42,7 +43,7 @@ const OLDEST_DUE = `SELECT MIN(lane_at) AS oldest FROM (${earliest.join(' UNION 
 export const createSqlDue = (
   driver: SqlDriver,
   open: (row: Row) => StoredRecord,
-  logger: Logger,
+  { logger, tell }: { readonly logger: Logger; readonly tell: TellDamage },
 ): DueReader =>
   createDueReader<Row>(
     {
@@ -52,10 +53,11 @@ export const createSqlDue = (
           ? driver.read(withLimit(first, limit), [now, SCHEMA_VERSION])
           : driver.read(withLimit(further, limit), [now, SCHEMA_VERSION, after[0], ...after]);
       },
-      key: (row) => [numberIn(row, 'lane_at'), String(row['kind']), String(row['no'])],
+      key: (row) => [Number(row['lane_at']), String(row['kind']), String(row['no'])],
       open,
     },
     logger,
+    tell,
   );
 
 export async function oldestDue(driver: SqlDriver): Promise<number | undefined> {

@@ -5,15 +5,14 @@
  */
 import { SCHEMA_VERSION } from '../records';
 import type { StoredRecord } from '../records';
-import type { Clock } from '../../utils/clock';
-import { StoreError } from '../../utils/errors';
-import type { Logger } from '../../utils/logger';
-import type { OrderStore, RecordFilter, Reservation, ReservationKind } from './orderStore';
+import { believed, createDamageAlarm, DamagedError, nameOf } from './damage';
+import type { OrderStore, Page, RecordFilter, Reservation, ReservationKind } from './orderStore';
+import { createSealing, type Sealing } from './sealing';
 import { numberIn as number, storeError, withLimit } from './sqlDriver';
-import type { Row, SqlDialect, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
+import type { Row, SqlDriver, SqlValue } from './sqlDriver';
 import { createSqlDue, oldestDue } from './sqlDue';
-import { MIGRATION_TABLE, migrations, migrationTable } from './sqlSchema';
-import type { Migration } from './sqlSchema';
+import { createDemandGuard, migrate, schemaVersion, type SqlOrderStoreDeps } from './sqlMigrating';
+import { MIGRATION_TABLE } from './sqlSchema';
 import {
   ACTIVE_MAX,
   RECORD_KINDS_COUNTED,
@@ -24,21 +23,14 @@ import {
   checkReservation,
   columnsOf,
   damaged,
+  damagedPage,
   isKey,
   pageOf,
   payerRecords,
+  placeAt,
   readCursor,
-  readRecord,
 } from './storeRules';
 import type { RecordColumns } from './storeRules';
-
-export interface SqlOrderStoreDeps {
-  readonly driver: SqlDriver;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Only tests hand in others. */
-  readonly migrations?: readonly Migration[];
-}
 
 const FACTS = [
   'state',
@@ -59,7 +51,6 @@ const FACTS = [
   'min_reader',
 ] as const satisfies readonly (keyof RecordColumns)[];
 
-const TABLE = 'pay_record';
 const INSERT =
   `INSERT INTO pay_record (kind, no, version, ${FACTS.join(', ')}, body) ` +
   `VALUES (?, ?, ?, ${FACTS.map(() => '?').join(', ')}, ?)`;
@@ -87,12 +78,6 @@ const ACTIVE =
 const RESERVE = 'INSERT INTO pay_reservation (kind, no, owner, at) VALUES (?, ?, ?, ?)';
 const RESERVED = 'SELECT kind, no, owner, at FROM pay_reservation';
 const RESERVATION = `${RESERVED} WHERE kind = ? AND no = ?`;
-const MIGRATED =
-  'SELECT MAX(version) AS version, MAX(min_reader) AS min_reader ' + `FROM ${MIGRATION_TABLE}`;
-const MIGRATE = `INSERT INTO ${MIGRATION_TABLE} (version, applied_at, min_reader) VALUES (?, ?, ?)`;
-
-/** How old our knowledge of what the tables demand may be, for all that rewrites nothing. */
-const DEMAND_KNOWN_MS = 1000;
 
 const factsOf = (
   record: StoredRecord,
@@ -108,14 +93,23 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
   const insertSql = INSERT + repeat;
   const reserveSql = RESERVE + repeat;
   const guard = createDemandGuard(deps);
-  const due = createSqlDue(driver, openRow, logger);
+  const sealing = createSealing(deps.recordKeys);
+  const tell = createDamageAlarm(logger);
+  const openRow = openerOf(sealing);
+  const due = createSqlDue(driver, openRow, { logger, tell });
 
   async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
     if (!isKey(no)) return undefined;
     const asking = guard.known();
     if (asking !== undefined) await asking;
     const [row] = await driver.read(FIND, [kind, no]);
-    return row === undefined ? undefined : openRow(row);
+    if (row === undefined) return undefined;
+    try {
+      return openRow(row);
+    } catch (error) {
+      if (error instanceof DamagedError) tell({ kind, no }, error);
+      throw error;
+    }
   }
 
   async function reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined> {
@@ -135,7 +129,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
       const asking = guard.known();
       if (asking !== undefined) await asking;
       const { kind, no, version } = record;
-      const values = [kind, no, version, ...factsOf(record, FACTS), JSON.stringify(record)];
+      const values = [kind, no, version, ...factsOf(record, FACTS), sealing.write(record)];
       return (await driver.write(insertSql, values)) === 1 ? 'inserted' : 'exists';
     },
 
@@ -145,7 +139,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
     async replace(next, expectedVersion) {
       checkNext(next, expectedVersion);
       const { kind, no, version } = next;
-      const facts = [version, ...factsOf(next, CHANGING), JSON.stringify(next)];
+      const facts = [version, ...factsOf(next, CHANGING), sealing.write(next)];
       const values = [...facts, kind, no, expectedVersion, SCHEMA_VERSION];
       if ((await driver.write(REPLACE, values)) === 1) return 'replaced';
       await schemaVersion(driver); // throws where that was the reason
@@ -160,7 +154,17 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
 
     oldestDue: () => oldestDue(driver),
 
-    list: (filter) => list(driver, filter),
+    async list(filter) {
+      const { items, ...rest } = await listRows(driver, filter);
+      return { ...rest, items: believed(items, openRow, tell) };
+    },
+
+    damaged: (filter) =>
+      damagedPage(filter, {
+        rows: (wider) => listRows(driver, wider),
+        open: openRow,
+        key: listKey,
+      }),
 
     async count(payer, since) {
       const [row] = await driver.read(COUNT, [payer, since]);
@@ -169,7 +173,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
 
     async active(payer, { from, since }) {
       const rows = await driver.read(ACTIVE, [payer, from, since]);
-      return payerRecords(rows.map(openRow));
+      return payerRecords(believed(rows, openRow, tell));
     },
 
     async reserve(kind, no, owner, at) {
@@ -212,12 +216,23 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
   };
 }
 
-function openRow(row: Row): StoredRecord {
-  const key = { kind: String(row['kind']), no: String(row['no']), version: number(row, 'version') };
-  const record = readRecord(key, row['body']);
-  if (record.created_at !== number(row, 'created_at')) throw damaged(`${key.kind} ${key.no}`);
-  return record;
-}
+type OpenRow = (row: Row) => StoredRecord;
+
+const openerOf =
+  (sealing: Sealing): OpenRow =>
+  (row) => {
+    const { kind, no } = row;
+    const key = { kind: String(kind), no: String(no), version: number(row, 'version') };
+    const record = sealing.read(key, row['body']);
+    if (record.created_at !== number(row, 'created_at')) throw damaged(`${key.kind} ${key.no}`);
+    return record;
+  };
+
+const listKey = (row: Row): readonly [number, string, string] => [
+  placeAt(row['created_at']),
+  nameOf(row['kind']),
+  nameOf(row['no']),
+];
 
 function openReservation(row: Row): Reservation {
   const { kind, no, owner } = row;
@@ -226,10 +241,7 @@ function openReservation(row: Row): Reservation {
   return { kind: kind as ReservationKind, no, owner, at: number(row, 'at') };
 }
 
-async function list(
-  driver: SqlDriver,
-  filter: RecordFilter,
-): Promise<{ items: readonly StoredRecord[]; next?: string }> {
+async function listRows(driver: SqlDriver, filter: RecordFilter): Promise<Page<Row>> {
   checkLimit(filter.limit);
   const conditions: [sql: string, value: SqlValue | undefined][] = [
     ['kind = ?', filter.kind],
@@ -257,101 +269,5 @@ async function list(
     ),
     values,
   );
-  const shown = pageOf(rows, filter.limit, (row) => [
-    number(row, 'created_at'),
-    String(row['kind']),
-    String(row['no']),
-  ]);
-  return { ...shown, items: shown.items.map(openRow) };
-}
-
-/** The newest migration applied. @throws StoreError STORE_NEWER where one demands a newer build. */
-async function schemaVersion(session: SqlSession): Promise<number> {
-  const [row] = await session.read(MIGRATED, []);
-  if (row === undefined || row['version'] === null) return 0;
-  const demand = number(row, 'min_reader');
-  if (demand > SCHEMA_VERSION) {
-    throw new StoreError('STORE_NEWER', {
-      detail: `the tables need a reader of version ${String(demand)}`,
-    });
-  }
-  return number(row, 'version');
-}
-
-/**
- * An instance that was running when the tables began to demand a newer build notices it with what it asks
- * next: one small read a second, shared by all. Reads and inserts wait for it. Reservations do not, for they are
- * committed in the order they are handed in, and are harmless; a rewrite is judged by its own statement.
- */
-function createDemandGuard({ driver, clock }: SqlOrderStoreDeps) {
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let asking: Promise<void> | undefined;
-  let newer: StoreError | undefined;
-
-  const ask = async (): Promise<void> => {
-    askedAt = clock.now();
-    try {
-      await schemaVersion(driver);
-      newer = undefined;
-    } catch (error) {
-      // Any other failure is told by the statement that was to follow.
-      if (error instanceof StoreError && error.code === 'STORE_NEWER') newer = error;
-    } finally {
-      asking = undefined;
-    }
-  };
-  const fresh = (): Promise<void> | undefined => {
-    const ageMs = clock.now() - askedAt;
-    // A clock that was set back must not make us sure for ever.
-    if (ageMs < 0 || ageMs >= DEMAND_KNOWN_MS) asking ??= ask();
-    return asking;
-  };
-  const refuse = (): void => {
-    if (newer !== undefined) throw newer;
-  };
-  return {
-    /** The tables were just looked at, by a migration. */
-    looked(): void {
-      askedAt = clock.now();
-    },
-    /** Nothing to wait for where nothing has to be asked: so a write before `close` is kept. */
-    known(): Promise<void> | undefined {
-      const asked = fresh();
-      if (asked !== undefined) return asked.then(refuse);
-      refuse();
-      return undefined;
-    },
-    write(): void {
-      void fresh();
-      refuse();
-    },
-  };
-}
-
-async function migrate(deps: SqlOrderStoreDeps): Promise<void> {
-  const { driver, clock, logger } = deps;
-  const wanted = deps.migrations ?? migrations;
-  const newest = Math.max(...wanted.map((one) => one.version));
-  // Looked at first without the lock: an account without the right to create tables can work on made ones.
-  const [table] = await driver.read(driver.dialect.tableExists, [MIGRATION_TABLE]);
-  if (table !== undefined && (await schemaVersion(driver)) >= newest) return;
-  await driver.exclusively(async (session) => {
-    for (const sql of migrationTable(driver.dialect)) await session.write(sql, []);
-    const applied = await schemaVersion(session);
-    for (const one of wanted.filter((migration) => migration.version > applied)) {
-      await apply(session, one, driver.dialect);
-      await session.write(MIGRATE, [one.version, clock.now(), one.min_reader]);
-      logger.info({ store: driver.name, version: one.version }, 'migration applied');
-    }
-  });
-}
-
-async function apply(session: SqlSession, one: Migration, dialect: SqlDialect): Promise<void> {
-  const { column } = one;
-  const made =
-    column === undefined ? [] : await session.read(dialect.columnExists, [TABLE, column]);
-  if (made.length === 0) {
-    for (const sql of one.statements(dialect)) await session.write(sql, []);
-  }
-  for (const sql of one.fill ?? []) await session.write(sql, []);
+  return pageOf(rows, filter.limit, listKey);
 }

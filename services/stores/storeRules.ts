@@ -5,6 +5,8 @@ import { SCHEMA_VERSION } from '../records';
 import type { Refund, RecordKind, StoredRecord } from '../records';
 import { StoreError, ValidationError } from '../../utils/errors';
 import { invariant } from '../../utils/invariant';
+import { DamagedError, nameOf, type DamagedRow } from './damage';
+import type { Page, RecordFilter } from './orderStore';
 
 export const PAGE_MAX = 1000;
 /**
@@ -72,7 +74,7 @@ export interface RecordKey {
 /**
  * The record in a row, checked: it parses, is whole, and says of itself what its key columns say.
  *
- * @throws  StoreError STORE_NEWER (needs a newer reader) · STORE_UNAVAILABLE (damaged: never guessed at).
+ * @throws  StoreError STORE_NEWER (needs a newer reader) · DamagedError `unreadable` (never guessed at).
  */
 export function readRecord(key: RecordKey, body: unknown): StoredRecord {
   const record = parseObject(body);
@@ -92,8 +94,7 @@ export function readRecord(key: RecordKey, body: unknown): StoredRecord {
   return stored;
 }
 
-export const damaged = (what: string): StoreError =>
-  new StoreError('STORE_UNAVAILABLE', { detail: `the stored row of ${what} is damaged` });
+export const damaged = (what: string): DamagedError => new DamagedError('unreadable', what);
 
 function parseObject(text: unknown): Record<string, unknown> | undefined {
   if (typeof text !== 'string') return undefined;
@@ -237,9 +238,16 @@ export function readCursor(after: string, keyCount: number): Cursor {
     Array.isArray(value) &&
     value.length === keyCount + 1 &&
     Number.isSafeInteger(value[0]) &&
-    value.slice(1).every((key: unknown) => typeof key === 'string' && isKey(key));
+    value.slice(1).every((key: unknown) => typeof key === 'string' && nameOf(key) === key);
   if (!good) throw new ValidationError('PARAM_INVALID', { detail: 'after is not a page cursor' });
   return value as Cursor;
+}
+
+/** A row's time as a place in a list, also where a stranger wrote something else there: a list goes on. */
+export function placeAt(value: unknown): number {
+  const at = Math.floor(Number(value));
+  if (Number.isNaN(at)) return 0;
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, at));
 }
 
 /** One page of rows read with one more than its size: that one only says that there is a next page. */
@@ -252,6 +260,49 @@ export function pageOf<T>(
   const last = items.at(-1);
   if (rows.length <= size || last === undefined) return { items };
   return { items, next: writeCursor(cursor(last)) };
+}
+
+export interface ListSource<Row> {
+  readonly rows: (filter: RecordFilter) => Promise<Page<Row>>;
+  /** @throws DamagedError where the row is not to be believed. */
+  readonly open: (row: Row) => unknown;
+  readonly key: (row: Row) => Cursor;
+}
+
+/** See `OrderStore.damaged`. A state or payer of a damaged row is nobody's word: they are not asked for. */
+export async function damagedPage<Row>(
+  filter: RecordFilter,
+  { rows, open, key }: ListSource<Row>,
+): Promise<Page<DamagedRow>> {
+  checkLimit(filter.limit);
+  const { state: _state, payer: _payer, ...asked } = filter;
+  // One less than a store gives at most, which may need the last one to see whether there is more.
+  const page = await rows({ ...asked, limit: PAGE_MAX - 1 });
+  const items: DamagedRow[] = [];
+  for (const row of page.items) {
+    const damage = damageOf(row, open);
+    if (damage === undefined) continue;
+    const [at, kind = '', no = ''] = key(row);
+    items.push({ kind, no, damage, ...(isMoment(at) ? { created_at: at } : {}) });
+    if (items.length === filter.limit) return { items, next: writeCursor(key(row)) };
+  }
+  return page.next === undefined ? { items } : { items, next: page.next };
+}
+
+/** Up to the year 9999: what a stranger wrote there may be no moment at all. */
+const MOMENT_MAX = 253_402_271_999_000;
+const isMoment = (at: number): boolean => at >= 0 && at <= MOMENT_MAX;
+
+function damageOf<Row>(row: Row, open: (row: Row) => unknown): DamagedError['damage'] | undefined {
+  try {
+    open(row);
+    return undefined;
+  } catch (error) {
+    if (error instanceof DamagedError) return error.damage;
+    // Whole, but for a newer build to read.
+    if (error instanceof StoreError) return undefined;
+    throw error;
+  }
 }
 
 export const RECORD_KINDS_COUNTED: readonly RecordKind[] = ['order', 'combination'];

@@ -227,6 +227,7 @@ it('sees its own settings and none of our secrets', async () => {
     databaseUrl: 's5',
     amqpUrl: 's6',
     CLOUDBASE_APIKEY: 's7',
+    recordKey: 's8',
     NODE_OPTIONS: '--max-old-space-size=64',
   };
   const { sink, notes } = hooks('exports.handlerUnifiedTrigger = () => note(process.env);', {

@@ -186,17 +186,20 @@ describe('columnsOf', () => {
 });
 
 describe('due records', () => {
-  it('alarms once of each row that cannot be read, and gives up on endless ones', async () => {
+  it('alarms once of each row that cannot be read, and goes on where endless ones ended', async () => {
     const alarms: unknown[] = [];
     let pages = 0;
+    let end = Number.POSITIVE_INFINITY;
     const due = createDueReader<number>(
       {
         page: async (_now, limit, after) => {
           pages += 1;
-          return Array.from({ length: limit }, (_, i) => (after?.[0] ?? 0) + i + 1);
+          const rows = Array.from({ length: limit }, (_, i) => (after?.[0] ?? 0) + i + 1);
+          return rows.filter((row) => row <= end);
         },
         key: (row) => [row, 'order', String(row)],
         open: (row) => {
+          if (row === end) return anOrder('GOOD');
           throw new StoreError('STORE_UNAVAILABLE', { detail: String(row) });
         },
       },
@@ -205,7 +208,14 @@ describe('due records', () => {
     expect(await due(0, 2, 'ask')).toEqual([]);
     expect(await due(0, 2, 'ask')).toEqual([]);
     expect(pages).toBe(200);
-    expect(alarms).toEqual(Array.from({ length: 200 }, (_, i) => String(i + 1)));
+    expect(alarms).toEqual(Array.from({ length: 400 }, (_, i) => String(i + 1)));
+    // Behind more of them than two calls look at: reached by the third, and by a later one again.
+    end = 501;
+    expect((await due(0, 2, 'ask')).map(({ no }) => no)).toEqual(['GOOD']);
+    expect(await due(0, 2, 'ask')).toEqual([]);
+    expect(await due(0, 2, 'ask')).toEqual([]);
+    expect((await due(0, 2, 'ask')).map(({ no }) => no)).toEqual(['GOOD']);
+    expect(alarms).toHaveLength(500);
   });
 });
 

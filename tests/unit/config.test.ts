@@ -61,6 +61,7 @@ describe('a sound set of settings', () => {
       trustWxHeaders: false,
       trustWxHeadersByHand: false,
       foreignBearer: 'refuse',
+      recordKeys: [],
       cloudbaseEnv: undefined,
       requirePreparedOrders: false,
       orderExpireMinutes: 10,
@@ -111,6 +112,7 @@ describe('a sound set of settings', () => {
       webhookUrl: 'https://shop.example.com/pay-events',
       webhookSecret: `whsec_${Buffer.alloc(32).toString('base64')}`,
       corsAllowOrigin: 'https://shop.example.com',
+      recordKey: 'c'.repeat(64),
     };
     delete realistic['PORT'];
     const bytes = Object.entries(realistic)
@@ -153,12 +155,28 @@ describe('missing settings', () => {
     expect(refused({ ...base, SCF_RUNTIME: 'Nodejs18.15' }).code).toBe('MISSING_CREDENTIALS');
   });
 
-  it('asks for CLOUDBASE_APIKEY and an environment with databaseUrl=cloudbase:', () => {
+  it('asks for CLOUDBASE_APIKEY, recordKey and an environment with databaseUrl=cloudbase:', () => {
     const { detail } = refused({ ...base, databaseUrl: 'cloudbase:' });
-    expect(detail).toContain('CLOUDBASE_APIKEY');
-    expect(detail).toContain('cloudbaseEnv');
-    const config = load({ databaseUrl: 'cloudbase:', CLOUDBASE_APIKEY: 'k', TCB_ENV: 'shop-1' });
-    expect(config).toMatchObject({ cloudbaseApiKey: 'k', cloudbaseEnv: 'shop-1' });
+    for (const name of ['CLOUDBASE_APIKEY', 'cloudbaseEnv', 'recordKey']) {
+      expect(detail).toContain(name);
+    }
+    const recordKey = 'r'.repeat(32);
+    const given = { CLOUDBASE_APIKEY: 'k', TCB_ENV: 'shop-1', recordKey };
+    expect(load({ databaseUrl: 'cloudbase:', ...given })).toMatchObject({
+      cloudbaseApiKey: 'k',
+      cloudbaseEnv: 'shop-1',
+      recordKeys: [recordKey],
+    });
+  });
+
+  it('takes up to eight record keys, each once and of 32 characters, and shows none', () => {
+    const keys = Array.from({ length: 9 }, (_, i) => String(i).repeat(32));
+    expect(load({ recordKey: keys.slice(0, 8).join(' , ') }).recordKeys).toEqual(keys.slice(0, 8));
+    for (const recordKey of [keys.join(','), 'short-secret', `${keys[0]},${keys[0]}`]) {
+      const error = refused({ ...base, recordKey });
+      expect(error.faults).toEqual([expect.stringMatching(/^recordKey: /)]);
+      expect(error.detail).not.toMatch(/short-secret|0{32}/);
+    }
   });
 
   it('points at a name written in the wrong case', () => {

@@ -14,7 +14,7 @@ export const recordsQuerySchema = {
   additionalProperties: false,
   properties: {
     kind: { type: 'string', enum: ['order', 'combination', 'transfer', 'report'] },
-    state: { type: 'string', pattern: '^[A-Z_]{1,32}$' },
+    state: { type: 'string', pattern: '^([A-Z_]{1,32}|damaged)$' },
     payer: openid,
     from: moment,
     to: moment,

@@ -1,0 +1,81 @@
+/**
+ * How a record becomes the text that a store keeps, and back. With keys the text carries a seal: HMAC-SHA-256 over kind,
+ * number, version and every byte of the rest, so that only who holds a key can have written it, and only there.
+ * The canonical form is the text itself: what is checked is what is parsed, fields unknown to this build included.
+ *
+ * A seal cannot tell that a row was deleted, or put back as an older version that was sealed once.
+ */
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
+import type { StoredRecord } from '../records';
+import { DamagedError } from './damage';
+import { readRecord, type RecordKey } from './storeRules';
+
+export interface Sealing {
+  /** The text of a record, sealed by the first key where there is one. */
+  write(record: StoredRecord): string;
+  /** @throws  DamagedError: not to be believed · StoreError STORE_NEWER (needs a newer reader). */
+  read(key: RecordKey, body: unknown): StoredRecord;
+}
+
+const BEGIN = '{"seal":"';
+/** SHA-256 in base64url. */
+const SEAL_LENGTH = 43;
+const END = '",';
+const REST_AT = BEGIN.length + SEAL_LENGTH + END.length;
+/** Keeps these seals apart from whatever else might be signed by the same key. */
+const PURPOSE = 'pay-common record 1';
+
+export function createSealing(keys: readonly string[] = []): Sealing {
+  const [first, ...older] = keys.map((key) => createSecretKey(Buffer.from(key, 'utf8')));
+  return first === undefined ? unsealed : sealedBy([first, ...older]);
+}
+
+const nameOf = ({ kind, no }: RecordKey): string => `${kind} ${no}`;
+
+/** Nobody but this service writes `_openid`, and it never does: the platform stamps it on a client's document. */
+function refuseClients(record: StoredRecord): StoredRecord {
+  if (!Object.hasOwn(record, '_openid')) return record;
+  throw new DamagedError('client', nameOf(record));
+}
+
+const unsealed: Sealing = {
+  write: (record) => JSON.stringify(record),
+  read(key, body) {
+    // Rewritten by us it would keep a seal that no longer fits.
+    if (typeof body === 'string' && body.startsWith(BEGIN)) {
+      throw new DamagedError('no_key', nameOf(key));
+    }
+    return refuseClients(readRecord(key, body));
+  },
+};
+
+type Key = ReturnType<typeof createSecretKey>;
+
+function sealedBy(keys: readonly [Key, ...Key[]]): Sealing {
+  const sealOf = (key: Key, { kind, no, version }: RecordKey, text: string): Buffer =>
+    createHmac('sha256', key)
+      .update(`${PURPOSE}\n${kind}\n${no}\n${String(version)}\n`)
+      .update(text)
+      .digest();
+
+  return {
+    write(record) {
+      const text = JSON.stringify(record);
+      const seal = sealOf(keys[0], record, text).toString('base64url');
+      return `${BEGIN}${seal}${END}${text.slice(1)}`;
+    },
+    read(key, body) {
+      if (typeof body !== 'string' || !body.startsWith(BEGIN)) {
+        throw new DamagedError('unsealed', nameOf(key));
+      }
+      const seal = Buffer.from(body.slice(BEGIN.length, BEGIN.length + SEAL_LENGTH), 'base64url');
+      const text = `{${body.slice(REST_AT)}`;
+      const opens = (one: Key): boolean => {
+        const own = sealOf(one, key, text);
+        return own.length === seal.length && timingSafeEqual(own, seal);
+      };
+      if (!keys.some(opens)) throw new DamagedError('seal', nameOf(key));
+      return refuseClients(readRecord(key, text));
+    },
+  };
+}
