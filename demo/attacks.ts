@@ -1,4 +1,4 @@
-/** Attempts to get what is not one's own. Each must fail, leave the record as it was, and not reach WeChat Pay. */
+/** Attempts to get what is not one's own. Each must fail and leave the record as it was. */
 import { expecter, type Expect, type Tally } from './expect';
 import { textOf, yuan } from './say';
 import type { Asked, Reply, Stage } from './stage';
@@ -14,6 +14,8 @@ interface Attack {
   readonly answer: string;
   /** An unproven notification is a hint: WeChat Pay is asked, once, and its own answer counts. */
   readonly hint?: true;
+  /** Another's number is asked about like one that nobody has, so that the two cannot be told apart. */
+  readonly question?: true;
 }
 
 const answerOf = (reply: Reply): string => {
@@ -21,7 +23,7 @@ const answerOf = (reply: Reply): string => {
   return error === '' ? String(reply.status) : `${String(reply.status)} ${error}`;
 };
 
-/** Runs one attack; the record must stay byte for byte, WeChat Pay must not be asked. */
+/** Runs one attack; the record must stay byte for byte, WeChat Pay is not asked but for a plain question. */
 async function attempt(stage: Stage, expect: Expect, no: string, attack: Attack): Promise<void> {
   const held = await stage.look('order', no);
   const before = JSON.stringify(held);
@@ -39,11 +41,17 @@ async function attempt(stage: Stage, expect: Expect, no: string, attack: Attack)
     });
     return;
   }
-  const untouched =
-    JSON.stringify(await stage.look('order', no)) === before &&
-    stage.simulator.requests.length === asked;
-  expect(words('记录未变，微信未被请求', 'record unchanged, WeChat Pay not asked'), {
-    actual: untouched,
+  const unchanged = JSON.stringify(await stage.look('order', no)) === before;
+  const questions = stage.simulator.requests.length - asked;
+  const said =
+    attack.question === true
+      ? words(
+          '记录未变，与不存在的单号一样问一次微信',
+          'record unchanged, WeChat Pay asked once, as about a number that nobody has',
+        )
+      : words('记录未变，微信未被请求', 'record unchanged, WeChat Pay not asked');
+  expect(said, {
+    actual: unchanged && questions === (attack.question === true ? 1 : 0),
     expected: true,
   });
 }
@@ -182,6 +190,7 @@ function moneyOut(stage: Stage, no: string): readonly Attack[] {
       text: words('查看他人订单', "reads another user's order"),
       asked: { from: 'app', path: queryPath, body: query, headers: stage.as.other },
       answer: '404 ORDER_NOT_FOUND',
+      question: true,
     },
     {
       text: words('无身份查询', 'reads without an identity'),

@@ -1,7 +1,8 @@
 /**
- * How often payers may ask about numbers that are not theirs. Where we hold nothing WeChat is asked, and nothing
- * stands behind that but the question; where another holds it the answer is 404 at once, and counts as well: were it
- * free, whoever has used up his questions could tell taken numbers (404) from made-up ones (429). Per instance and in memory: WeChat's own limits are far above what all instances add up to.
+ * How often payers may ask about numbers that are not theirs: queries, closes, and attempts to place or bind them.
+ * A number that nobody has and one that is another's count alike and are answered alike: a question must not tell
+ * which numbers exist. In memory of each instance: WeChat's own limits are far above what all instances add up
+ * to. Bounded by PAYERS_MAX windows, of which the one that has been quiet the longest goes first.
  */
 import { actsAsOperator, type Caller } from './caller';
 import type { Clock } from '../utils/clock';

@@ -341,8 +341,11 @@ export function createPlacing(deps: PlacingDeps): Placing {
     deps.asks.guard(caller);
     if (preparedOnly) return new AuthError('ORDER_NOT_PREPARED');
     if (draft !== undefined) return new StoreError('STORE_UNAVAILABLE');
+    const { description, amount } = input;
+    const alone = description === undefined && amount === undefined;
+    if (alone && caller.role === 'payer') return notYours();
     return new ValidationError('PARAM_INVALID', {
-      detail: `${input.description === undefined ? 'description' : 'amount'} 必填 / is required`,
+      detail: `${description === undefined ? 'description' : 'amount'} 必填 / is required`,
     });
   }
 
@@ -388,7 +391,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
     if (unbound || record.payer === caller.openid) return;
     if (draft === undefined && !record.prepared) throw absent(repeat);
     deps.asks.guard(caller);
-    throw new ConflictError('ORDER_TAKEN');
+    throw draft === undefined ? notYours() : new ConflictError('ORDER_TAKEN');
   }
 
   function guardOpen(record: OrderRecord): void {
@@ -565,6 +568,14 @@ export function createPlacing(deps: PlacingDeps): Placing {
 
   return { place, prepare };
 }
+
+/** For a number alone: the same words whether another has it or nobody. */
+const notYours = (): ConflictError =>
+  new ConflictError('ORDER_TAKEN', {
+    detail:
+      '该单号不是为您预下的单；新订单须带 description 与 amount / ' +
+      'not prepared for you: a new order needs description and amount',
+  });
 
 /** "≥ 5 min of its 2 h and ≥ 1 min of time_expire are left". */
 export function freshPrepay(
