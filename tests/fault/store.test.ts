@@ -125,7 +125,7 @@ describe('the database goes away in between', () => {
   });
 
   test('WeChat made the refund, its answer is not recorded: the repeat is the same refund', async () => {
-    const { sim, fault, run, calm } = await start();
+    const { sim, clock, fault, run, calm } = await start();
     const [no, refund] = [number('S'), number('R')];
     await placePaid(run, sim, no);
     fault.around = (method, args, go) => {
@@ -136,12 +136,13 @@ describe('the database goes away in between', () => {
     expect((await run.call('/wx-pay/wxpay_refund', ask, operator())).status).toBe(503);
     expect((await run.order(no)).state).toBe('REFUNDING');
     calm();
+    clock.offsetMs += 10_001;
     expect((await run.call('/wx-pay/wxpay_refund', ask, operator())).status).toBe(200);
     expect(sim.refunds()).toHaveLength(1);
   });
 
   test('WeChat took the transfer, its answer is not recorded: the repeat is the same bill', async () => {
-    const { sim, fault, run, calm } = await start();
+    const { sim, clock, fault, run, calm } = await start();
     const no = 'T2';
     fault.around = (method, args, go) =>
       method === 'replace' && stateOf(args[0]) !== 'CREATED' ? down() : go();
@@ -149,6 +150,7 @@ describe('the database goes away in between', () => {
       503,
     );
     calm();
+    clock.offsetMs += 10_001;
     expect((await run.call('/wx-pay/wxpay_transfer', transferBody(no), operator())).status).toBe(
       200,
     );
