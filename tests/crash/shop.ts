@@ -57,7 +57,9 @@ export async function refund(world: World, wish: RefundWish): Promise<void> {
     });
     refuseOthers(`refund ${refundNo}`, reply);
     answer.exceeds = reply.body['error'] === 'REFUND_EXCEEDS';
-    return reply.status === 200 || reply.status === 202 || answer.exceeds;
+    // 202: whoever was asking may be dead, and his lease runs on. Who waits for the refund asks again.
+    const taken = reply.status === 202 && !wish.told;
+    return reply.status === 200 || taken || answer.exceeds;
   });
   if (!wish.told || answer.exceeds) return;
   await until(`refund ${refundNo} at WeChat`, async () => {

@@ -198,7 +198,7 @@ test('a close WeChat did not confirm is followed by one last look, and by no mor
 
 test.each([
   [true, 'CLOSED', 'refund.closed'],
-  [false, 'ABNORMAL', 'refund.abnormal'],
+  [false, 'REQUESTED', 'refund.unresolved'],
 ])('a refund refused without proof, then "not found", proven: %s → %s', async (...row) => {
   const [signed, status, type] = row;
   stage = await createStage();
@@ -207,7 +207,7 @@ test.each([
   simulator.pay(no, { deliver: 'never' });
   await stage.pass(10_000);
   const route = 'POST /v3/refund/domestic/refunds';
-  const body = { code: 'NOT_ENOUGH', message: '余额不足' };
+  const body = { code: 'NO_AUTH', message: '没有权限' };
   simulator.faults.add({ route, kind: 'status', status: 403, body, times: 100 });
   const amount = { refund: 50, total: 100 };
   await stage.post('wxpay_refund', { out_trade_no: no, out_refund_no: 'RF1', amount });

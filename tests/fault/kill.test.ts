@@ -140,7 +140,7 @@ describe('a refund is being made', () => {
     await before.close();
     const asked = asJson('/wx-pay/wxpay_refund', refundBody(no, refund, 60), operator());
     await askAndKill(world, moment, 'POST /v3/refund/domestic/refunds', asked);
-    const run = await startHere(world);
+    const run = await startHere(world, AFTER_LEASE_MS);
     expect((await repeat(run, asked)).status).toBe(200);
     expect(world.sim.refunds()).toHaveLength(1);
     const record = await run.order(no);
@@ -190,7 +190,7 @@ describe('a transfer is being made', () => {
     const no = number('T').slice(0, 32);
     const asked = asJson('/wx-pay/wxpay_transfer', transferBody(no), operator());
     await askAndKill(world, moment, 'POST /v3/fund-app/mch-transfer/transfer-bills', asked);
-    const run = await startHere(world);
+    const run = await startHere(world, AFTER_LEASE_MS);
     const again = await repeat(run, asked);
     expect(again.status).toBe(200);
     expect(dataOf(again)).toMatchObject({ out_bill_no: no, state: 'WAIT_USER_CONFIRM' });
