@@ -16,6 +16,7 @@ import { createPayController } from '../controllers/payController';
 import { createRecordController } from '../controllers/recordController';
 import { createStatusController } from '../controllers/statusController';
 import { openapiDocument } from '../routes/documented';
+import { createAbnormalRefunding } from '../services/abnormalRefunding';
 import { createAskLimit } from '../services/askLimit';
 import { createAskWaiters } from '../services/askWaiters';
 import { createBillService } from '../services/billService';
@@ -220,8 +221,10 @@ function servicesOf(
   };
   const placing = createPlacing({ ...placement, sync: (no) => following.syncOrder(no) });
   const combining = createCombining({ ...placement, strategy, following });
+  const abnormal = createAbnormalRefunding({ ...shared, strategy, following, apiV3Key, ownerOf });
   const payService = createPayService({
     ...shared,
+    abnormal,
     asks,
     strategy,
     placing,

@@ -58,7 +58,7 @@ export function createPayController(deps: { payService: PayService }): PayContro
       pay.queryByTransactionId(bodyOf<TransactionIdBody>(call).transaction_id, call.caller),
     close: (call) => pay.close(bodyOf<OutTradeNoBody>(call).out_trade_no, call.caller),
     refund: (call) => pay.refund(bodyOf<RefundBody>(call), call.caller),
-    refundAbnormal: (call) => pay.refundAbnormal(bodyOf<RefundAbnormalBody>(call)),
+    refundAbnormal: (call) => pay.refundAbnormal(bodyOf<RefundAbnormalBody>(call), call.caller),
     refundQuery: (call) =>
       pay.refundQuery(bodyOf<RefundQueryBody>(call).out_refund_no, call.caller),
     transfer: (call) => pay.transfer(bodyOf<TransferBody>(call)),

@@ -160,7 +160,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   }),
   post(
     'wxpay_refund_abnormal',
-    'operator',
+    'operatorKey',
     refund.refundAbnormalSchema,
     (c) => c.pay.refundAbnormal,
     'Abnormal refund (异常退款)',

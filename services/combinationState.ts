@@ -48,6 +48,8 @@ export type PartEvent = OrderEventOf<
   | 'refund_unresolved'
   | 'refund_withdrawn'
   | 'refund_release'
+  | 'abnormal_ask'
+  | 'abnormal_refused'
   | 'hinted'
 >;
 
@@ -80,6 +82,8 @@ const PART_EVENTS: ReadonlySet<string> = new Set<PartEvent['type']>([
   'refund_unresolved',
   'refund_withdrawn',
   'refund_release',
+  'abnormal_ask',
+  'abnormal_refused',
   'hinted',
 ]);
 export const isPartEvent = (event: OrderEvent): event is PartEvent => PART_EVENTS.has(event.type);

@@ -5,6 +5,7 @@
  * Facts never go back: paid, a transaction_id, a refund's SUCCESS. A contradicting genuine fact is kept and
  * alarmed, never dropped, for the money behind it is real.
  */
+import { onAbnormalAsk, onAbnormalRefused, type AbnormalEvent } from './abnormalState';
 import { withItem, withoutItem } from './agenda';
 import {
   conflict,
@@ -50,6 +51,7 @@ export type OrderEvent =
   | ({ readonly type: 'unpaid'; readonly trade_state: string } & From)
   | RefundAskingEvent
   | RefundSeenEvent
+  | AbnormalEvent
   /** `onlyIfOpen`: an order found paid meanwhile is left alone. */
   | ({ readonly type: 'reversing'; readonly onlyIfOpen?: boolean } & From)
   /** A hint is about to be followed: about the payment, or about the refund it names. */
@@ -354,6 +356,8 @@ const HANDLERS: { readonly [T in OrderEventType]: Handler<T> } = {
   refund_withdrawn: onRefundWithdrawn,
   refund_release: onRefundRelease,
   refund_seen: onRefundSeen,
+  abnormal_ask: onAbnormalAsk,
+  abnormal_refused: onAbnormalRefused,
   reversing: onReversing,
   hinted: onHinted,
 };

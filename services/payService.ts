@@ -2,6 +2,7 @@
  * What callers ask for, and who may ask it: order, query, close, refund, transfer; and the opening of
  * notifications. An order belongs to its payer: to anyone else it does not exist.
  */
+import type { AbnormalInput, AbnormalRefunding } from './abnormalRefunding';
 import type { AskLimit } from './askLimit';
 import type { Caller } from './caller';
 import { actsAsOperator } from './caller';
@@ -42,6 +43,7 @@ export interface PayServiceDeps {
   readonly api: WechatApi;
   readonly placing: Placing;
   readonly refunding: Refunding;
+  readonly abnormal: AbnormalRefunding;
   readonly transferring: Transferring;
   readonly following: Following;
   readonly asks: AskLimit;
@@ -60,7 +62,7 @@ export interface PayService {
   queryByTransactionId(id: string, caller: Caller): Promise<Answer>;
   close(no: string, caller: Caller): Promise<Answer>;
   refund(input: RefundInput, caller: Caller): Promise<RefundAnswer>;
-  refundAbnormal(input: AbnormalInput): Promise<Answer>;
+  refundAbnormal(input: AbnormalInput, caller: Caller): Promise<Answer>;
   refundQuery(no: string, caller: Caller): Promise<Answer>;
   transfer(input: TransferInput): Promise<TransferAnswer>;
   transferCancel(no: string): Promise<TransferAnswer>;
@@ -68,14 +70,6 @@ export interface PayService {
   transferQueryByNo(billNo: string, caller: Caller): Promise<Answer>;
   /** Proves, applies and records a notification. Resolves only after the commit. */
   notify(input: NotificationInput): Promise<void>;
-}
-
-export interface AbnormalInput {
-  readonly out_refund_no: string;
-  readonly type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD';
-  readonly bank_type?: string;
-  readonly bank_account?: string;
-  readonly real_name?: string;
 }
 
 const QUERY_FROM = { source: 'query', proof: 'signature' } as const;
@@ -250,33 +244,6 @@ export function createPayService(deps: PayServiceDeps): PayService {
     return { status: 200, data: body };
   }
 
-  async function refundAbnormal(input: AbnormalInput): Promise<Answer> {
-    const no = input.out_refund_no;
-    const owner = await deps.ownerOf('refund', no);
-    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
-    const held = record === undefined ? undefined : findRefund(record, no);
-    if (record === undefined || held === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
-    if (held.status !== 'ABNORMAL' || held.refund_id === undefined) {
-      throw new ConflictError('MOVE_FORBIDDEN', { detail: held.status });
-    }
-    const { bank_account, real_name, ...rest } = input;
-    const account = bank_account === undefined ? undefined : await strategy.encrypt(bank_account);
-    const name = real_name === undefined ? undefined : await strategy.encrypt(real_name);
-    const body = {
-      ...rest,
-      ...(account === undefined ? {} : { bank_account: account.ciphertext }),
-      ...(name === undefined ? {} : { real_name: name.ciphertext }),
-    };
-    const serial = account?.serial ?? name?.serial;
-    const reply = await api.abnormalRefund(held.refund_id, body, serial);
-    if (reply.kind !== 'proven' || reply.status !== 200) throw upstreamError(reply);
-    const facts = readRefund(reply.body);
-    if (facts !== undefined) {
-      await following.applyRefund(record.no, facts, { source: 'reply', proof: 'signature' });
-    }
-    return { status: 200, data: reply.body };
-  }
-
   async function transferQuery(no: string, caller: Caller): Promise<Answer> {
     const held = await orders.findTransfer(no);
     guardTransfer(held, caller);
@@ -336,7 +303,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
     queryByTransactionId,
     close,
     refund: (input, caller) => deps.refunding.refund(input, caller.role),
-    refundAbnormal,
+    refundAbnormal: (input, caller) => deps.abnormal.ask(input, caller),
     refundQuery,
     transfer: (input) => deps.transferring.transfer(input),
     transferCancel: (no) => deps.transferring.cancel(no),

@@ -14,6 +14,7 @@ const HIDDEN = new Set([
   'effect_seq',
   'facts_hash',
   'user_name_hash',
+  'account_hash',
   'request',
   'asking_until',
   'open_attempts',

@@ -146,6 +146,27 @@ export interface Payment {
   readonly source: Source;
 }
 
+/** An abnormal refund that is sent on to an account (异常退款): recorded before it was sent. */
+export interface AbnormalIntent {
+  readonly type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD';
+  readonly bank_type?: string;
+  /** Keyed hash of bank_account. */
+  readonly account_hash?: string;
+  /** Keyed hash of all that was asked: tells a repeat from another account. */
+  readonly facts_hash: string;
+  /** Role of the caller, and how it was proven: `operator key`. */
+  readonly asked_by: string;
+  /** As first sent, repeated byte for byte; card and name are ciphertext. */
+  readonly request: WechatRequest;
+  readonly requested_at: number;
+  readonly attempts: number;
+  readonly last_attempt_at: number;
+  /** Until then one attempt is under way, and nobody else sends it. */
+  readonly asking_until?: number;
+  /** It came to nothing: WeChat refused it, or the refund became ABNORMAL again after it. */
+  readonly over?: boolean;
+}
+
 /** What WeChat states of a refund besides its amount, in fen: of the payer's money, of coupons, of settlement. */
 export interface RefundAmounts {
   readonly payer_total?: number;
@@ -167,6 +188,7 @@ export interface Refund {
   readonly success_time?: string;
   readonly user_received_account?: string;
   readonly amounts?: RefundAmounts;
+  readonly abnormal?: AbnormalIntent;
   /** Coupons given back, as WeChat states them; amounts in fen. A notification names none. */
   readonly promotion_detail?: readonly Readonly<Record<string, unknown>>[];
   readonly reason?: string;

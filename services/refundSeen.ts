@@ -175,8 +175,12 @@ function refundFrom(held: Refund | undefined, event: RefundSeenEvent, ctx: Decid
     'refusal',
     'releasing_at',
   );
+  // Abnormal once more, after an account was named: that one could not take it, and another may be named.
+  const failed = seen.status === 'ABNORMAL' && base.status === 'PROCESSING';
+  const { abnormal } = base;
   return {
     ...clean,
+    ...(failed && abnormal !== undefined ? { abnormal: { ...abnormal, over: true } } : {}),
     status: seen.status,
     refund: seen.refund,
     ...(seen.refund_id === undefined ? {} : { refund_id: seen.refund_id }),

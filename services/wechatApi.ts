@@ -13,7 +13,6 @@ export interface WechatApi {
   queryTransaction(transactionId: string, limits?: CallLimits): Promise<WechatReply>;
   closeOrder(outTradeNo: string, limits?: CallLimits): Promise<WechatReply>;
   queryRefund(outRefundNo: string, limits?: CallLimits): Promise<WechatReply>;
-  abnormalRefund(refundId: string, body: Json, serial?: string): Promise<WechatReply>;
   queryTransfer(outBillNo: string, limits?: CallLimits): Promise<WechatReply>;
   queryTransferByNo(transferBillNo: string, limits?: CallLimits): Promise<WechatReply>;
   cancelTransfer(outBillNo: string): Promise<WechatReply>;
@@ -42,6 +41,8 @@ const ORDER_PATH: Readonly<Record<Product, string>> = {
 export const combinePath = (product: Product): string => `/v3/combine-transactions/${product}`;
 export const orderPath = (product: Product): string => ORDER_PATH[product];
 export const REFUND_PATH = '/v3/refund/domestic/refunds';
+export const abnormalRefundPath = (refundId: string): string =>
+  `${REFUND_PATH}/${encodeURIComponent(refundId)}/apply-abnormal-refund`;
 export const TRANSFER_PATH = '/v3/fund-app/mch-transfer/transfer-bills';
 
 export function createWechatApi(deps: { strategy: PayStrategy; mchid: string }): WechatApi {
@@ -64,13 +65,6 @@ export function createWechatApi(deps: { strategy: PayStrategy; mchid: string }):
     closeOrder: (no, limits) =>
       post(`/v3/pay/transactions/out-trade-no/${enc(no)}/close`, { mchid: deps.mchid }, limits),
     queryRefund: (no, limits) => get(`${REFUND_PATH}/${enc(no)}`, limits),
-    abnormalRefund: (id, body, serial) =>
-      strategy.call({
-        method: 'POST',
-        path: `${REFUND_PATH}/${enc(id)}/apply-abnormal-refund`,
-        body: JSON.stringify(body),
-        ...(serial === undefined ? {} : { serial }),
-      }),
     queryTransfer: (no, limits) => get(`${TRANSFER_PATH}/out-bill-no/${enc(no)}`, limits),
     queryTransferByNo: (no, limits) => get(`${TRANSFER_PATH}/transfer-bill-no/${enc(no)}`, limits),
     // A POST without a body: the fifth line of the signed text is empty.

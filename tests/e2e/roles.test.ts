@@ -82,7 +82,7 @@ const EXPECTED: Readonly<Record<string, Row>> = {
   // Closing is neither a read nor a refund: a clerk's openid has no more right to it than any payer's.
   wxpay_close_order: { ...OWNER, read: 'forbidden', clerk: 'absent' },
   wxpay_refund: OPERATOR,
-  wxpay_refund_abnormal: OPERATOR,
+  wxpay_refund_abnormal: KEY_ALONE,
   wxpay_refund_query: OWNER,
   wxpay_transfer: KEY_ALONE,
   wxpay_transfer_cancel: KEY_ALONE,

@@ -138,6 +138,26 @@ const EVENTS: { readonly [T in OrderEventType]: Extract<OrderEvent, { type: T }>
   refund_release: { type: 'refund_release', out_refund_no: 'R1', ...FROM },
   refund_missing: { type: 'refund_missing', out_refund_no: 'R1', asked_at: NOW, ...FROM },
   refund_unresolved: { type: 'refund_unresolved', out_refund_no: 'R1', ...FROM },
+  abnormal_ask: {
+    type: 'abnormal_ask',
+    out_refund_no: 'R1',
+    until: NOW + 10_000,
+    intent: {
+      type: 'MERCHANT_BANK_CARD',
+      facts_hash: 'a',
+      asked_by: 'operator key',
+      request: { method: 'POST', path: '/', body: '{}' },
+    },
+    checked: false,
+    ...FROM,
+  },
+  abnormal_refused: {
+    type: 'abnormal_refused',
+    out_refund_no: 'R1',
+    nothing: true,
+    code: 'PARAM_ERROR',
+    ...FROM,
+  },
   reversing: { type: 'reversing', ...FROM },
   hinted: { type: 'hinted', ...FROM },
 };
@@ -176,6 +196,13 @@ const TABLE: Readonly<Record<OrderEventType, readonly string[]>> = {
     ...['REFUNDING', 'MOVE_FORBIDDEN', 'MOVE_FORBIDDEN', 'REFUND_NOT_FOUND'],
     ...['REFUND_NOT_FOUND', 'REFUND_NOT_FOUND', 'REFUND_NOT_FOUND'],
   ],
+  // None of these refunds is ABNORMAL: nothing is sent on.
+  abnormal_ask: [
+    ...['REFUND_NOT_FOUND', 'REFUND_NOT_FOUND', 'REFUND_NOT_FOUND', 'REFUND_NOT_FOUND'],
+    ...['MOVE_FORBIDDEN', 'MOVE_FORBIDDEN', 'MOVE_FORBIDDEN', 'REFUND_NOT_FOUND'],
+    ...['REFUND_NOT_FOUND', 'REFUND_NOT_FOUND', 'REFUND_NOT_FOUND'],
+  ],
+  abnormal_refused: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
   reversing: Array.from({ length: 11 }, () => 'MOVE_FORBIDDEN'),
   hinted: [...ORDER_STATES],
 };
