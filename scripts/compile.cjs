@@ -111,12 +111,12 @@ async function main() {
   const file = path.join(dist, 'server.js');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pay-common-compile-'));
   const wechat = await listenAsWechat();
-  const { exports: built, script } = entry.load(file);
+  const { exports: built, script, source } = entry.load(file);
   const service = built.assemble(madeUp(folder, wechat.address().port));
   const server = await built.listenOn(service, '127.0.0.1');
   await service.start();
   await useOnce(`http://127.0.0.1:${server.address().port}`);
-  fs.writeFileSync(entry.compiledFile(file), script.createCachedData());
+  fs.writeFileSync(entry.compiledFile(file), entry.sealCompiled(source, script.createCachedData()));
   await built.shutDown(server, service);
   wechat.close();
   fs.rmSync(folder, { recursive: true, force: true });

@@ -4,7 +4,10 @@
  */
 import type { RecordKind } from '../records';
 import type { OrderStore } from './orderStore';
-import { AppError } from '../../utils/errors';
+import { AppError, StoreError } from '../../utils/errors';
+
+/** Whoever needs the store waits this long for it to open; the opening itself goes on. */
+export const OPEN_WAIT_MS = 5_000;
 
 export interface DeferredOptions {
   readonly name: string;
@@ -34,7 +37,24 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
         throw error;
       },
     );
-    return opening;
+    return withinOpenWait(opening);
+  }
+
+  // A disk or a server that does not answer must not keep requests waiting without an answer.
+  async function withinOpenWait(work: Promise<OrderStore>): Promise<OrderStore> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const error = new StoreError('STORE_UNAVAILABLE', { detail: 'it does not open' });
+        failure = error.message;
+        reject(error);
+      }, OPEN_WAIT_MS);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   // One body for all overloads of `find`: the kind asked for decides what comes back.
@@ -82,7 +102,8 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
     async close() {
       if (closed) return;
       closed = true;
-      const pending = opened ?? (await opening?.catch(() => undefined));
+      if (opened !== undefined || opening === undefined) return opened?.close();
+      const pending = await withinOpenWait(opening).catch(() => undefined);
       await pending?.close();
     },
   };

@@ -195,6 +195,45 @@ describe('dist/', () => {
     expect(JSON.parse(run())).toEqual([names, null]);
   });
 
+  it('runs an edited server.js as edited, also one of equal length', () => {
+    const folder = mkdtempSync(join(temp, 'edited-'));
+    cpSync(dist, folder, { recursive: true });
+    const file = join(folder, 'server.js');
+    const script = `
+      const entry = require('./index.js');
+      const { exports } = entry.load(require('node:path').resolve('server.js'));
+      process.stdout.write(JSON.stringify([exports.marked ?? null, typeof exports.main]));
+    `;
+    const run = (): unknown =>
+      JSON.parse(execFileSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' }));
+    const marked = (text: string): string =>
+      `${readFileSync(join(dist, 'server.js'), 'utf8')}\nmodule.exports.marked='${text}';\n`;
+    writeFileSync(file, marked('first'));
+    // As the build does: the code V8 compiled, kept beside the source it is of.
+    const compile = `
+      const fs = require('node:fs');
+      const entry = require('./index.js');
+      const { script, source } = entry.load(require('node:path').resolve('server.js'));
+      const kept = entry.sealCompiled(source, script.createCachedData());
+      fs.writeFileSync(entry.compiledFile(require('node:path').resolve('server.js')), kept);
+    `;
+    execFileSync(process.execPath, ['-e', compile], { cwd: folder });
+    expect(run()).toEqual(['first', 'function']);
+    writeFileSync(file, marked('other'));
+    expect(run()).toEqual(['other', 'function']);
+  });
+
+  it('holds no axios, whichever version a package asks for', () => {
+    for (const name of listed(dist).filter((one) => one.endsWith('.js'))) {
+      expect(readFileSync(join(dist, name), 'utf8')).not.toMatch(/AxiosError|axios\/\d/);
+    }
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { version?: string }>;
+    };
+    const locked = Object.entries(lock.packages).filter(([at]) => at.endsWith('/axios'));
+    expect(locked.every(([, { version }]) => Number(version?.split('.')[0]) >= 1)).toBe(true);
+  });
+
   it('needs no packages, and says for which Node it is', () => {
     const manifest = JSON.parse(readFileSync(join(dist, 'package.json'), 'utf8')) as object;
     const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
