@@ -59,9 +59,9 @@ exports.handlerUnifiedTrigger = (params, meta) => {
     if (order === undefined) return review(meta.effectId, params, 'unknown order');
     // The client may have chosen the amount: our own price decides whether this order is paid for.
     if (params.amount.total !== order.price_fen) return review(meta.effectId, params, 'amount');
+    if (order.state !== 'OPEN') return review(meta.effectId, params, `paid while ${order.state}`);
     db.prepare(
-      `UPDATE shop_orders SET state = 'PAID', transaction_id = ?
-       WHERE out_trade_no = ? AND state = 'OPEN'`,
+      "UPDATE shop_orders SET state = 'PAID', transaction_id = ? WHERE out_trade_no = ?",
     ).run(params.transaction_id, params.out_trade_no);
   });
 };
@@ -71,10 +71,10 @@ exports.handlerRefundTrigger = (params, meta) => {
     if (params.refund_status !== 'SUCCESS') {
       return review(meta.effectId, params, `refund ${params.refund_status}`);
     }
-    db.prepare('UPDATE shop_orders SET refunded_fen = refunded_fen + ? WHERE out_trade_no = ?').run(
-      params.amount.refund,
-      params.out_trade_no,
-    );
+    const done = db
+      .prepare('UPDATE shop_orders SET refunded_fen = refunded_fen + ? WHERE out_trade_no = ?')
+      .run(params.amount.refund, params.out_trade_no);
+    if (done.changes === 0) review(meta.effectId, params, 'unknown order');
   });
 };
 

@@ -9,6 +9,7 @@ import { openCloudbaseOrderStore } from './cloudbaseOrderStore';
 import type { OrderStore } from './orderStore';
 import { openPostgresDriver } from './postgresDriver';
 import type { SqlDriver } from './sqlDriver';
+import { openToOthers } from './sqliteFiles';
 import { createSqlOrderStore } from './sqlOrderStore';
 
 export interface OpenStoreOptions {
@@ -37,7 +38,11 @@ const factories: Readonly<Record<StoreKind, Factory>> = {
   // A file of its own in the build: its thread is started from that file.
   file: sql(async ({ url, logger, ephemeralDisk = false }) => {
     const { openSqlite } = await import('./sqliteThread');
-    return openSqlite({ path: filePath(url), logger, ephemeralDisk });
+    const path = filePath(url);
+    const driver = await openSqlite({ path, logger, ephemeralDisk });
+    const files = await openToOthers(path);
+    if (files.length > 0) logger.warn({ files }, 'sqlite files are open to others: chmod 600');
+    return driver;
   }),
   mysql: sql(openMysqlDriver),
   postgres: sql(openPostgresDriver),

@@ -74,6 +74,27 @@ describe('examples/hooks/remember-effect-id.js', () => {
     expect(db.prepare('SELECT why FROM shop_reviews').all()).toMatchObject([{ why: 'amount' }]);
   });
 
+  it('puts money of an order that the shop does not know before a person', async () => {
+    const { sink, db } = await running();
+    db.exec('DELETE FROM shop_orders');
+    await sink.deliver(paid);
+    await sink.deliver(event('refund.succeeded', 'ef_refund'));
+    expect(db.prepare('SELECT why FROM shop_reviews').all()).toMatchObject([
+      { why: 'unknown order' },
+      { why: 'unknown order' },
+    ]);
+  });
+
+  it('puts a payment of an order that the shop has closed before a person', async () => {
+    const { sink, db } = await running();
+    db.exec("UPDATE shop_orders SET state = 'CLOSED'");
+    await sink.deliver(paid);
+    expect(orderOf(db)).toMatchObject({ state: 'CLOSED' });
+    expect(db.prepare('SELECT why FROM shop_reviews').all()).toMatchObject([
+      { why: 'paid while CLOSED' },
+    ]);
+  });
+
   it('does not take a mismatch for a payment', async () => {
     const { sink, db } = await running();
     await sink.deliver(event('order.mismatch', 'ef_1'));
@@ -152,6 +173,26 @@ describe('examples/webhook-receiver', () => {
     db.exec("UPDATE shop_orders SET state = 'SENT'");
     await sinkTo(url).deliver(paid);
     expect(orderOf(db)).toMatchObject({ state: 'SENT' });
+  });
+
+  it('puts money of an order that the shop does not know before a person, once', async () => {
+    const { url, db } = await running();
+    db.exec('DELETE FROM shop_orders');
+    await sinkTo(url).deliver(paid);
+    await sinkTo(url).deliver(paid);
+    expect(db.prepare('SELECT out_trade_no, why FROM shop_reviews').all()).toEqual([
+      { out_trade_no: 'ORDER0001', why: 'unknown order' },
+    ]);
+  });
+
+  it('does not pass over what is no plain payment', async () => {
+    const { url, db } = await running();
+    const types = ['order.mismatch', 'order.adopted', 'order.refunded_elsewhere'] as const;
+    for (const type of types) await sinkTo(url).deliver(event(type, `ef_${type}`));
+    await sinkTo(url).deliver(event('order.created', 'ef_created'));
+    expect(orderOf(db)).toMatchObject({ state: 'REVIEW' });
+    const whys = db.prepare('SELECT why FROM shop_reviews').all() as { why: string }[];
+    expect(whys.map(({ why }) => why)).toEqual([...types]);
   });
 
   it('compares the amount', async () => {

@@ -237,3 +237,23 @@ describe('files', () => {
     expect(private_).toEqual(['.env.example']);
   });
 });
+
+describe('secrets', () => {
+  const SECRET = [
+    ...['.env', '.env.production', 'apiclient_key.pem', 'private.key', 'apiclient_cert.p12'],
+    ...['1900000000_cert.zip', 'pay.db', 'pay.db-wal', 'pay.db-shm', '.data/pay-common.db'],
+  ];
+
+  it.each(['', 'deploy/'])('in %j are kept out of the repository', (folder) => {
+    const files = SECRET.map((name) => folder + name);
+    const args = ['check-ignore', '--no-index', ...files, `${folder}.env.example`];
+    const ignored = execFileSync('git', args, { cwd: root, encoding: 'utf8' });
+    expect(ignored.trim().split('\n')).toEqual(files);
+  });
+
+  it('are kept out of the image', () => {
+    const ignored = read('.dockerignore').split('\n');
+    const rules = ['**/.env*', '**/*.pem', '**/*.key', '**/*.p12', '**/*cert.zip', '**/*.db'];
+    expect(ignored).toEqual(expect.arrayContaining([...rules, '**/*.db-*', '!.env.example']));
+  });
+});
