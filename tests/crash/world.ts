@@ -179,6 +179,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     operatorKeys: OPERATOR_KEY,
     trustWxHeaders: 'true',
     ordersPerMinute: '1000000',
+    openOrdersMax: '1000',
     sweepSeconds: '1',
     ...receiver.settings,
   };

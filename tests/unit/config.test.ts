@@ -220,6 +220,8 @@ describe('damaged settings', () => {
     ['transferDayFen', 'NaN'],
     ['orderExpireMinutes', '10081'],
     ['ordersPerMinute', '1000001'],
+    ['openOrdersMax', '0'],
+    ['openOrdersMax', '1001'],
     ['sweepSeconds', '3601'],
     ['trustWxHeaders', 'yes'],
     ['requirePreparedOrders', '1'],

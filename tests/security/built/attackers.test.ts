@@ -59,7 +59,7 @@ describe.each(VARIANTS)('signMode=%s, marks %j', (signMode, marks) => {
 
   beforeAll(async () => {
     mitm = await startMitm();
-    const env = { signMode, ...marks, ordersPerMinute: '1000000' };
+    const env = { signMode, ...marks, ordersPerMinute: '1000000', openOrdersMax: '1000' };
     stage = await startStage({ env, baseUrl: () => mitm.url });
     mitm.target = stage.simulator.url;
     await pass();
