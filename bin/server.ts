@@ -31,6 +31,7 @@ import { createOrderRate } from '../services/orderRate';
 import { createOrderService } from '../services/orderService';
 import { createPayService } from '../services/payService';
 import { createPlacing } from '../services/placing';
+import { createPreparing } from '../services/preparing';
 import { createRecordService } from '../services/recordService';
 import { createReconciler, type Reconciler } from '../services/reconcile/reconciler';
 import { createRefunding } from '../services/refunding';
@@ -219,7 +220,9 @@ function servicesOf(
     waiters: createAskWaiters({ clock, wait }),
     settings,
   };
-  const placing = createPlacing({ ...placement, sync: (no) => following.syncOrder(no) });
+  const sync = (no: string) => following.syncOrder(no);
+  const preparing = createPreparing({ ...placement, sync });
+  const placing = createPlacing({ ...placement, sync, preparing });
   const combining = createCombining({ ...placement, strategy, following });
   const abnormal = createAbnormalRefunding({ ...shared, strategy, following, apiV3Key, ownerOf });
   const payService = createPayService({
@@ -228,6 +231,7 @@ function servicesOf(
     asks,
     strategy,
     placing,
+    preparing,
     refunding,
     transferring,
     following,

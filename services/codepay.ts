@@ -161,7 +161,14 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     const event =
       refusal === undefined
         ? ({ type: 'ask_unknown', ...UNPROVEN } as const)
-        : ({ type: 'ask_refused', proven: false, code, message, ...UNPROVEN } as const);
+        : ({
+            type: 'ask_refused',
+            proven: false,
+            repeated: false,
+            code,
+            message,
+            ...UNPROVEN,
+          } as const);
     const applied = await orders.apply(record.no, event);
     return applied.outcome === 'absent' ? record : applied.record;
   }

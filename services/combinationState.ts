@@ -60,6 +60,8 @@ export type CombinationEvent =
       readonly type: 'ask';
       readonly until: number;
       readonly facts?: CombinationAskFacts;
+      /** As of an order's ask. */
+      readonly absent_at?: number;
     } & From)
   | OrderEventOf<'prepay' | 'ask_refused' | 'ask_unknown' | 'closed' | 'unpaid' | 'hinted'>
   | ({ readonly type: 'paid'; readonly parts: readonly PaidPart[] } & From)

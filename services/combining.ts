@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { withoutItem } from './agenda';
+import { appidOfAsk, expiryOfAsk, openidOfAsk } from './askInput';
 import type { AskLimit } from './askLimit';
 import { takeTurns } from './askTurns';
 import { ASK_LEASE_MS, type AskWaiters } from './askWaiters';
@@ -25,16 +26,7 @@ import type { OrderService } from './orderService';
 import { withExpiry } from './orderState';
 import { unitsOf } from './payerAsks';
 import { paymentOf, type Answer } from './payService';
-import {
-  appidOfAsk,
-  expiryOfAsk,
-  freshPrepay,
-  openidOfAsk,
-  askPrepay,
-  TELLING,
-  type PlacedProduct,
-  type PlacingDeps,
-} from './placing';
+import { freshPrepay, askPrepay, TELLING, type PlacedProduct, type PlacingDeps } from './placing';
 import {
   SCHEMA_VERSION,
   type AgendaItem,
@@ -43,6 +35,7 @@ import {
   type SubOrder,
 } from './records';
 import { guardNumbers } from './replyNumbers';
+import { confirmAbsent, wasRefused } from './refusedAsk';
 import { completeScene } from './scene';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import {
@@ -271,7 +264,7 @@ export function createCombining(deps: CombiningDeps): Combining {
       judge(held) {
         if (merchantOnly && held.made_by !== 'operator') throw new AuthError('ORDER_NOT_PREPARED');
         guardOwner(held, caller);
-        const corrects = held.state === 'REJECTED';
+        const corrects = isCorrection(held, draft);
         // What was made elsewhere is known to be paid, and that is the answer: see `guardOpen`.
         const ours = held.made_by !== 'adopted';
         if (ours && !corrects && hashOf(draft) !== held.facts_hash) {
@@ -283,6 +276,13 @@ export function createCombining(deps: CombiningDeps): Combining {
       },
       ask,
     });
+  }
+
+  /** Other facts than WeChat refused, or the same when their time is over. */
+  function isCorrection(held: CombinationRecord, draft: Draft): boolean {
+    if (held.state === 'REJECTED') return true;
+    const expired = held.expires_at !== undefined && held.expires_at <= clock.now();
+    return wasRefused(held) && (expired || hashOf(draft) !== held.facts_hash);
   }
 
   /** @returns undefined: the number exists. */
@@ -313,21 +313,25 @@ export function createCombining(deps: CombiningDeps): Combining {
     draft: Draft,
     caller: Caller,
   ): Promise<CombinationRecord | undefined> {
-    const corrects = held.state === 'REJECTED';
-    const event = {
-      type: 'ask',
-      until: clock.now() + ASK_LEASE_MS,
-      ...(corrects ? { facts: factsOf(draft) } : {}),
-      source: caller.role,
-      proof: 'none',
-    } as const;
+    const corrects = isCorrection(held, draft);
+    const query = async () => (await combinations.sync(held.no)).reply;
     const asked = await deps.rate.within({
       caller,
       key: `combination ${held.no}`,
       units: draft.input.sub_orders.length,
       opens: corrects,
       run: async () => {
+        const now = clock.now();
+        const absent_at = corrects ? await confirmAbsent(held, { now, query }) : undefined;
         if (corrects) await takeNumbers(draft, caller, held);
+        const event = {
+          type: 'ask',
+          until: clock.now() + ASK_LEASE_MS,
+          ...(corrects ? { facts: factsOf(draft) } : {}),
+          ...(absent_at === undefined ? {} : { absent_at }),
+          source: caller.role,
+          proof: 'none',
+        } as const;
         return orders.applyCombination(held.no, event, { known: held });
       },
     });
@@ -347,7 +351,7 @@ export function createCombining(deps: CombiningDeps): Combining {
     if (isPaidCombination(record)) throw new ConflictError('ORDER_PAID');
     if (record.state === 'CLOSED') throw new ConflictError('ORDER_CLOSED');
     const expired = record.expires_at !== undefined && record.expires_at <= clock.now();
-    if (record.state !== 'REJECTED' && expired) {
+    if (!wasRefused(record) && expired) {
       throw new ConflictError('ORDER_CLOSED', { detail: '已过期 / expired' });
     }
   }
@@ -377,7 +381,8 @@ export function createCombining(deps: CombiningDeps): Combining {
     const { code, message, proven, repeated } = refusal;
     await orders.applyCombination(record.no, {
       type: 'ask_refused',
-      proven: proven && !repeated,
+      proven,
+      repeated,
       code,
       message,
       ...from,

@@ -174,7 +174,9 @@ export function createFollowing(deps: FollowingDeps): Following {
         { type: 'closed', trade_state: 'PREPARED', source, proof: 'none' },
         { known: record },
       );
-      return recordOf(done) ?? record;
+      const now = recordOf(done) ?? record;
+      // A payer asked for it meanwhile: it is closed like any other then.
+      return now.state === 'CLOSED' ? now : closeOrder(now, source, limits);
     }
     const before = await syncOrder(no, limits, source);
     const known = before.record ?? record;

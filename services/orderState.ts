@@ -32,16 +32,32 @@ import {
 } from './refundAsking';
 import { moneyState, replaceRefund } from './refundMoney';
 import { onRefundSeen, type RefundSeenEvent } from './refundSeen';
+import { copiesAfterUnknown, copiesUnderWay, isCorrectable, unansweredUntil } from './refusedAsk';
+import { saysWrongInput } from './wechatErrors';
 
 export type OrderEvent =
   /** Somebody takes the right to ask WeChat, until then; new facts where the state allows a correction. */
-  | ({ readonly type: 'ask'; readonly until: number; readonly facts?: AskFacts } & From)
+  | ({
+      readonly type: 'ask';
+      readonly until: number;
+      readonly facts?: AskFacts;
+      /** The version at which WeChat was asked for the number and did not know it. */
+      readonly absent_at?: number;
+    } & From)
+  /** An operator prepares a number again that WeChat refused. */
+  | ({
+      readonly type: 'prepare';
+      readonly facts: PreparedFacts;
+      readonly absent_at?: number;
+    } & From)
   | ({ readonly type: 'prepay'; readonly prepay: Prepay } & From)
   | ({
       readonly type: 'ask_refused';
       readonly proven: boolean;
       readonly code: string;
       readonly message: string;
+      /** An attempt before the refused one had no answer. */
+      readonly repeated: boolean;
     } & From)
   | ({ readonly type: 'ask_unknown' } & From)
   /** A proven SUCCESS; `refunded`: the trade_state was REFUND. */
@@ -72,6 +88,21 @@ export type AskFacts = Partial<
     | 'product'
     | 'appid'
   >
+>;
+
+/** What an operator fixes beforehand. */
+export type PreparedFacts = Pick<
+  OrderRecord,
+  | 'payer'
+  | 'appid'
+  | 'description'
+  | 'attach'
+  | 'amount'
+  | 'extra'
+  | 'facts_hash'
+  | 'expire_minutes'
+  | 'idle_until'
+  | 'expires_at'
 >;
 
 export type OrderEventType = OrderEvent['type'];
@@ -110,9 +141,10 @@ const onAsk: Handler<'ask'> = (record, event, ctx) => {
   if (event.source === 'payer' && payer !== undefined && asks !== undefined && asks !== payer) {
     return conflict('ORDER_TAKEN', 'bound to another payer');
   }
-  const mayChange = record.state === 'PREPARED' || record.state === 'REJECTED';
+  const waiting = record.state === 'PREPARED' || record.state === 'REJECTED';
+  const mayChange = waiting || isCorrectable(record, event.absent_at, ctx.now);
   if (event.facts !== undefined && !mayChange) {
-    return conflict('ORDER_PARAMS_DIFFER', 'WeChat may hold the first facts');
+    return notCorrectable(record);
   }
   if (record.asking_until !== undefined && record.asking_until > ctx.now) {
     return conflict('ORDER_BUSY', 'another caller is asking');
@@ -121,15 +153,55 @@ const onAsk: Handler<'ask'> = (record, event, ctx) => {
   // A corrected order is a new one under the old number: what it does not name any more is gone.
   const corrected = event.facts?.description !== undefined;
   const base = corrected ? (drop(record, 'attach') as OrderRecord) : record;
-  return next(base, event, ctx, {
+  const copies = unansweredUntil(record, ctx.now);
+  return next(withoutAnswer(base), event, ctx, {
     to: mayChange ? 'CREATED' : record.state,
     patch: {
       asking_until: event.until,
+      ...(copies === undefined ? {} : { copies_until: copies }),
       ...(event.source === 'payer' ? { payer_asks: withAsk(record, ctx.now) } : {}),
       ...event.facts,
     },
     what: 'asking',
     agenda: (agenda) => withExpiry(agenda, expires),
+  });
+};
+
+/** What the last answer left behind; the next one says it anew. */
+const withoutAnswer = (record: OrderRecord): OrderRecord =>
+  drop(record, 'nothing_accepted', 'copies_until');
+
+/** A refused number is busy until WeChat is known not to hold it; any other is as it was ordered. */
+const notCorrectable = (record: OrderRecord): Decision<OrderRecord> =>
+  record.nothing_accepted === true
+    ? conflict('ORDER_BUSY', 'WeChat may yet hold the first facts')
+    : conflict('ORDER_PARAMS_DIFFER', 'WeChat may hold the first facts');
+
+const onPrepare: Handler<'prepare'> = (record, event, ctx) => {
+  if (record.state === 'CLOSED') return conflict('ORDER_CLOSED', 'closed');
+  if (record.payment !== undefined) return conflict('ORDER_PAID', 'paid');
+  if (record.asking_until !== undefined && record.asking_until > ctx.now) {
+    return conflict('ORDER_BUSY', 'a caller is asking');
+  }
+  const refused = record.state === 'REJECTED' || isCorrectable(record, event.absent_at, ctx.now);
+  if (!record.prepared || !refused) return notCorrectable(record);
+  const {
+    attach: _attach,
+    extra: _extra,
+    expire_minutes: _minutes,
+    idle_until: _idle,
+    expires_at: _expires,
+    request: _request,
+    refusal: _refusal,
+    asking_until: _asking,
+    ...base
+  } = withoutAnswer(record);
+  const { facts } = event;
+  return next(base, event, ctx, {
+    to: 'PREPARED',
+    patch: { product: 'jsapi', payer_named: false, ...facts },
+    what: 'prepared again',
+    agenda: (agenda) => withExpiry(settled(agenda), facts.expires_at ?? facts.idle_until),
   });
 };
 
@@ -148,7 +220,7 @@ const onPrepay: Handler<'prepay'> = (record, event, ctx) => {
     return ignored(`prepay in ${state}`);
   }
   const first = record.prepay === undefined;
-  const base = drop(record, 'asking_until', 'refusal') as OrderRecord;
+  const base = drop(withoutAnswer(record), 'asking_until', 'refusal') as OrderRecord;
   return next(base, event, ctx, {
     to: 'PENDING',
     patch: { prepay: event.prepay },
@@ -164,11 +236,19 @@ const onAskRefused: Handler<'ask_refused'> = (record, event, ctx) => {
   if (state !== 'CREATED' && state !== 'PENDING') return ignored(`refusal in ${state}`);
   const base = drop(record, 'asking_until') as OrderRecord;
   const refusal = { code: event.code, message: event.message, proven: event.proven };
-  // Only WeChat's signature makes a refusal a fact, and only while it has never given a prepay.
-  const rejected = event.proven && state === 'CREATED' && record.prepay === undefined;
+  const copies = event.repeated ? copiesAfterUnknown(ctx.now) : record.copies_until;
+  const first = state === 'CREATED' && record.prepay === undefined;
+  // Only WeChat's signature makes a refusal a fact, and only while no copy of the request may yet be taken.
+  const rejected = event.proven && first && !copiesUnderWay(copies, ctx.now);
+  // Not a payment code's number: users were charged behind such a refusal, so it is reversed instead.
+  const mendable = first && !rejected && record.product !== 'codepay';
   return next(base, event, ctx, {
     ...(rejected ? { to: 'REJECTED' as const } : {}),
-    patch: { refusal },
+    patch: {
+      refusal,
+      ...(mendable && saysWrongInput(event.code) ? { nothing_accepted: true as const } : {}),
+      ...(copies === undefined ? {} : { copies_until: copies }),
+    },
     what: rejected ? 'rejected' : 'refused',
     detail: event.code,
     agenda: (agenda) => (rejected ? settled(agenda) : agenda),
@@ -178,6 +258,7 @@ const onAskRefused: Handler<'ask_refused'> = (record, event, ctx) => {
 const onAskUnknown: Handler<'ask_unknown'> = (record, event, ctx) => {
   if (record.asking_until === undefined) return ignored('nobody is asking');
   return next(drop(record, 'asking_until'), event, ctx, {
+    patch: { copies_until: copiesAfterUnknown(ctx.now) },
     what: 'outcome unknown',
     agenda: (agenda) =>
       isOpenState(record.state)
@@ -279,6 +360,10 @@ const withLastLook =
 
 const onClosed: Handler<'closed'> = (record, event, ctx) => {
   if (record.state === 'CLOSED') return ignored('closed already');
+  // Closed without WeChat's word: only what WeChat does not hold.
+  if (event.proof === 'none' && record.state !== 'PREPARED' && record.state !== 'REJECTED') {
+    return ignored('WeChat has been asked for it meanwhile');
+  }
   if (record.payment !== undefined && record.state !== 'REVERSING') {
     const revoked = event.trade_state === 'REVOKED' && record.revoked_at === undefined;
     if (!revoked) return ignored('paid: a closing does not undo it');
@@ -341,6 +426,7 @@ const onHinted: Handler<'hinted'> = (record, event, ctx) => {
 
 const HANDLERS: { readonly [T in OrderEventType]: Handler<T> } = {
   ask: onAsk,
+  prepare: onPrepare,
   prepay: onPrepay,
   ask_refused: onAskRefused,
   ask_unknown: onAskUnknown,

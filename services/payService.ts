@@ -10,7 +10,8 @@ import { asObject, asText, readRefund } from './facts';
 import type { Following } from './following';
 import { createHintFollowing } from './hints';
 import type { OrderService } from './orderService';
-import type { OrderInput, PlacedProduct, Placing, PrepareInput } from './placing';
+import type { OrderInput, PlacedProduct, Placing } from './placing';
+import type { PrepareInput, Preparing } from './preparing';
 import type { OrderRecord, TransferRecord } from './records';
 import { forPayer, refundAnswer, type RefundAnswer } from './refundAnswer';
 import { isUnsettled } from './refundAsking';
@@ -42,6 +43,7 @@ export interface PayServiceDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
   readonly placing: Placing;
+  readonly preparing: Preparing;
   readonly refunding: Refunding;
   readonly abnormal: AbnormalRefunding;
   readonly transferring: Transferring;
@@ -296,7 +298,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
   return {
     order,
     async prepare(input) {
-      const record = await placing.prepare(input);
+      const record = await deps.preparing.prepare(input);
       return { status: 200, data: { out_trade_no: record.no, state: record.state } };
     },
     queryByOutTradeNo,

@@ -2,13 +2,15 @@
  * Places orders: recorded before WeChat is asked, asked by one caller at a time with the very same bytes,
  * answered only after the answer is recorded.
  */
-import { createHash } from 'node:crypto';
+import { appidOfAsk, EXPIRY_LEFT_MS, expiryOfAsk, extraOf, hashOf, openidOfAsk } from './askInput';
 import type { AskLimit } from './askLimit';
 import { takeTurns } from './askTurns';
 import { ASK_LEASE_MS, type AskWaiters } from './askWaiters';
 import type { Caller } from './caller';
 import { withExpiry, type AskFacts } from './orderState';
+import { isOverdue, type Preparing } from './preparing';
 import { isPaidState } from './refundMoney';
+import { confirmAbsent, wasRefused } from './refusedAsk';
 import type { OrderRate } from './orderRate';
 import type { OrderService } from './orderService';
 import {
@@ -31,7 +33,6 @@ const PREPAY_LIFE_MS = 2 * 3600_000;
 const PREPAY_LEFT_MS = 5 * 60_000;
 const H5_LIFE_MS = 5 * 60_000;
 const H5_LEFT_MS = 60_000;
-const EXPIRY_LEFT_MS = 60_000;
 /** Refusals that say that the order has moved on at WeChat. */
 export const TELLING: ReadonlySet<string> = new Set(['ORDERPAID', 'ORDERCLOSED']);
 
@@ -54,10 +55,6 @@ export interface OrderInput {
   readonly support_fapiao?: boolean;
 }
 
-export interface PrepareInput extends OrderInput {
-  readonly expire_minutes?: number;
-}
-
 export interface PlacingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
@@ -66,7 +63,8 @@ export interface PlacingDeps {
   readonly asks: AskLimit;
   readonly waiters: AskWaiters;
   /** Brings an order up to date from a proven query. */
-  readonly sync: (no: string) => Promise<unknown>;
+  readonly sync: (no: string) => Promise<{ readonly reply: WechatReply }>;
+  readonly preparing: Pick<Preparing, 'closeOverdue'>;
   readonly settings: {
     readonly appId: string;
     readonly serviceAppId: string | undefined;
@@ -80,19 +78,7 @@ export interface PlacingDeps {
 export interface Placing {
   /** @returns the record, PENDING, with a prepay good for at least a minute. */
   place(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<OrderRecord>;
-  prepare(input: PrepareInput): Promise<OrderRecord>;
 }
-
-const EXTRA = ['goods_tag', 'detail', 'settle_info', 'limit_pay', 'support_fapiao'] as const;
-
-const extraOf = (input: OrderInput): Readonly<Record<string, unknown>> => {
-  const extra: Record<string, unknown> = {};
-  for (const key of EXTRA) if (input[key] !== undefined) extra[key] = input[key];
-  return extra;
-};
-
-const hashOf = (facts: unknown): string =>
-  createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
 
 /** The prepay inside a proven answer; undefined when it is not there, which makes the outcome unknown. */
 function readPrepay(
@@ -114,54 +100,6 @@ export async function askPrepay(
   const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
   const told = reply.kind === 'proven' && reply.status === 200;
   return { reply, prepay: told ? readPrepay(product, reply.body, clock.now()) : undefined };
-}
-
-/** A time_expire of the operator, or `minutes` from now. */
-export function expiryOfAsk(timeExpire: string | undefined, minutes: number, now: number): number {
-  if (timeExpire === undefined) return now + minutes * 60_000;
-  const at = Date.parse(timeExpire);
-  if (Number.isNaN(at) || at < now + EXPIRY_LEFT_MS) {
-    throw new ValidationError('PARAM_INVALID', {
-      detail: 'time_expire 须为至少 1 分钟之后的 RFC 3339 时间 / at least 1 minute from now',
-    });
-  }
-  return at;
-}
-
-export function appidOfAsk(
-  useServiceAccount: boolean | undefined,
-  settings: { readonly appId: string; readonly serviceAppId: string | undefined },
-): string {
-  if (useServiceAccount !== true) return settings.appId;
-  if (settings.serviceAppId === undefined) {
-    throw new ValidationError('PARAM_INVALID', {
-      detail: 'useServiceAccount: 未设置 service_app_id / service_app_id is not set',
-    });
-  }
-  return settings.serviceAppId;
-}
-
-/**
- * Whose order it will be: a payer's is his own; an operator may name whom he likes.
- * @param required  the field's name, where an operator must name somebody.
- */
-export function openidOfAsk(
-  caller: Caller,
-  named: string | undefined,
-  { field, required }: { readonly field: string; readonly required: boolean },
-): string | undefined {
-  if (caller.role === 'payer') {
-    if (named !== undefined && named !== caller.openid) {
-      throw new ValidationError('PARAM_INVALID', {
-        detail: `${field} 只能是本人 / may only be your own`,
-      });
-    }
-    return caller.openid;
-  }
-  if (required && named === undefined) {
-    throw new ValidationError('PARAM_INVALID', { detail: `${field} 必填 / is required` });
-  }
-  return named;
 }
 
 export function createPlacing(deps: PlacingDeps): Placing {
@@ -311,6 +249,9 @@ export function createPlacing(deps: PlacingDeps): Placing {
       absent: () => absent(repeat),
       judge(held) {
         guardOwner(held, repeat);
+        if (isOverdue(held, clock.now())) {
+          return { claim: () => deps.preparing.closeOverdue(held, caller.role) };
+        }
         const facts = factsToAsk(held, repeat);
         guardOpen(held);
         if (facts === undefined && freshPrepay(held, clock.now())) return { answer: held };
@@ -355,19 +296,25 @@ export function createPlacing(deps: PlacingDeps): Placing {
     facts: AskFacts | undefined,
     caller: Caller,
   ): Promise<OrderRecord | undefined> {
-    const event = {
-      type: 'ask',
-      until: clock.now() + ASK_LEASE_MS,
-      ...(facts === undefined ? {} : { facts }),
-      source: caller.role,
-      proof: 'none',
-    } as const;
+    const { no } = record;
+    const corrects = facts !== undefined && wasRefused(record);
     const asked = await deps.rate.within({
       caller,
-      key: `order ${record.no}`,
+      key: `order ${no}`,
       units: 1,
       opens: record.state === 'PREPARED' || record.state === 'REJECTED',
-      run: () => orders.apply(record.no, event, { known: record }),
+      run: async () => {
+        const absent_at = corrects ? await absentAt(record) : undefined;
+        const event = {
+          type: 'ask',
+          until: clock.now() + ASK_LEASE_MS,
+          ...(facts === undefined ? {} : { facts }),
+          ...(absent_at === undefined ? {} : { absent_at }),
+          source: caller.role,
+          proof: 'none',
+        } as const;
+        return orders.apply(no, event, { known: record });
+      },
     });
     if (asked.outcome === 'applied') return asked.record;
     // Another caller moved it between our look and our write: look again, then say what it is now.
@@ -377,6 +324,12 @@ export function createPlacing(deps: PlacingDeps): Placing {
     }
     return undefined;
   }
+
+  const absentAt = (record: OrderRecord): Promise<number | undefined> =>
+    confirmAbsent(record, {
+      now: clock.now(),
+      query: async () => (await deps.sync(record.no)).reply,
+    });
 
   /**
    * Another's number is answered like one that does not exist. Only who would make it, or bind a prepared one,
@@ -391,7 +344,10 @@ export function createPlacing(deps: PlacingDeps): Placing {
     if (unbound || record.payer === caller.openid) return;
     if (draft === undefined && !record.prepared) throw absent(repeat);
     deps.asks.guard(caller);
-    throw draft === undefined ? notYours() : new ConflictError('ORDER_TAKEN');
+    // Prepared for whoever comes, and nobody came in time.
+    const over = record.payer === undefined && record.prepared && record.state === 'CLOSED';
+    if (draft === undefined && !over) throw notYours();
+    throw new ConflictError(over ? 'ORDER_CLOSED' : 'ORDER_TAKEN');
   }
 
   function guardOpen(record: OrderRecord): void {
@@ -400,8 +356,9 @@ export function createPlacing(deps: PlacingDeps): Placing {
     if (record.state === 'CLOSED' || record.state === 'REVERSING' || record.product === 'codepay') {
       throw new ConflictError('ORDER_CLOSED');
     }
-    const waiting = record.state === 'PREPARED' || record.state === 'REJECTED';
-    if (!waiting && record.expires_at !== undefined && record.expires_at <= clock.now()) {
+    const fixed = record.prepared && record.idle_until === undefined;
+    const waiting = record.state === 'PREPARED' || (wasRefused(record) && !fixed);
+    if (!waiting && isExpired(record)) {
       throw new ConflictError('ORDER_CLOSED', { detail: '已过期 / expired' });
     }
   }
@@ -414,8 +371,10 @@ export function createPlacing(deps: PlacingDeps): Placing {
       guardSent(record, repeat);
       return undefined;
     }
-    if (factsOf(draft) === record.facts_hash && record.state !== 'REJECTED') return undefined;
-    if (record.state !== 'REJECTED') throw new ConflictError('ORDER_PARAMS_DIFFER');
+    const same = factsOf(draft) === record.facts_hash && record.state !== 'REJECTED';
+    // The stored bytes of a refused order name a time that may be over: then it is asked for anew.
+    if (same && !(wasRefused(record) && isExpired(record))) return undefined;
+    if (!wasRefused(record)) throw new ConflictError('ORDER_PARAMS_DIFFER');
     return {
       product: draft.product,
       appid: draft.appid,
@@ -445,7 +404,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
   function preparedFacts(record: OrderRecord, repeat: Repeat): AskFacts | undefined {
     const { input, product, caller } = repeat;
     guardSent(record, repeat);
-    if (record.state !== 'PREPARED' && record.state !== 'REJECTED') {
+    if (record.state !== 'PREPARED' && !wasRefused(record)) {
       if (record.product !== product) throw new ConflictError('ORDER_PARAMS_DIFFER');
       return undefined;
     }
@@ -455,24 +414,36 @@ export function createPlacing(deps: PlacingDeps): Placing {
       input: { ...input, out_trade_no: record.no },
       openid,
       appid: input.useServiceAccount === undefined ? record.appid : appidOf(input),
-      // A deadline that the operator fixed stands; minutes count from the payer's first ask.
-      expires_at:
-        record.expires_at ??
-        clock.now() + (record.expire_minutes ?? settings.expireMinutes) * 60_000,
+      expires_at: preparedExpiry(record),
       description: record.description,
       total: record.amount.total,
       attach: record.attach,
       extra: record.extra ?? {},
       scene: sceneOf(product, input, caller),
     };
+    const request = requestOf(draft);
+    const { request: sent } = record;
+    const same = sent?.body === request.body && sent.path === request.path;
+    if (same && record.state === 'CREATED') return undefined;
     return {
       product,
       appid: draft.appid,
       ...(openid === undefined ? {} : { payer: openid }),
       payer_named: product === 'jsapi',
       expires_at: draft.expires_at,
-      request: requestOf(draft),
+      request,
     };
+  }
+
+  const isExpired = (record: OrderRecord): boolean =>
+    record.expires_at !== undefined && record.expires_at <= clock.now();
+
+  /** A time that the operator fixed stands; minutes count from the payer's first ask that may be taken. */
+  function preparedExpiry(record: OrderRecord): number {
+    const { expires_at: at } = record;
+    const fixed = record.idle_until === undefined || record.state === 'CREATED';
+    if (at !== undefined && fixed && !isExpired(record)) return at;
+    return clock.now() + (record.expire_minutes ?? settings.expireMinutes) * 60_000;
   }
 
   /** Asks WeChat with the stored bytes and records the answer before anyone hears it. */
@@ -504,7 +475,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
     const { code, message, proven, repeated } = refusal;
     await orders.apply(
       record.no,
-      { type: 'ask_refused', proven: proven && !repeated, code, message, ...from },
+      { type: 'ask_refused', proven, repeated, code, message, ...from },
       { known: record },
     );
     if (TELLING.has(plainCode(code))) {
@@ -515,58 +486,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
     throw upstreamError(reply);
   }
 
-  async function prepare(input: PrepareInput): Promise<OrderRecord> {
-    if (input.description === undefined || input.amount === undefined) {
-      throw new ValidationError('PARAM_INVALID', { detail: 'description, amount' });
-    }
-    const now = clock.now();
-    const expires_at =
-      input.time_expire === undefined ? undefined : expiryOf(input, settings.expireMinutes);
-    const payer = input.payer?.openid;
-    const extra = extraOf(input);
-    const facts = [payer ?? null, input.description, input.amount.total, input.attach ?? null];
-    const record: OrderRecord = {
-      kind: 'order',
-      no: input.out_trade_no,
-      state: 'PREPARED',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
-      ...(payer === undefined ? {} : { payer }),
-      history: [{ at: now, what: 'prepared', source: 'operator', proof: 'none' }],
-      agenda: [],
-      effects: [],
-      effect_seq: 0,
-      product: 'jsapi',
-      appid: appidOf(input),
-      mchid: settings.mchid,
-      description: input.description,
-      ...(input.attach === undefined ? {} : { attach: input.attach }),
-      amount: { total: input.amount.total, currency: 'CNY' },
-      payer_named: false,
-      made_by: 'operator',
-      prepared: true,
-      facts_hash: hashOf([
-        ...facts,
-        input.time_expire ?? null,
-        input.expire_minutes ?? null,
-        extra,
-      ]),
-      ...(input.expire_minutes === undefined ? {} : { expire_minutes: input.expire_minutes }),
-      ...(expires_at === undefined ? {} : { expires_at }),
-      ...(Object.keys(extra).length === 0 ? {} : { extra }),
-      contradictions: [],
-      refunds: [],
-    };
-    await guardPart(record.no);
-    if ((await orders.insert(record)) === 'inserted') return record;
-    const held = await orders.findOrder(record.no);
-    if (held?.prepared === true && held.facts_hash === record.facts_hash) return held;
-    throw new ConflictError('ORDER_PARAMS_DIFFER');
-  }
-
-  return { place, prepare };
+  return { place };
 }
 
 /** For a number alone: the same words whether another has it or nobody. */

@@ -269,9 +269,18 @@ export interface OrderRecord extends RecordBase {
   /** Hash of what the caller chose: tells a repeat from another order under the same number. */
   readonly facts_hash: string;
   readonly expire_minutes?: number;
+  /** Prepared without a time_expire of its own: closed then, if nobody has asked for it. */
+  readonly idle_until?: number;
   readonly expires_at?: number;
   readonly request?: WechatRequest;
   readonly asking_until?: number;
+  /**
+   * WeChat refused the last ask as wrong input, and is not known to have taken any: the number may be asked for
+   * again, corrected. A proven refusal makes it REJECTED instead.
+   */
+  readonly nothing_accepted?: true;
+  /** Until then a copy of an ask without an answer may still arrive at WeChat. */
+  readonly copies_until?: number;
   /** Absent while it was asked for once, by whoever made it. */
   readonly payer_asks?: PayerAsks;
   readonly prepay?: Prepay;
@@ -365,6 +374,13 @@ export interface CombinationRecord extends RecordBase {
   readonly expires_at?: number;
   readonly request?: WechatRequest;
   readonly asking_until?: number;
+  /**
+   * WeChat refused the last ask as wrong input, and is not known to have taken any: the number may be asked for
+   * again, corrected. A proven refusal makes it REJECTED instead.
+   */
+  readonly nothing_accepted?: true;
+  /** Until then a copy of an ask without an answer may still arrive at WeChat. */
+  readonly copies_until?: number;
   /** Absent while it was asked for once, by whoever made it. */
   readonly payer_asks?: PayerAsks;
   readonly prepay?: Prepay;

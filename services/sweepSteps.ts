@@ -17,6 +17,7 @@ import type {
   StoredRecord,
   TransferRecord,
 } from './records';
+import { isOverdue } from './preparing';
 import { lacksBalance, maySendAgain, refundGiveUpAt } from './refundAsking';
 import { findRefund, type Refunding } from './refunding';
 import type { OrderStore } from './stores/orderStore';
@@ -117,6 +118,13 @@ export function createSteps(deps: StepsDeps): Steps {
   const expire: Step<OrderRecord> = {
     next: (_record, item, now) => later(item, now + rung(EXPIRE_LADDER_MS, item.tries)),
     async run(held, item, limits) {
+      if (held.state === 'PREPARED') {
+        // WeChat does not know it: the conditional write ends it, unless a payer comes before that.
+        if (!isOverdue(held, clock.now())) return undefined;
+        const event = { type: 'closed', trade_state: held.state, source: 'sweep' } as const;
+        await orders.apply(held.no, { ...event, proof: 'none' }, { known: held });
+        return undefined;
+      }
       if (held.state !== 'CREATED' && held.state !== 'PENDING') {
         await store.replace(
           {

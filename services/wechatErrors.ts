@@ -47,6 +47,16 @@ const NOT_DONE = new Set([
 export const saysBalanceTooLow = (code: string): boolean => plainCode(code) === 'NOTENOUGH';
 export const saysNotDone = (code: string): boolean => NOT_DONE.has(plainCode(code));
 
+/** Codes that say: this request is wrong as it stands, and another one under its number may be right. */
+const WRONG_INPUT = new Set([
+  'PARAMERROR',
+  'INVALIDREQUEST',
+  'APPIDMCHIDNOTMATCH',
+  'OPENIDMISMATCH',
+  'RULELIMIT',
+]);
+export const saysWrongInput = (code: string): boolean => WRONG_INPUT.has(plainCode(code));
+
 export interface Refusal {
   readonly status: number;
   readonly code: string;

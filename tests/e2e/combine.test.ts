@@ -321,7 +321,7 @@ describe('who and what', () => {
       [{ time_expire: '2030-01-01T00:00:00+08:00' }, 'time_expire'],
       [{ notify_url: 'https://x.example.com/' }, 'notify_url'],
       [{ combine_appid: 'wx1' }, 'combine_appid'],
-      [{ combine_mchid: '1900000001' }, 'combine_mchid'],
+      [{ combine_mchid: '1900000009' }, 'combine_mchid'],
       [{ combine_payer_info: { openid: OTHER } }, 'openid'],
       [{ sub_orders: [part(a, 1)] }, 'sub_orders'],
       [{ sub_orders: [part(a, 1), part(b, 0)] }, 'total_amount'],

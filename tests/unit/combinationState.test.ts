@@ -133,7 +133,14 @@ const EVENTS: {
 } = {
   ask: { type: 'ask', until: NOW + 10_000, ...FROM },
   prepay: { type: 'prepay', prepay: { at: NOW, prepay_id: 'wx1' }, ...FROM },
-  ask_refused: { type: 'ask_refused', proven: true, code: 'PARAM_ERROR', message: '', ...FROM },
+  ask_refused: {
+    type: 'ask_refused',
+    proven: true,
+    repeated: false,
+    code: 'PARAM_ERROR',
+    message: '',
+    ...FROM,
+  },
   ask_unknown: { type: 'ask_unknown', ...FROM },
   paid: { type: 'paid', parts: BOTH, ...FROM },
   closed: { type: 'closed', trade_state: 'CLOSED', ...FROM },

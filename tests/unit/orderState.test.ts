@@ -1,6 +1,7 @@
 /** Every state × every event has an answer, and no answer takes a fact back. */
 import { dueAt } from '../../services/agenda';
 import type { Decision } from '../../services/decision';
+import type { DecideContext } from '../../services/decision';
 import {
   decide,
   mismatchOf,
@@ -106,7 +107,25 @@ const facts = (status: RefundFacts['status'], amount = 30, no = 'R1'): RefundFac
 const EVENTS: { readonly [T in OrderEventType]: Extract<OrderEvent, { type: T }> } = {
   ask: { type: 'ask', until: NOW + 10_000, ...FROM },
   prepay: { type: 'prepay', prepay: { at: NOW, prepay_id: 'wx1' }, ...FROM },
-  ask_refused: { type: 'ask_refused', proven: true, code: 'PARAM_ERROR', message: '', ...FROM },
+  ask_refused: {
+    type: 'ask_refused',
+    proven: true,
+    repeated: false,
+    code: 'PARAM_ERROR',
+    message: '',
+    ...FROM,
+  },
+  prepare: {
+    type: 'prepare',
+    facts: {
+      appid: 'wx0000000000000001',
+      description: 'e',
+      amount: { total: 200, currency: 'CNY' },
+      facts_hash: 'g',
+      idle_until: NOW + 60_000,
+    },
+    ...FROM,
+  },
   ask_unknown: { type: 'ask_unknown', ...FROM },
   paid: { type: 'paid', payment, refunded: false, ...FROM },
   closed: { type: 'closed', trade_state: 'CLOSED', ...FROM },
@@ -168,6 +187,11 @@ const TABLE: Readonly<Record<OrderEventType, readonly string[]>> = {
   ask: [
     ...['CREATED', 'CREATED', 'PENDING', 'ORDER_PAID', 'ORDER_PAID', 'ORDER_PAID', 'ORDER_PAID'],
     ...['ORDER_CLOSED', 'CREATED', 'ORDER_PAID', 'ORDER_CLOSED'],
+  ],
+  prepare: [
+    ...['ORDER_PARAMS_DIFFER', 'ORDER_PARAMS_DIFFER', 'ORDER_PARAMS_DIFFER', 'ORDER_PAID'],
+    ...['ORDER_PAID', 'ORDER_PAID', 'ORDER_PAID', 'ORDER_CLOSED', 'ORDER_PARAMS_DIFFER'],
+    ...['ORDER_PAID', 'ORDER_PARAMS_DIFFER'],
   ],
   prepay: ['-', 'PENDING', 'PENDING', '-', '-', '-', '-', '-', 'PENDING', '-', '-'],
   ask_refused: ['-', 'REJECTED', 'PENDING', '-', '-', '-', '-', '-', '-', '-', '-'],
@@ -240,6 +264,115 @@ describe('every state × every event', () => {
       });
     });
   }
+});
+
+describe('a refused number', () => {
+  const MINUTES = 60_000;
+  const refused = { ...EVENTS.ask_refused, proven: false } as const;
+  const facts = { description: 'e', facts_hash: 'g' } as const;
+  const at = (minutes: number): DecideContext => ({ ...CTX, now: NOW + minutes * MINUTES });
+  const ask = (record: OrderRecord, minutes = 0, absent_at = record.version) =>
+    decide(
+      record,
+      {
+        ...EVENTS.ask,
+        until: NOW + (minutes + 1) * MINUTES,
+        facts,
+        absent_at,
+      },
+      at(minutes),
+    );
+
+  it('remembers as a field that nothing was accepted, and forgets it with the next answer', () => {
+    const record = applied(decide(inState('CREATED'), refused, CTX));
+    expect(record).toMatchObject({ state: 'CREATED', nothing_accepted: true });
+    expect(applied(decide(record, EVENTS.prepay, CTX))).not.toHaveProperty('nothing_accepted');
+    expect(applied(decide(record, EVENTS.ask, CTX))).not.toHaveProperty('nothing_accepted');
+  });
+
+  it.each([
+    ['another reason', { code: 'NO_AUTH' }],
+    ['paid already', { code: 'ORDERPAID' }],
+    ['closed already', { code: 'ORDER_CLOSED' }],
+  ])('for %s is not one', (_name, more) => {
+    const record = applied(decide(inState('CREATED'), { ...refused, ...more }, CTX));
+    expect(record).not.toHaveProperty('nothing_accepted');
+    expect(outcome(ask(record))).toBe('ORDER_PARAMS_DIFFER');
+  });
+
+  it('is none once a prepay was given, and none of a payment code', () => {
+    const prepay = { at: NOW, prepay_id: 'wx1' };
+    for (const more of [{ prepay }, { product: 'codepay' } as const]) {
+      const record = applied(decide(inState('CREATED', more), refused, CTX));
+      expect(record).not.toHaveProperty('nothing_accepted');
+    }
+  });
+
+  it('takes other facts only at the version at which WeChat did not know it', () => {
+    const record = applied(decide(inState('CREATED'), refused, CTX));
+    const corrected = applied(ask(record));
+    expect(corrected).toMatchObject({ ...facts, state: 'CREATED' });
+    expect(outcome(ask(record, 0, record.version - 1))).toBe('ORDER_BUSY');
+    const blind = { ...EVENTS.ask, facts } as const;
+    expect(outcome(decide(record, blind, CTX))).toBe('ORDER_BUSY');
+    expect(outcome(ask(inState('CREATED')))).toBe('ORDER_PARAMS_DIFFER');
+  });
+
+  it.each([true, false])('waits while a copy may arrive (refusal proven: %s)', (proven) => {
+    const event = { ...refused, proven, repeated: true };
+    const record = applied(decide(inState('CREATED'), event, CTX));
+    expect(record).toMatchObject({ state: 'CREATED', nothing_accepted: true });
+    expect(outcome(ask(record, 4))).toBe('ORDER_BUSY');
+    expect(outcome(ask(record, 5))).toBe('CREATED');
+  });
+
+  it('counts the copies of earlier asks: one without an answer, one whose lease ran out', () => {
+    const asking = inState('CREATED', { asking_until: NOW + 10_000 });
+    const unknown = applied(decide(asking, EVENTS.ask_unknown, CTX));
+    const lost = applied(decide(asking, { ...EVENTS.ask, until: NOW + 70_000 }, at(1)));
+    for (const before of [unknown, lost]) {
+      const again = applied(decide(before, EVENTS.ask, at(2)));
+      const record = applied(decide(again, { ...EVENTS.ask_refused, proven: true }, at(2)));
+      expect(record.state).toBe('CREATED');
+      expect(outcome(ask(record, 4))).toBe('ORDER_BUSY');
+      expect(outcome(ask(record, 7))).toBe('CREATED');
+    }
+  });
+
+  it('can be prepared again, and then nothing is left of what was refused', () => {
+    const request = { method: 'POST', path: '/', body: '{}' } as const;
+    const more = {
+      prepared: true,
+      attach: 'a',
+      expire_minutes: 5,
+      request,
+      extra: { goods_tag: 'x' },
+    };
+    for (const proven of [true, false]) {
+      const record = applied(decide(inState('CREATED', more), { ...refused, proven }, CTX));
+      const event = { ...EVENTS.prepare, absent_at: record.version } as const;
+      const again = applied(decide(record, event, CTX));
+      expect(again).toMatchObject({ state: 'PREPARED', description: 'e', payer: OPENID });
+      for (const gone of [
+        'attach',
+        'expire_minutes',
+        'request',
+        'extra',
+        'expires_at',
+        'refusal',
+      ]) {
+        expect(again).not.toHaveProperty(gone);
+      }
+      expect(dueAt(again)).toBe(NOW + 61_000);
+    }
+  });
+});
+
+it('closes without WeChat’s word only what WeChat does not hold', () => {
+  const closed = { ...EVENTS.closed, proof: 'none' } as const;
+  expect(outcome(decide(inState('PREPARED'), closed, CTX))).toBe('CLOSED');
+  expect(outcome(decide(inState('CREATED'), closed, CTX))).toBe('-');
+  expect(outcome(decide(inState('PENDING'), closed, CTX))).toBe('-');
 });
 
 describe('payments', () => {
