@@ -139,8 +139,8 @@ it('does not send again after its time, though the connection was used before', 
     if (answers === 1) response.writeHead(204).end();
   });
   const sink = sinkTo(url, { timeoutMs: 80 });
-  await sink.deliver(event);
   holdTimers();
+  await sink.deliver(event);
   const second = watched(sink.deliver(event));
   await until('the event arrives again', () => received.length === 2);
   await passTime(80);
