@@ -4,21 +4,21 @@
  */
 import { addEffect } from './effects/apply';
 import { orderEffectData } from './effects/data';
-import { asText, type readTransfer } from './facts';
+import { asObject, asText, productOf, type readTransfer } from './facts';
 import type { OrderService } from './orderService';
+import { QUERY_LADDER_MS } from './orderState';
 import {
   SCHEMA_VERSION,
   type OrderRecord,
   type Payment,
-  type Product,
   type Proof,
-  type RecordedProduct,
   type Source,
   type TransferRecord,
 } from './records';
 import { decideTransfer } from './transferState';
 import type { Clock } from '../utils/clock';
 import { invariant } from '../utils/invariant';
+import { isFen } from '../utils/money';
 
 type Json = Readonly<Record<string, unknown>>;
 interface From {
@@ -42,6 +42,11 @@ export interface PaidOrder {
 
 export interface Adopting {
   order(paid: PaidOrder, from: From): Promise<OrderRecord | undefined>;
+  /**
+   * An order that is not paid yet, where the answer names its payer and amount. Its effect, `order.adopted`, comes
+   * with the payment.
+   */
+  unpaid(no: string, body: Json, from: From): Promise<OrderRecord | undefined>;
   /** @returns undefined where the answer does not say how much: such a transfer cannot be counted. */
   transfer(
     body: Json,
@@ -50,51 +55,79 @@ export interface Adopting {
   ): Promise<TransferRecord | undefined>;
 }
 
-const PRODUCTS: Readonly<Record<string, Product>> = {
-  JSAPI: 'jsapi',
-  MWEB: 'h5',
-  NATIVE: 'native',
-  APP: 'app',
-  MICROPAY: 'codepay',
-};
+/** WeChat closes an unpaid order by itself after seven days; then it is asked about once more, and closed here. */
+const UNPAID_MAX_MS = 7 * 24 * 3600_000;
 
-/** A trade_type we have no product for stays as WeChat spells it: a guess would be read as a fact. */
-export function productOf(tradeType: string | undefined): RecordedProduct {
-  if (tradeType === undefined) return 'UNKNOWN';
-  return Object.hasOwn(PRODUCTS, tradeType) ? (PRODUCTS[tradeType] ?? tradeType) : tradeType;
+interface Known {
+  readonly no: string;
+  readonly appid: string;
+  readonly mchid: string;
+  readonly total: number;
+  readonly openid: string | undefined;
+  readonly attach: string | undefined;
+}
+
+/** What every adopted order has in common. */
+function baseOf(known: Known, from: From, now: number): Omit<OrderRecord, 'state' | 'product'> {
+  const { no, appid, mchid, total, openid, attach } = known;
+  return {
+    kind: 'order',
+    no,
+    schema: SCHEMA_VERSION,
+    version: 1,
+    created_at: now,
+    updated_at: now,
+    ...(openid === undefined ? {} : { payer: openid }),
+    history: [{ at: now, what: 'adopted', ...from }],
+    agenda: [],
+    effects: [],
+    effect_seq: 0,
+    appid,
+    mchid,
+    description: '',
+    ...(attach === undefined ? {} : { attach }),
+    amount: { total, currency: 'CNY' },
+    payer_named: false,
+    made_by: 'adopted',
+    prepared: false,
+    facts_hash: '',
+    contradictions: [],
+    refunds: [],
+  };
 }
 
 export function createAdopting(deps: AdoptingDeps): Adopting {
   const { orders, clock } = deps;
   return {
+    async unpaid(no, body, from) {
+      const now = clock.now();
+      const openid = asText(asObject(body.payer)?.openid);
+      const total = asObject(body.amount)?.total;
+      const appid = asText(body.appid);
+      if (openid === undefined || appid === undefined || !isFen(total) || total < 1) {
+        return undefined;
+      }
+      const known = { no, appid, mchid: deps.mchid, total, openid, attach: asText(body.attach) };
+      const record: OrderRecord = {
+        ...baseOf(known, from, now),
+        state: 'PENDING',
+        product: productOf(asText(body.trade_type)),
+        agenda: [
+          { do: 'query', at: now + (QUERY_LADDER_MS[0] ?? 0), tries: 0 },
+          { do: 'expire', at: now + UNPAID_MAX_MS, tries: 0 },
+        ],
+      };
+      return (await orders.insert(record)) === 'inserted' ? record : orders.findOrder(no);
+    },
+
     async order({ no, payment, refunded, attach }, from) {
       const now = clock.now();
+      const { appid, mchid, total, openid } = payment;
       const base: OrderRecord = {
-        kind: 'order',
-        no,
+        ...baseOf({ no, appid, mchid, total, openid, attach }, from, now),
         state: 'PAID',
-        schema: SCHEMA_VERSION,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-        ...(payment.openid === undefined ? {} : { payer: payment.openid }),
-        history: [{ at: now, what: 'adopted', ...from }],
-        agenda: [],
-        effects: [],
-        effect_seq: 0,
         product: productOf(payment.trade_type),
-        appid: payment.appid,
-        mchid: payment.mchid,
-        description: '',
-        ...(attach === undefined ? {} : { attach }),
-        amount: { total: payment.total, currency: 'CNY' },
-        payer_named: false,
-        made_by: 'adopted',
-        prepared: false,
-        facts_hash: '',
         payment,
-        contradictions: [],
-        refunds: [],
         ...(refunded ? { refunded_elsewhere: true } : {}),
       };
       const data = { ...orderEffectData(base) };

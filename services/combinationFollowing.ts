@@ -2,10 +2,9 @@
  * Follows combinations: asks WeChat, and lets records learn from proven answers only. `following` hands over
  * what concerns one.
  */
-import { productOf } from './adopting';
 import { addEffect } from './effects/apply';
 import { combinationEffectData } from './effects/data';
-import { asObject, asText, readCoupons } from './facts';
+import { asObject, asText, productOf, readCoupons } from './facts';
 import { isPaidCombination, type CombinationEvent, type PaidPart } from './combinationState';
 import type { OrderService } from './orderService';
 import { guardNumbers, otherAnswer } from './replyNumbers';

@@ -2,7 +2,7 @@
  * Reads WeChat's proven answers and notifications: from its JSON to facts a record understands.
  * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
  */
-import type { Payment, Proof, RefundAmounts, Source } from './records';
+import type { Payment, Product, Proof, RecordedProduct, RefundAmounts, Source } from './records';
 import type { RefundFacts } from './refundSeen';
 import type { TransferFacts } from './transferState';
 import { TRANSFER_STATES, type TransferState } from './records';
@@ -101,6 +101,20 @@ function readPayment(body: Json, from: { source: Source; proof: Proof }): Paymen
     source: from.source,
     proof: from.proof,
   });
+}
+
+const PRODUCTS: Readonly<Record<string, Product>> = {
+  JSAPI: 'jsapi',
+  MWEB: 'h5',
+  NATIVE: 'native',
+  APP: 'app',
+  MICROPAY: 'codepay',
+};
+
+/** A trade_type we have no product for stays as WeChat spells it: a guess would be read as a fact. */
+export function productOf(tradeType: string | undefined): RecordedProduct {
+  if (tradeType === undefined) return 'UNKNOWN';
+  return Object.hasOwn(PRODUCTS, tradeType) ? (PRODUCTS[tradeType] ?? tradeType) : tradeType;
 }
 
 /** v2's words still seen in older documents. */

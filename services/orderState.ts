@@ -17,8 +17,9 @@ import {
   type Decision,
   type From,
 } from './decision';
+import { productOf } from './facts';
 import { withAsk } from './payerAsks';
-import type { AgendaItem, OrderRecord, OrderState, Payment, Prepay } from './records';
+import type { AgendaItem, EffectType, OrderRecord, OrderState, Payment, Prepay } from './records';
 import {
   onRefundAttempt,
   onRefundMissing,
@@ -281,6 +282,13 @@ export function mismatchOf(record: OrderRecord, payment: Payment): string | unde
 const samePayment = (a: Payment, b: Payment): boolean =>
   a.transaction_id === b.transaction_id && a.total === b.total;
 
+/** An order that was not made here is never `order.paid`: its delivery is the other system's. */
+function paidEffect(how: { adopted: boolean; elsewhere: boolean; after: boolean }): EffectType {
+  if (how.adopted) return 'order.adopted';
+  if (how.elsewhere) return 'order.refunded_elsewhere';
+  return how.after ? 'order.paid_after_close' : 'order.paid';
+}
+
 const onPaid: Handler<'paid'> = (record, event, ctx) => {
   if (record.payment !== undefined) return onPaidAgain(record, event, ctx);
   const base = drop(record, 'asking_until', 'request') as OrderRecord;
@@ -303,16 +311,17 @@ const onPaid: Handler<'paid'> = (record, event, ctx) => {
   }
   const elsewhere = event.refunded && record.refunds.length === 0;
   const after = record.state === 'CLOSED';
-  const effect = elsewhere
-    ? ('order.refunded_elsewhere' as const)
-    : after
-      ? ('order.paid_after_close' as const)
-      : ('order.paid' as const);
+  const adopted = record.made_by === 'adopted';
   return next(base, event, ctx, {
     to: moneyState(event.payment.total, record.refunds),
-    patch: elsewhere ? { ...patch, refunded_elsewhere: true } : patch,
+    patch: {
+      ...patch,
+      ...(elsewhere ? { refunded_elsewhere: true } : {}),
+      // Before the payment nobody told how it was ordered.
+      ...(adopted ? { product: productOf(event.payment.trade_type) } : {}),
+    },
     what: after ? 'paid after close' : 'paid',
-    effect,
+    effect: paidEffect({ adopted, elsewhere, after }),
     agenda: settled,
     ...(after ? { alarm: 'paid after it was closed' } : {}),
   });

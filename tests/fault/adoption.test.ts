@@ -2,6 +2,9 @@
 import {
   number,
   operator,
+  orderBody,
+  OTHER,
+  PAYER,
   placeAndPay,
   payer,
   startService,
@@ -109,5 +112,58 @@ describe('how an adopted payment was made', () => {
     const asked = await run.call('/wx-pay/wxpay_transfer_bill_query', { out_bill_no }, operator());
     expect(asked.status).toBe(200);
     expect(await run.store.find('transfer', out_bill_no)).toBeUndefined();
+  });
+});
+
+describe('an order that was unpaid when this service took over', () => {
+  /** Ordered under the old system; this service has never heard of it. */
+  async function unpaidElsewhere(): Promise<Elsewhere> {
+    const sim = await startSim();
+    const no = number('E');
+    const old = await startService({ sim });
+    expect((await old.call('/wx-pay/wxpay_order', orderBody(no), payer())).status).toBe(200);
+    return { sim, run: await startService({ sim }), no };
+  }
+
+  const query = (run: Running, no: string, who?: string) =>
+    run.call('/wx-pay/wxpay_query_order_by_out_trade_no', { out_trade_no: no }, payer(who));
+
+  test('is taken in when WeChat names the asking payer, and adopted when he pays', async () => {
+    const there = await unpaidElsewhere();
+    const { sim, run, no } = there;
+    answerWith(there, { payer: { openid: PAYER } });
+    expect((await query(run, no)).status).toBe(200);
+    expect(await run.order(no)).toMatchObject({
+      state: 'PENDING',
+      made_by: 'adopted',
+      payer: PAYER,
+      product: 'UNKNOWN',
+      amount: { total: 100 },
+      agenda: [{ do: 'query' }, { do: 'expire' }],
+    });
+    expect(await run.effects(no)).toEqual([]);
+    expect((await query(run, no)).status).toBe(200);
+    expect((await query(run, no, OTHER)).status).toBe(404);
+    sim.pay(no);
+    expect((await sim.deliver('payment', no))[0]?.statusAnswered).toBe(200);
+    expect(await run.order(no)).toMatchObject({ state: 'PAID', product: 'jsapi' });
+    expect(await run.effects(no)).toEqual(['order.adopted']);
+  });
+
+  test('is taken in for nobody else than whom WeChat names', async () => {
+    const there = await unpaidElsewhere();
+    answerWith(there, { payer: { openid: PAYER } });
+    expect((await query(there.run, there.no, OTHER)).status).toBe(404);
+    expect(await there.run.store.find('order', there.no)).toBeUndefined();
+  });
+
+  test('is unknown to its payer while WeChat names nobody, and his once he has paid', async () => {
+    const { sim, run, no } = await unpaidElsewhere();
+    expect((await query(run, no)).status).toBe(404);
+    sim.pay(no);
+    expect((await query(run, no, OTHER)).status).toBe(404);
+    expect((await query(run, no)).status).toBe(200);
+    expect(await run.order(no)).toMatchObject({ state: 'PAID', payer: PAYER });
+    expect(await run.effects(no)).toEqual(['order.adopted']);
   });
 });
