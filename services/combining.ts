@@ -319,7 +319,7 @@ export function createCombining(deps: CombiningDeps): Combining {
       caller,
       key: `combination ${held.no}`,
       units: draft.input.sub_orders.length,
-      opens: corrects,
+      opens: held.state === 'REJECTED',
       run: async () => {
         const now = clock.now();
         const absent_at = corrects ? await confirmAbsent(held, { now, query }) : undefined;
