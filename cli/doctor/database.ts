@@ -10,6 +10,7 @@ import type { OrderStore } from '../../services/stores/orderStore';
 import { openPostgresDriver } from '../../services/stores/postgresDriver';
 import type { SqlDriver } from '../../services/stores/sqlDriver';
 import { openSqliteDriver } from '../../services/stores/sqliteDriver';
+import { openToOthers } from '../../services/stores/sqliteFiles';
 import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
 import { MIGRATION_TABLE, migrations } from '../../services/stores/sqlSchema';
 import type { Clock } from '../../utils/clock';
@@ -28,11 +29,7 @@ export async function checkDatabase(deps: DatabaseDeps): Promise<Finding[]> {
   const { databaseUrl } = deps.config;
   if (databaseUrl === 'memory:') return [memory()];
   try {
-    if (databaseUrl.startsWith('file:')) {
-      const path = filePath(databaseUrl, deps.cwd);
-      if (!existsSync(path)) return [newFile(path)];
-      if (!isUsableFile(path)) return [unwritable(path)];
-    }
+    if (databaseUrl.startsWith('file:')) return await checkFile(deps);
     if (databaseUrl.startsWith('cloudbase:')) return await look(await open(deps), deps);
     return await lookSql(await openDriver(deps), deps);
   } catch (error) {
@@ -40,6 +37,22 @@ export async function checkDatabase(deps: DatabaseDeps): Promise<Finding[]> {
     return [failure(error)];
   }
 }
+
+async function checkFile(deps: DatabaseDeps): Promise<Finding[]> {
+  const path = filePath(deps.config.databaseUrl, deps.cwd);
+  if (!existsSync(path)) return [newFile(path)];
+  if (!isUsableFile(path)) return [unwritable(path)];
+  const files = await openToOthers(path);
+  const findings = await lookSql(await openDriver(deps), deps);
+  return files.length === 0 ? findings : [...findings, readableByOthers(files.join(' '))];
+}
+
+const readableByOthers = (files: string): Finding =>
+  warn(
+    'database.readable_by_others',
+    [`本机其他用户可以打开数据库文件：${files}`, `others on this machine may open: ${files}`],
+    { fix: [`chmod 600 ${files}`, `chmod 600 ${files}`] },
+  );
 
 const memory = (): Finding =>
   warn(

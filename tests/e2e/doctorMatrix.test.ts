@@ -540,6 +540,19 @@ describe('a database that is not as it should be', () => {
     expect([at.code, at.ids]).toEqual([1, ['database.unwritable']]);
   });
 
+  it('a database file that others on the machine may open', async () => {
+    const set = await setUp();
+    const path = join(set.folder, 'others.db');
+    const driver = await openSqliteDriver({ path, logger: silentLogger });
+    await driver.close();
+    const settings = { databaseUrl: `file:${path}` };
+    const narrow = await examine(set, { settings, live: false });
+    expect(narrow.ids).not.toContain('database.readable_by_others');
+    chmodSync(path, 0o644);
+    const wide = await examine(set, { settings, live: false });
+    expect(wide.ids).toContain('database.readable_by_others');
+  });
+
   it('a file that is no database', async () => {
     const set = await setUp();
     writeFileSync(join(set.folder, 'text.db'), 'not a database, '.repeat(500));
