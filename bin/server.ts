@@ -36,6 +36,7 @@ import { createRecordService } from '../services/recordService';
 import { createReconciler, type Reconciler } from '../services/reconcile/reconciler';
 import { createRefunding } from '../services/refunding';
 import { createRequestsUnderWay } from '../services/requestsUnderWay';
+import { createRequestGuard } from '../services/storedRequest';
 import { createStrategy } from '../services/strategies';
 import type { PayStrategy } from '../services/strategies/strategy';
 import { openStore } from '../services/stores';
@@ -191,17 +192,16 @@ function servicesOf(
     kind: 'refund' | 'transaction' | 'transfer_bill',
     no: string,
   ): Promise<string | undefined> => (await store.reservation(kind, no))?.owner;
-  const shared = { orders, api, clock, logger, mchid };
+  const requests = createRequestGuard(requestsOf(config), logger);
+  const shared = { orders, api, requests, clock, logger, mchid };
   const following = createFollowing({ ...shared, ownerOf });
   const notifyUrl = config.notifyURLRefundsURL;
   const refunding = createRefunding({ ...shared, following, notifyUrl, ownerOf });
   const transferring = createTransferring({
-    orders,
+    ...shared,
     store,
-    api,
     strategy,
     following,
-    clock,
     settings: {
       ...settings,
       apiV3Key,
@@ -244,6 +244,15 @@ function servicesOf(
   const chores = choresOf({ ...acting, ...outward, settings: booksOf(config) });
   return { strategy, sink, payService, codepay, combining, ...chores };
 }
+
+/** What every request must agree with before it is signed. */
+const requestsOf = (config: Config) => ({
+  ...booksOf(config),
+  payNotifyUrl: config.notifyURLPayURL,
+  refundNotifyUrl: config.notifyURLRefundsURL,
+  transferNotifyUrl: config.transferNotifyUrl,
+  transferMaxFen: config.transferMaxFen,
+});
 
 /** How orders are placed here, and under which accounts. */
 const shopOf = (config: Config) => ({

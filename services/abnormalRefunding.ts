@@ -14,6 +14,7 @@ import type { Answer } from './payService';
 import type { OrderRecord, Refund, WechatRequest } from './records';
 import { findRefund } from './refunding';
 import { guardNumbers } from './replyNumbers';
+import type { RequestGuard } from './storedRequest';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import { abnormalRefundPath, type WechatApi } from './wechatApi';
 import { refusalOf, saysNotDone, upstreamError } from './wechatErrors';
@@ -36,6 +37,7 @@ export interface AbnormalRefunding {
 export interface AbnormalRefundingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly following: Following;
   readonly clock: Clock;
@@ -145,7 +147,8 @@ export function createAbnormalRefunding(deps: AbnormalRefundingDeps): AbnormalRe
   async function send(record: OrderRecord, no: string): Promise<Answer> {
     const stored = findRefund(record, no)?.abnormal?.request;
     if (stored === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-    const reply = await api.send(stored, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
+    const request = deps.requests.abnormal(record, no);
+    const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
     if (reply.kind === 'proven' && reply.status === 200) {
       const { refund_id } = findRefund(record, no) ?? {};
       guardNumbers(reply.body, { out_refund_no: no, out_trade_no: record.no, refund_id });

@@ -19,6 +19,7 @@ import { SCHEMA_VERSION, type OrderRecord, type Payment } from './records';
 import { REFUND_QUIET_MS } from './refundAsking';
 import { isPaidState } from './refundMoney';
 import { otherAnswer } from './replyNumbers';
+import type { RequestGuard } from './storedRequest';
 import type { WechatReply } from './strategies/strategy';
 import { later, leaveToOperator, rung, type Step, type Steps, type StepsDeps } from './sweepSteps';
 import { orderPath, type CallLimits, type WechatApi } from './wechatApi';
@@ -54,6 +55,7 @@ export interface Codepay {
 export interface CodepayDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly requests: RequestGuard;
   readonly following: Following;
   readonly clock: Clock;
   readonly waiters: AskWaiters;
@@ -134,12 +136,14 @@ export function createCodepay(deps: CodepayDeps): Codepay {
       ...rest,
       amount: { total: amount.total, currency: 'CNY' },
     };
+    const path = orderPath('codepay');
+    const request = { method: 'POST', path, body: JSON.stringify(body) } as const;
     const reply = without(
       input.payer.auth_code,
-      await api.send(
-        { method: 'POST', path: orderPath('codepay'), body: JSON.stringify(body) },
-        { retriesMax: 0, deadline: clock.now() + ASK_MAX_MS - 1000 },
-      ),
+      await api.send(deps.requests.charge(record, request), {
+        retriesMax: 0,
+        deadline: clock.now() + ASK_MAX_MS - 1000,
+      }),
     );
     const now = await learn(record, reply);
     // What was recorded meanwhile is proven, and the better answer.

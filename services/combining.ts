@@ -37,6 +37,7 @@ import {
 import { guardNumbers } from './replyNumbers';
 import { confirmAbsent, wasRefused } from './refusedAsk';
 import { completeScene } from './scene';
+import type { RequestGuard } from './storedRequest';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import {
   createLook,
@@ -97,6 +98,7 @@ export interface Combining {
 export interface CombiningDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly following: Following;
   readonly clock: Clock;

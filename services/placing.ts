@@ -15,12 +15,14 @@ import type { OrderRate } from './orderRate';
 import type { OrderService } from './orderService';
 import {
   SCHEMA_VERSION,
+  type CombinationRecord,
   type OrderRecord,
   type Prepay,
   type Product,
   type RecordedProduct,
 } from './records';
 import { completeScene } from './scene';
+import type { RequestGuard } from './storedRequest';
 import type { WechatReply } from './strategies/strategy';
 import { orderPath, type WechatApi } from './wechatApi';
 import { refusalOf, upstreamError, plainCode } from './wechatErrors';
@@ -58,6 +60,7 @@ export interface OrderInput {
 export interface PlacingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly requests: RequestGuard;
   readonly clock: Clock;
   readonly rate: OrderRate;
   readonly asks: AskLimit;
@@ -93,13 +96,15 @@ function readPrepay(
 
 /** Sends the stored bytes of an order or a combination, within the lease of whoever asks. */
 export async function askPrepay(
-  { api, clock }: Pick<PlacingDeps, 'api' | 'clock'>,
-  { request, product }: Pick<OrderRecord, 'request' | 'product'>,
+  { api, clock, requests }: Pick<PlacingDeps, 'api' | 'clock' | 'requests'>,
+  record: OrderRecord | CombinationRecord,
 ): Promise<{ readonly reply: WechatReply; readonly prepay: Prepay | undefined }> {
-  if (request === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-  const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
+  if (record.request === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+  const reply = await api.send(requests.prepay(record), {
+    deadline: clock.now() + ASK_LEASE_MS - 1000,
+  });
   const told = reply.kind === 'proven' && reply.status === 200;
-  return { reply, prepay: told ? readPrepay(product, reply.body, clock.now()) : undefined };
+  return { reply, prepay: told ? readPrepay(record.product, reply.body, clock.now()) : undefined };
 }
 
 export function createPlacing(deps: PlacingDeps): Placing {

@@ -8,6 +8,7 @@ import type { OrderService } from './orderService';
 import { heldRefund } from './refundMoney';
 import type { OrderRecord, Refund, Source } from './records';
 import { guardNumbers, isOtherAnswer } from './replyNumbers';
+import type { RequestGuard } from './storedRequest';
 import type { WechatReply } from './strategies/strategy';
 import type { CallLimits, WechatApi } from './wechatApi';
 import { refusalOf } from './wechatErrors';
@@ -17,6 +18,7 @@ import { ConflictError } from '../utils/errors';
 export interface RefundSendingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly requests: RequestGuard;
   readonly following: Following;
   readonly clock: Clock;
   readonly ownerOf: (kind: 'refund' | 'transaction', no: string) => Promise<string | undefined>;
@@ -26,7 +28,8 @@ export interface RefundSending {
   /**
    * Sends it, unless another copy is under way: then waits for that one's answer where this process sends it.
    * @returns undefined when nothing was sent: another instance is asking, or nothing is left to send.
-   * @throws ConflictError REFUND_NUMBER_TAKEN when the number belongs to another order; nothing was sent.
+   * @throws ConflictError REFUND_NUMBER_TAKEN when the number belongs to another order, REQUEST_REFUSED when
+   *   the stored request does not fit the record; nothing was sent.
    */
   readonly send: (
     record: OrderRecord,
@@ -66,6 +69,8 @@ async function attempt(
   deps: RefundSendingDeps,
   { record, no, source, limits }: Asking,
 ): Promise<WechatReply | undefined> {
+  // Before an attempt is counted: what is not sent was never under way.
+  if (heldRefund(record, no)?.request !== undefined) deps.requests.refund(record, no);
   await guardNumber(deps, record, no);
   const until = deps.clock.now() + ASK_LEASE_MS;
   const sent = await deps.orders.apply(record.no, {
@@ -79,7 +84,8 @@ async function attempt(
   if (sent.outcome !== 'applied' || held?.request === undefined) return undefined;
   // A process that was frozen after that write must not sign anew when it wakes.
   const deadline = Math.min(limits.deadline ?? Infinity, until - ASK_MARGIN_MS);
-  const reply = await deps.api.send(held.request, { ...limits, deadline });
+  const request = deps.requests.refund(sent.record, no);
+  const reply = await deps.api.send(request, { ...limits, deadline });
   try {
     await learn(deps, sent.record, held, reply);
   } catch (error) {

@@ -2,6 +2,7 @@
  * Refunds: the intent is recorded and the amount reserved before WeChat is asked; one number for ever;
  * the same bytes every time. A refusal that is not proven changes nothing and frees nothing.
  */
+import type { RequestGuard } from './storedRequest';
 import { createHash } from 'node:crypto';
 import { isPartView } from './combinationState';
 import { asText } from './facts';
@@ -34,6 +35,7 @@ type RefundOrder = RefundInput & { readonly amount: NonNullable<RefundInput['amo
 export interface RefundingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly requests: RequestGuard;
   readonly following: Following;
   readonly clock: Clock;
   readonly notifyUrl: string;

@@ -11,7 +11,8 @@ import { dueAt, findItem, laneOf, LANES, withItem, withoutItem, type Lane } from
 import type { Deliverer } from './effects/deliverer';
 import type { AgendaItem, StoredRecord } from './records';
 import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
-import { createSteps, type Step, type Steps, type StepsDeps } from './sweepSteps';
+import { isRequestRefused } from './storedRequest';
+import { createSteps, leaveRefused, type Step, type Steps, type StepsDeps } from './sweepSteps';
 import type { CallLimits } from './wechatApi';
 import { isLimited } from './wechatErrors';
 import type { Clock } from '../utils/clock';
@@ -175,8 +176,9 @@ export function createSweepService(deps: SweepDeps): SweepService {
     try {
       limited = isLimited(await step.run(held, item, limits)) && brake(lane);
     } catch (error) {
-      if (!saysLimited(error)) throw error;
-      limited = brake(lane);
+      if (isRequestRefused(error)) await leaveRefused(deps, held, item, error);
+      else if (saysLimited(error)) limited = brake(lane);
+      else throw error;
     } finally {
       // Also after a failure: the item's next moment is written, the lease has nothing left to guard.
       record = await release(held, limited ? item : undefined);

@@ -250,6 +250,29 @@ export async function leaveToOperator(
 }
 
 /**
+ * A request that does not fit its record is not sent. Where no copy went out there is nothing to follow; where one
+ * did, WeChat is asked on about it, as about any other.
+ */
+export async function leaveRefused(
+  deps: Pick<StepsDeps, 'store' | 'clock' | 'logger'>,
+  held: StoredRecord,
+  item: AgendaItem,
+  refused: AppError,
+): Promise<void> {
+  const record = (await deps.store.find(held.kind, held.no)) ?? held;
+  if (wasSent(record, item)) return;
+  await leaveToOperator(deps, record, item, `request refused: ${refused.detail ?? ''}`);
+}
+
+function wasSent(record: StoredRecord, item: AgendaItem): boolean {
+  if (record.kind === 'transfer') return record.attempts > 0;
+  if (record.kind === 'report') return false;
+  const refunds =
+    record.kind === 'order' ? record.refunds : record.sub_orders.flatMap((sub) => sub.refunds);
+  return refunds.some((one) => one.out_refund_no === item.key && one.attempts > 0);
+}
+
+/**
  * Why an order that cannot be closed is no longer asked about; undefined while it still is. It is never
  * closed here without proof: WeChat might yet let it be paid, and a payment finds its record as it is.
  */

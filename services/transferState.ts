@@ -2,7 +2,7 @@
  * What may happen to a transfer. Pure. WeChat's own words are the states; only proven facts move them, and
  * no error code is ever a verdict: the money may be on its way all the same.
  */
-import { withItem, withoutItem } from './agenda';
+import { findItem, withItem, withoutItem } from './agenda';
 import { addEffect } from './effects/apply';
 import { transferEffectData } from './effects/data';
 import { drop, stepped, unwritten, type DecideContext, type Decision } from './decision';
@@ -137,6 +137,9 @@ function onAttempt(
       asking_until: event.until,
     },
     what: 'transfer sent',
+    // What was left to an operator is followed again once he sends it.
+    agenda: (agenda) =>
+      findItem(agenda, 'transfer') === undefined ? follow(agenda, record.state, ctx.now) : agenda,
   });
 }
 

@@ -8,15 +8,15 @@ import type { Following } from './following';
 import type { OrderService } from './orderService';
 import { SCHEMA_VERSION, type Source, type TransferRecord } from './records';
 import { guardNumbers, isOtherAnswer } from './replyNumbers';
+import { sumOfDay } from './transferDay';
 import { isFinalTransfer, TRANSFER_FIRST_POLL_MS, TRANSFER_REPEAT_MAX_MS } from './transferState';
+import type { RequestGuard } from './storedRequest';
 import type { PayStrategy, WechatReply } from './strategies/strategy';
 import type { OrderStore } from './stores/orderStore';
 import { TRANSFER_PATH, type CallLimits, type WechatApi } from './wechatApi';
 import { refusalOf, upstreamError } from './wechatErrors';
 import type { Clock } from '../utils/clock';
 import { AuthError, ConflictError, StoreError, ValidationError } from '../utils/errors';
-import { sumFen } from '../utils/money';
-import { beijingDay, beijingDayStart } from '../utils/time';
 
 export interface TransferInput {
   readonly out_bill_no: string;
@@ -42,6 +42,7 @@ export interface TransferringDeps {
   readonly orders: OrderService;
   readonly store: OrderStore;
   readonly api: WechatApi;
+  readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly following: Following;
   readonly clock: Clock;
@@ -70,8 +71,6 @@ export interface Transferring {
 const ASK_LEASE_MS = 10_000;
 /** The last signature is made before the lease ends, so that a takeover never meets a fresh copy. */
 const ASK_MARGIN_MS = 1000;
-const PAGE = 500;
-const PAGES_MAX = 2000;
 /** ≥ 2000 yuan WeChat requires the name; below 0.30 yuan it must not be sent. */
 const NAME_REQUIRED_FEN = 200_000;
 const NAME_FORBIDDEN_BELOW_FEN = 30;
@@ -98,35 +97,21 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     }
   }
 
-  /** What has gone out on this Beijing day, failed and cancelled transfers not counted. */
-  async function sentToday(now: number): Promise<number> {
-    const from = beijingDayStart(beijingDay(now));
-    let total = 0;
-    let after: string | undefined;
-    for (let page = 0; page < PAGES_MAX; page++) {
-      const { items, next } = await store.list({
-        kind: 'transfer',
-        created_from: from,
-        limit: PAGE,
-        ...(after === undefined ? {} : { after }),
-      });
-      const counted = items.filter(
-        (r): r is TransferRecord =>
-          r.kind === 'transfer' && r.state !== 'FAIL' && r.state !== 'CANCELLED',
-      );
-      total += sumFen(counted.map((r) => r.transfer_amount));
-      if (next === undefined) return total;
-      after = next;
-    }
-    throw new StoreError('STORE_CONTENTION', { detail: 'too many transfers to add up' });
-  }
-
   async function guardDay(extraFen: number): Promise<void> {
     if (settings.dayFen === 0) return;
-    if ((await sentToday(clock.now())) + extraFen > settings.dayFen) {
+    if ((await sumOfDay(store, clock.now())) + extraFen > settings.dayFen) {
       throw new AuthError('TRANSFER_LIMIT', {
         detail: `transferDayFen=${String(settings.dayFen)}`,
       });
+    }
+  }
+
+  /** At every attempt: the limit may be lower by now, and the record another's work. */
+  async function guardDayOf(record: TransferRecord): Promise<void> {
+    if (settings.dayFen === 0) return;
+    const others = await sumOfDay(store, record.created_at, record.no);
+    if (others + record.transfer_amount > settings.dayFen) {
+      deps.requests.refuse(record, 'transferDayFen');
     }
   }
 
@@ -287,13 +272,17 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     source: Source,
     limits: CallLimits,
   ): Promise<WechatReply | undefined> {
+    // Before an attempt is counted: what is not sent was never under way.
+    if (record.request !== undefined) deps.requests.transfer(record);
+    await guardDayOf(record);
     const until = clock.now() + ASK_LEASE_MS;
     const event = { type: 'attempt', until, source, proof: 'none' } as const;
     const sent = await orders.applyTransfer(record.no, event);
     if (sent.outcome !== 'applied' || sent.record.request === undefined) return undefined;
     // A process that was frozen after that write must not sign anew when it wakes.
     const deadline = Math.min(limits.deadline ?? Infinity, until - ASK_MARGIN_MS);
-    const reply = await api.send(sent.record.request, { ...limits, deadline });
+    const request = deps.requests.transfer(sent.record);
+    const reply = await api.send(request, { ...limits, deadline });
     try {
       await learn(sent.record, reply);
     } catch (error) {

@@ -1,5 +1,6 @@
 /** WeChat Pay's calls by name: method, path and body of each. What the answers mean is decided elsewhere. */
-import type { CombinationRecord, Product, WechatRequest } from './records';
+import type { CombinationRecord, Product } from './records';
+import type { CheckedRequest } from './storedRequest';
 import type { PayStrategy, WechatCall, WechatReply } from './strategies/strategy';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -8,7 +9,7 @@ export type CallLimits = Pick<WechatCall, 'deadline' | 'totalMs' | 'retriesMax'>
 
 export interface WechatApi {
   /** Sends stored bytes as they are: the only way anything that moves money is sent. */
-  send(request: WechatRequest, limits?: CallLimits): Promise<WechatReply>;
+  send(request: CheckedRequest, limits?: CallLimits): Promise<WechatReply>;
   queryOrder(outTradeNo: string, limits?: CallLimits): Promise<WechatReply>;
   queryTransaction(transactionId: string, limits?: CallLimits): Promise<WechatReply>;
   closeOrder(outTradeNo: string, limits?: CallLimits): Promise<WechatReply>;
