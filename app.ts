@@ -2,12 +2,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { authorize, guardEnabled } from './routes/access';
-import { createDesk, type AppDeps, type Desk, type Visit } from './routes/desk';
+import { createDesk, type AppDeps, type Desk, type Visit } from './routes/dispatcher';
 import { NOTIFY_ROUTES } from './routes/notifyRoutes';
 import { PAY_ROUTES } from './routes/payRoutes';
 import { AppError, NotFoundError } from './utils/errors';
 
-export type { AppDeps, Ready } from './routes/desk';
+export type { AppDeps, Ready } from './routes/dispatcher';
 
 interface Locals {
   visit?: Visit;

@@ -11,7 +11,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { tmpdir } from 'node:os';
-import type { OrderRecord } from '../services/records';
+import type { OrderRecord } from '../services/ledger/record';
 import type { OrderStore, RecordFilter } from '../services/stores/orderStore';
 import { createBooks, createTruth, DAY, DAY_START } from '../tests/e2e/reconcileSupport';
 import { billFile, billHash, createDay, writeBills, type BillName } from './reconcileBills';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import type { OrderRecord } from '../services/records';
+import type { OrderRecord } from '../services/ledger/record';
 import {
   chunked,
   DAY_START,

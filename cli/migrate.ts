@@ -5,7 +5,7 @@
 import { readDatabase } from '../config/connections';
 import { readAccess } from '../config/access';
 import { Values } from '../config/values';
-import { sealAll, type SealCounts } from '../services/sealAll';
+import { sealAll, type SealCounts } from '../services/records/sealAll';
 import { openStore } from '../services/stores';
 import { AppError } from '../utils/errors';
 import { silentLogger, type Logger } from '../utils/logger';

@@ -1,6 +1,6 @@
 import { COMMAND_HELP, HELP } from './help';
 import { CommandError, UsageError, type Command, type ExitCode, type Io } from './io';
-import { replay, trigger } from './practice';
+import { replay, trigger } from './simulate';
 import { reconcile } from './reconcile';
 import { records } from './records';
 import { sweep } from './sweep';

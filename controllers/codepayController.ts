@@ -1,6 +1,6 @@
 /** Payment-code orders and their reversal. */
 import type { Controller } from './types';
-import type { Codepay } from '../services/codepay';
+import type { Codepay } from '../services/orders/codepayOrder';
 import type { CodepayBody } from '../utils/schemas/codepaySchemas';
 import type { OutTradeNoBody } from '../utils/schemas/orderSchemas';
 

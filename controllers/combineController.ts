@@ -1,6 +1,6 @@
 /** Combined orders: order, query, close. */
 import type { Call, Controller } from './types';
-import type { Combining } from '../services/combining';
+import type { Combining } from '../services/combinations/placeCombination';
 import type { CombineBody, CombineNoBody } from '../utils/schemas/combineSchemas';
 
 export interface CombineController {

@@ -1,6 +1,6 @@
 /** The operator's view of the records. */
 import type { Controller, Reply } from './types';
-import type { RecordService } from '../services/recordService';
+import type { RecordService } from '../services/records/recordService';
 import type { RecordFilter } from '../services/stores/orderStore';
 import { ValidationError } from '../utils/errors';
 import type {

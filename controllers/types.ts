@@ -1,4 +1,4 @@
-import type { Caller } from '../services/caller';
+import type { Caller } from '../services/access/caller';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
 /** Attempts to get what is not one's own. Each must fail and leave the record as it was. */
 import { expecter, type Expect, type Tally } from './expect';
-import { textOf, yuan } from './say';
-import type { Asked, Reply, Stage } from './stage';
-import { payAsPayer, placeOrder, PRICE_FEN, transferBody } from './story';
+import { textOf, yuan } from './wording';
+import type { Asked, Reply, Stage } from './harness';
+import { payAsPayer, placeOrder, PRICE_FEN, transferBody } from './scenario';
 import { words, type Words } from './types';
 
 const TEA = '龙井茶 Longjing tea';

@@ -1,5 +1,5 @@
 /** Counts what was expected and what came. A miss is told with both, and makes the verdict FAIL. */
-import type { Stage } from './stage';
+import type { Stage } from './harness';
 import type { Words } from './types';
 
 export interface Tally {

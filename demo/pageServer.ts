@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ActError, openPlayground, type Playground } from './playground';
-import { asJson } from './say';
+import { asJson } from './wording';
 import type { DemoEvent, Told } from './types';
 
 export interface Page {

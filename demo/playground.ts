@@ -1,7 +1,7 @@
 /** What the page can do: a payer's, a shop's, WeChat Pay's and a stranger's moves, one after the other. */
-import { textOf, yuan } from './say';
-import { openStage, type Delivered, type Stage } from './stage';
-import { askTransfer, confirmAsReceiver, payAsPayer, placeOrder, transferBody } from './story';
+import { textOf, yuan } from './wording';
+import { openStage, type Delivered, type Stage } from './harness';
+import { askTransfer, confirmAsReceiver, payAsPayer, placeOrder, transferBody } from './scenario';
 import { words, type Json, type Mode, type RecordKind, type Shown, type Tell } from './types';
 
 export type Timing = 'now' | 'late' | 'twice' | 'never';

@@ -1,8 +1,8 @@
 /** The run: the loop in both signing modes, the attacks, the verdict. */
 import { runAttacks, runUnprepared } from './attacks';
 import type { Tally } from './expect';
-import { openStage, type Stage } from './stage';
-import { runLoop } from './story';
+import { openStage, type Stage } from './harness';
+import { runLoop } from './scenario';
 import { words, type Mode, type Tell, type Words } from './types';
 
 export interface Verdict extends Tally {

@@ -1,5 +1,5 @@
 /** Who may use a route: one table, deny by default. */
-import type { Caller } from '../services/caller';
+import type { Caller } from '../services/access/caller';
 import { AuthError } from '../utils/errors';
 
 export type Access =

@@ -3,7 +3,7 @@ import type { Access } from './access';
 import type { Controller } from '../controllers/types';
 import type { PayController } from '../controllers/payController';
 import type { RecordController } from '../controllers/recordController';
-import type { ChoreController } from '../controllers/choreController';
+import type { ChoreController } from '../controllers/operationsController';
 import type { CodepayController } from '../controllers/codepayController';
 import type { CombineController } from '../controllers/combineController';
 import type { NotifyUrlOf } from '../utils/normalizeInput';

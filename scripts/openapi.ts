@@ -1,7 +1,7 @@
 /** Writes docs/openapi.json, or with --check fails when it differs from the route table. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { openapiDocument } from '../routes/documented';
+import { openapiDocument } from '../routes/documentedRoutes';
 
 const file = path.join(__dirname, '..', 'docs', 'openapi.json');
 const { version } = JSON.parse(

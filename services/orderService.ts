@@ -3,8 +3,8 @@
  * The pure part decides (`orderState`, `transferState`); this part reads, writes conditionally and,
  * when another was faster, reads and decides again.
  */
-import type { DecideContext, Decision } from './decision';
-import { decide, type OrderEvent } from './orderState';
+import type { DecideContext, Decision } from './ledger/decision';
+import { decide, type OrderEvent } from './ledger/orderState';
 import {
   decideCombination,
   isPartEvent,
@@ -12,10 +12,10 @@ import {
   partAsOrder,
   type CombinationEvent,
   type PartEvent,
-} from './combinationState';
-import { createPartNumbers, holderOfPart, type PartNumbers } from './partNumbers';
-import { decideTransfer, type TransferEvent } from './transferState';
-import type { CombinationRecord, OrderRecord, StoredRecord, TransferRecord } from './records';
+} from './ledger/combinationState';
+import { createPartNumbers, holderOfPart, type PartNumbers } from './combinations/partNumbers';
+import { decideTransfer, type TransferEvent } from './ledger/transferState';
+import type { CombinationRecord, OrderRecord, StoredRecord, TransferRecord } from './ledger/record';
 import type { OrderStore } from './stores/orderStore';
 import type { Clock } from '../utils/clock';
 import { StoreError, UpstreamError, type ErrorCode } from '../utils/errors';

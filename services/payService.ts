@@ -2,25 +2,25 @@
  * What callers ask for, and who may ask it: order, query, close, refund, transfer; and the opening of
  * notifications. An order belongs to its payer: to anyone else it does not exist.
  */
-import type { AbnormalInput, AbnormalRefunding } from './abnormalRefunding';
-import type { AskLimit } from './askLimit';
-import type { Caller } from './caller';
-import { actsAsOperator } from './caller';
-import { asObject, asText, readRefund } from './facts';
-import type { Following } from './following';
-import { createHintFollowing } from './hints';
+import type { AbnormalInput, AbnormalRefunding } from './refunds/requestAbnormalRefund';
+import type { AskLimit } from './access/foreignQueryLimit';
+import type { Caller } from './access/caller';
+import { actsAsOperator } from './access/caller';
+import { asObject, asText, readRefund } from './wechat/readFacts';
+import type { Following } from './orders/syncOrder';
+import { createHintFollowing } from './notifications/followHint';
 import type { OrderService } from './orderService';
-import type { OrderInput, PlacedProduct, Placing } from './placing';
-import type { PrepareInput, Preparing } from './preparing';
-import type { OrderRecord, TransferRecord } from './records';
-import { forPayer, refundAnswer, type RefundAnswer } from './refundAnswer';
-import { isUnsettled } from './refundAsking';
-import { findRefund, type RefundInput, type Refunding } from './refunding';
-import { guardNumbers, otherAnswer, transactionsOf } from './replyNumbers';
+import type { OrderInput, PlacedProduct, Placing } from './orders/placeOrder';
+import type { PrepareInput, Preparing } from './orders/prepareOrder';
+import type { OrderRecord, TransferRecord } from './ledger/record';
+import { forPayer, refundAnswer, type RefundAnswer } from './refunds/refundAnswer';
+import { isUnsettled } from './ledger/refundAsking';
+import { findRefund, type RefundInput, type Refunding } from './refunds/requestRefund';
+import { guardNumbers, otherAnswer, transactionsOf } from './wechat/replyNumbers';
 import type { NotificationInput, PayStrategy } from './strategies/strategy';
-import type { TransferAnswer, TransferInput, Transferring } from './transferring';
-import type { WechatApi } from './wechatApi';
-import { refusalOf, saysNotFound, upstreamError } from './wechatErrors';
+import type { TransferAnswer, TransferInput, Transferring } from './transfers/requestTransfer';
+import type { WechatApi } from './wechat/wechatApi';
+import { refusalOf, saysNotFound, upstreamError } from './wechat/wechatErrors';
 import type { Clock } from '../utils/clock';
 import {
   AppError,

@@ -1,5 +1,5 @@
 /** What may go out by transfer on one Beijing day. */
-import type { TransferRecord } from './records';
+import type { TransferRecord } from './ledger/record';
 import type { OrderStore } from './stores/orderStore';
 import { StoreError } from '../utils/errors';
 import { sumFen } from '../utils/money';

@@ -16,7 +16,7 @@ const MANY = 1_000_000;
 const UNPAID_EVERY = 100;
 const LOOKS = 2000;
 
-/** As services/stores/sqlOrderStore.ts asks. */
+/** As services/stores/sql/sqlOrderStore.ts asks. */
 const DUE_SQL =
   'SELECT kind, no, version, created_at, body FROM pay_record ' +
   'WHERE due_at <= ? AND min_reader <= ? ORDER BY due_at, kind, no LIMIT 50';

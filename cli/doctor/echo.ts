@@ -5,7 +5,7 @@
 import { constants, privateDecrypt, publicEncrypt, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../../config/types';
-import { textOf } from '../../services/strategies/jsonObject';
+import { textOf } from '../../services/strategies/readJsonObject';
 import { createStrategy } from '../../services/strategies';
 import type { PayStrategy } from '../../services/strategies/strategy';
 import type { Clock } from '../../utils/clock';
@@ -13,7 +13,7 @@ import { AppError } from '../../utils/errors';
 import { silentLogger } from '../../utils/logger';
 import { beijingDay } from '../../utils/time';
 import { fault, ok, warn, type Finding, type Words } from './findings';
-import { wrongApiV3Key } from './outcomes';
+import { wrongApiV3Key } from './wechatAnswers';
 import { bodyOf, codeOf, proofFinding, proveByBill, type Line, type Proof } from './wechat';
 
 const PATH = '/v3/security/echo';

@@ -6,7 +6,7 @@ import { UsageError, type Command, type Env, type ExitCode, type Io } from '../i
 import { createProgress } from '../progress';
 import { readSettings } from '../settings';
 import { checkCertificate } from './certificate';
-import { checkChoices } from './choices';
+import { checkChoices } from './settingAdvice';
 import { checkDatabase } from './database';
 import { checkEcho, type EchoOptions } from './echo';
 import { FAQ } from './faq';

@@ -6,14 +6,19 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/types';
 import { createHttpClient, type Exchange, type HttpReply } from '../../services/strategies/http';
-import { parseJsonObject, textOf, type JsonObject } from '../../services/strategies/jsonObject';
+import { parseJsonObject, textOf, type JsonObject } from '../../services/strategies/readJsonObject';
 import { createOutbound, type Outbound } from '../../services/strategies/outbound';
 import { isProbe } from '../../services/strategies/signature';
 import type { Clock } from '../../utils/clock';
 import { silentLogger, type LogFields, type Logger } from '../../utils/logger';
 import { clockFindings, isClockOff } from './clock';
 import { ok, type Finding } from './findings';
-import { networkFinding, refusalFinding, unprovenFinding, withoutCertificates } from './outcomes';
+import {
+  networkFinding,
+  refusalFinding,
+  unprovenFinding,
+  withoutCertificates,
+} from './wechatAnswers';
 
 const TIMEOUT_MS = 5_000;
 const ATTEMPTS_MAX = 2;

@@ -12,11 +12,11 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { createBillIdentity, type BillAsked } from './billIdentity';
 import type { Collector } from './collector';
-import { asText } from '../facts';
-import { otherAnswer } from '../replyNumbers';
+import { asText } from '../wechat/readFacts';
+import { otherAnswer } from '../wechat/replyNumbers';
 import type { PayStrategy } from '../strategies/strategy';
-import type { WechatApi } from '../wechatApi';
-import { plainCode, refusalOf, upstreamError } from '../wechatErrors';
+import type { WechatApi } from '../wechat/wechatApi';
+import { plainCode, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { AppError, UpstreamError } from '../../utils/errors';
 
 export interface BillFile {

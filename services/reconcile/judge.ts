@@ -5,7 +5,7 @@
  */
 import type { TradeEntry, TradeRow } from './billRows';
 import type { DifferenceClass, Facts } from './report';
-import type { OrderRecord, Payment, Refund, RefundStatus, SubOrder } from '../records';
+import type { OrderRecord, Payment, Refund, RefundStatus, SubOrder } from '../ledger/record';
 import type { Bytes } from '../../utils/money';
 
 /** The one that was paid: an order, or a part of a combination. */

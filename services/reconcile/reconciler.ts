@@ -28,10 +28,15 @@ import {
 import { createNumberTable, type NumberTable } from './numberTable';
 import type { Difference, DifferenceClass, Facts, ReconcileReport } from './report';
 import { createResolver, type Found, type ResolveDeps } from './resolve';
-import { asText } from '../facts';
-import { withHistory } from '../decision';
-import { holderOfPart } from '../partNumbers';
-import { SCHEMA_VERSION, type Refund, type ReportRecord, type StoredRecord } from '../records';
+import { asText } from '../wechat/readFacts';
+import { withHistory } from '../ledger/decision';
+import { holderOfPart } from '../combinations/partNumbers';
+import {
+  SCHEMA_VERSION,
+  type Refund,
+  type ReportRecord,
+  type StoredRecord,
+} from '../ledger/record';
 import type { OrderStore, RecordFilter } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
 import { AppError, StoreError, ValidationError } from '../../utils/errors';

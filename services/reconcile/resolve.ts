@@ -5,12 +5,12 @@
 import { judgePayment, judgeRefund, type Paid } from './judge';
 import type { TradeRow } from './billRows';
 import type { Difference, DifferenceClass, Facts } from './report';
-import { asObject, asText, readRefund } from '../facts';
-import type { Following } from '../following';
-import { guardNumbers } from '../replyNumbers';
+import { asObject, asText, readRefund } from '../wechat/readFacts';
+import type { Following } from '../orders/syncOrder';
+import { guardNumbers } from '../wechat/replyNumbers';
 import type { WechatReply } from '../strategies/strategy';
-import type { WechatApi } from '../wechatApi';
-import { refusalOf } from '../wechatErrors';
+import type { WechatApi } from '../wechat/wechatApi';
+import { refusalOf } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 import { beijingDay, fromRfc3339 } from '../../utils/time';

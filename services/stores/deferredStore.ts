@@ -2,7 +2,7 @@
  * A store that is opened on its first use and, where that fails, on the next one again: the process
  * starts and answers /healthz while its database does not.
  */
-import type { RecordKind } from '../records';
+import type { RecordKind } from '../ledger/record';
 import type { OrderStore } from './orderStore';
 import { AppError, StoreError } from '../../utils/errors';
 

@@ -2,8 +2,8 @@
  * Due records beyond those that cannot be believed. A damaged row stays due for ever, and the earliest come first: enough
  * of them would fill each page and hide every other record from the sweep.
  */
-import { dueAt, LANES, type Lane } from '../agenda';
-import type { StoredRecord } from '../records';
+import { dueAt, LANES, type Lane } from '../ledger/agenda';
+import type { StoredRecord } from '../ledger/record';
 import type { OrderStore } from './orderStore';
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';

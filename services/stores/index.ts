@@ -4,13 +4,13 @@ import type { Clock } from '../../utils/clock';
 import { ConfigError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 import { createMemoryOrderStore } from './memoryOrderStore';
-import { openMysqlDriver } from './mysqlDriver';
-import { openCloudbaseOrderStore } from './cloudbaseOrderStore';
+import { openMysqlDriver } from './sql/mysqlDriver';
+import { openCloudbaseOrderStore } from './cloudbase/cloudbaseOrderStore';
 import type { OrderStore } from './orderStore';
-import { openPostgresDriver } from './postgresDriver';
-import type { SqlDriver } from './sqlDriver';
-import { openToOthers } from './sqliteFiles';
-import { createSqlOrderStore } from './sqlOrderStore';
+import { openPostgresDriver } from './sql/postgresDriver';
+import type { SqlDriver } from './sql/sqlDriver';
+import { openToOthers } from './sql/sqliteFiles';
+import { createSqlOrderStore } from './sql/sqlOrderStore';
 
 export interface OpenStoreOptions {
   /** `databaseUrl`. */
@@ -37,7 +37,7 @@ const factories: Readonly<Record<StoreKind, Factory>> = {
   memory: async ({ recordKeys, logger }) => createMemoryOrderStore({ recordKeys, logger }),
   // A file of its own in the build: its thread is started from that file.
   file: sql(async ({ url, logger, ephemeralDisk = false }) => {
-    const { openSqlite } = await import('./sqliteThread');
+    const { openSqlite } = await import('./sql/sqliteThread');
     const path = filePath(url);
     const driver = await openSqlite({ path, logger, ephemeralDisk });
     const files = await openToOthers(path);

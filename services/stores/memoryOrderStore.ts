@@ -2,8 +2,8 @@
  * The store in the process's memory: for demos and tests, and the one to read before writing another. It keeps text,
  * not objects, so that nobody can change a stored record behind its back and what JSON drops is dropped here too.
  */
-import type { Lane } from '../agenda';
-import type { StoredRecord } from '../records';
+import type { Lane } from '../ledger/agenda';
+import type { StoredRecord } from '../ledger/record';
 import { StoreError } from '../../utils/errors';
 import { silentLogger, type Logger } from '../../utils/logger';
 import { believed, createDamageAlarm, DamagedError } from './damage';

@@ -10,8 +10,8 @@
  * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`. A row that cannot be believed
  * (see `damage`) → DamagedError: `RECORD_DAMAGED`, or `STORE_UNAVAILABLE` where it is no whole record.
  */
-import type { Lane } from '../agenda';
-import type { RecordKind, StoredRecord } from '../records';
+import type { Lane } from '../ledger/agenda';
+import type { RecordKind, StoredRecord } from '../ledger/record';
 import type { DamagedRow } from './damage';
 
 export type ReservationKind = 'refund' | 'transaction' | 'transfer_bill' | 'sub_order';
@@ -44,7 +44,8 @@ export interface ActiveRange {
   readonly since: number;
 }
 
-export type PayerRecord = import('../records').OrderRecord | import('../records').CombinationRecord;
+export type PayerRecord =
+  import('../ledger/record').OrderRecord | import('../ledger/record').CombinationRecord;
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -64,13 +65,16 @@ export interface OrderStore {
   readonly inOrder?: boolean;
   /** Writes a new record (its `version` must be 1), or says that the number exists. Never overwrites. Durable on return. */
   insert(record: StoredRecord): Promise<'inserted' | 'exists'>;
-  find(kind: 'order', no: string): Promise<import('../records').OrderRecord | undefined>;
-  find(kind: 'transfer', no: string): Promise<import('../records').TransferRecord | undefined>;
+  find(kind: 'order', no: string): Promise<import('../ledger/record').OrderRecord | undefined>;
+  find(
+    kind: 'transfer',
+    no: string,
+  ): Promise<import('../ledger/record').TransferRecord | undefined>;
   find(
     kind: 'combination',
     no: string,
-  ): Promise<import('../records').CombinationRecord | undefined>;
-  find(kind: 'report', no: string): Promise<import('../records').ReportRecord | undefined>;
+  ): Promise<import('../ledger/record').CombinationRecord | undefined>;
+  find(kind: 'report', no: string): Promise<import('../ledger/record').ReportRecord | undefined>;
   find(kind: RecordKind, no: string): Promise<StoredRecord | undefined>;
   /**
    * Replaces the record if its stored version is `expectedVersion`; `next.version` must be one more.

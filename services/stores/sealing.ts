@@ -6,7 +6,7 @@
  * A seal cannot tell that a row was deleted, or put back as an older version that was sealed once.
  */
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
-import type { StoredRecord } from '../records';
+import type { StoredRecord } from '../ledger/record';
 import { DamagedError } from './damage';
 import { readRecord, type RecordKey } from './storeRules';
 

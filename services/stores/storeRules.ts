@@ -1,8 +1,8 @@
 /** What every store does alike, whatever the database: checks on the way in and out, cursors, columns. */
-import { dueAt, type Lane } from '../agenda';
+import { dueAt, type Lane } from '../ledger/agenda';
 import type { PayerRecord } from './orderStore';
-import { SCHEMA_VERSION } from '../records';
-import type { Refund, RecordKind, StoredRecord } from '../records';
+import { SCHEMA_VERSION } from '../ledger/record';
+import type { Refund, RecordKind, StoredRecord } from '../ledger/record';
 import { StoreError, ValidationError } from '../../utils/errors';
 import { invariant } from '../../utils/invariant';
 import { DamagedError, nameOf, type DamagedRow } from './damage';

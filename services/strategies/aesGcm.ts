@@ -1,7 +1,7 @@
 import { createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { ConfigError } from '../../utils/errors';
 import { strictBase64 } from './base64';
-import { textOf, type JsonObject } from './jsonObject';
+import { textOf, type JsonObject } from './readJsonObject';
 
 const TAG_BYTES = 16;
 const NONCE_BYTES = 12;

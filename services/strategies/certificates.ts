@@ -2,7 +2,7 @@ import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../utils/clock';
 import { openAesGcm } from './aesGcm';
 import type { HttpReply } from './http';
-import { isJsonObject, parseJsonObject, textOf, type JsonObject } from './jsonObject';
+import { isJsonObject, parseJsonObject, textOf, type JsonObject } from './readJsonObject';
 import { readSignature, signatureHolds } from './signature';
 import type { Judged, Transport } from './transport';
 

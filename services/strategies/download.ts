@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { UpstreamError, type UpstreamInfo } from '../../utils/errors';
 import type { Clock } from '../../utils/clock';
 import type { HttpClient, HttpFault } from './http';
-import { parseJsonObject, textOf } from './jsonObject';
+import { parseJsonObject, textOf } from './readJsonObject';
 import type { Transport } from './transport';
 
 const PATH = '/v3/billdownload/file';

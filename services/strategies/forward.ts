@@ -3,7 +3,7 @@
  * parsed at most once, within one budget for all of them, and the plaintext only where there is no ciphertext.
  */
 import { jsonBudget, type JsonBudget } from '../../utils/jsonScan';
-import { parseUnproven, partOf, textOf, type JsonObject } from './jsonObject';
+import { parseUnproven, partOf, textOf, type JsonObject } from './readJsonObject';
 import type { Labels } from './labels';
 import type { NotificationInput } from './strategy';
 

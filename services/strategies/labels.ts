@@ -1,4 +1,4 @@
-import { isJsonObject, textOf, type JsonObject } from './jsonObject';
+import { isJsonObject, textOf, type JsonObject } from './readJsonObject';
 import type { NotificationKind } from './strategy';
 
 /** What the envelope calls it. Not covered by the AES-GCM tag: may agree with the plaintext, never lead. */

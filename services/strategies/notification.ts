@@ -4,7 +4,7 @@ import { SignatureError, UpstreamError, ValidationError, type ErrorCode } from '
 import type { Logger } from '../../utils/logger';
 import { openAesGcm } from './aesGcm';
 import { idOf, labelsOf, readForward, type Forward } from './forward';
-import { isJsonObject, parseJsonObject, type JsonObject } from './jsonObject';
+import { isJsonObject, parseJsonObject, type JsonObject } from './readJsonObject';
 import { kindOf, merchantAgrees, type LabelledNotification, type Labels } from './labels';
 import { claimsSignature, isProbe, type Unproven } from './signature';
 import type { NotificationHint, NotificationInput, OpenedNotification } from './strategy';

@@ -1,6 +1,6 @@
 import type { Logger } from '../../utils/logger';
 import type { HttpFault, HttpReply } from './http';
-import { parseJsonObject, textOf, type JsonObject } from './jsonObject';
+import { parseJsonObject, textOf, type JsonObject } from './readJsonObject';
 import { isProbe, type Unproven } from './signature';
 import type { WechatCall, WechatReply } from './strategy';
 import { callFields, type Judged, type JudgeContext } from './transport';

@@ -1,5 +1,5 @@
 import { openStore } from '../../services/stores';
-import { openCloudbaseOrderStore } from '../../services/stores/cloudbaseOrderStore';
+import { openCloudbaseOrderStore } from '../../services/stores/cloudbase/cloudbaseOrderStore';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';

@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { OrderRecord, StoredRecord } from '../../services/records';
-import { dueAt, LANES, type Lane } from '../../services/agenda';
+import type { OrderRecord, StoredRecord } from '../../services/ledger/record';
+import { dueAt, LANES, type Lane } from '../../services/ledger/agenda';
 import type { OrderStore, Page } from '../../services/stores/orderStore';
 import { StoreError } from '../../utils/errors';
 import { aRefund, aReport, aTransfer, anOrder } from '../helpers/storeRecords';

@@ -2,12 +2,12 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { openStore } from '../../services/stores';
-import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
-import { migrations } from '../../services/stores/sqlSchema';
-import type { SqlDriver, SqlValue } from '../../services/stores/sqlDriver';
+import { createSqlOrderStore } from '../../services/stores/sql/sqlOrderStore';
+import { migrations } from '../../services/stores/sql/sqlSchema';
+import type { SqlDriver, SqlValue } from '../../services/stores/sql/sqlDriver';
 import { columnsOf } from '../../services/stores/storeRules';
-import type { Lane } from '../../services/agenda';
-import type { AgendaVerb, StoredRecord } from '../../services/records';
+import type { Lane } from '../../services/ledger/agenda';
+import type { AgendaVerb, StoredRecord } from '../../services/ledger/record';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';

@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { SETTINGS, type Setting } from '../../config/schema';
-import { createHooksSink, hookEnvironment } from '../../services/effects/hooksSink';
-import type { EffectType } from '../../services/records';
+import { createHooksSink, hookEnvironment } from '../../services/delivery/hooks/hooksSink';
+import type { EffectType } from '../../services/ledger/record';
 import { systemClock } from '../../utils/clock';
 import { silentLogger, type LogFields } from '../../utils/logger';
 import { freeTimers, holdTimers, passTime, until, watched } from '../helpers/waiting';

@@ -2,9 +2,9 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
-import { createSink } from '../../services/effects';
-import { createWebhookSink, type WebhookSinkOptions } from '../../services/effects/webhookSink';
-import type { Sink } from '../../services/effects/sink';
+import { createSink } from '../../services/delivery/index';
+import { createWebhookSink, type WebhookSinkOptions } from '../../services/delivery/webhookSink';
+import type { Sink } from '../../services/delivery/sink';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { freeTimers, holdTimers, passTime, until, watched } from '../helpers/waiting';

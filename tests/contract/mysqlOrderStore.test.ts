@@ -1,4 +1,4 @@
-import { openMysqlDriver } from '../../services/stores/mysqlDriver';
+import { openMysqlDriver } from '../../services/stores/sql/mysqlDriver';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { describeServerStore } from './describeServerStore';

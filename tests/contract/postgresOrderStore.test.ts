@@ -1,4 +1,4 @@
-import { openPostgresDriver } from '../../services/stores/postgresDriver';
+import { openPostgresDriver } from '../../services/stores/sql/postgresDriver';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { describeServerStore } from './describeServerStore';

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sealAll } from '../../services/sealAll';
+import { sealAll } from '../../services/records/sealAll';
 import { openStore } from '../../services/stores';
 import { createMemoryOrderStore, type MemoryRow } from '../../services/stores/memoryOrderStore';
 import type { OrderStore } from '../../services/stores/orderStore';
-import { openSqliteDriver } from '../../services/stores/sqliteDriver';
+import { openSqliteDriver } from '../../services/stores/sql/sqliteDriver';
 import { systemClock } from '../../utils/clock';
 import { silentLogger, type LogFields } from '../../utils/logger';
 import { CLOUDBASE_TEST_KEY, startCloudbaseServer } from '../helpers/cloudbaseServer';

@@ -1,8 +1,8 @@
 /** An idle sweep costs one question, and that question enters the index: no table is read from end to end. */
-import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
-import type { SqlDriver, SqlValue } from '../../services/stores/sqlDriver';
+import { createSqlOrderStore } from '../../services/stores/sql/sqlOrderStore';
+import type { SqlDriver, SqlValue } from '../../services/stores/sql/sqlDriver';
 import type { OrderStore } from '../../services/stores/orderStore';
-import { openSqliteDriver } from '../../services/stores/sqliteDriver';
+import { openSqliteDriver } from '../../services/stores/sql/sqliteDriver';
 import { silentLogger } from '../../utils/logger';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

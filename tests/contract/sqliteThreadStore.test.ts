@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
-import { openSqlite } from '../../services/stores/sqliteThread';
-import { createSqlOrderStore } from '../../services/stores/sqlOrderStore';
-import type { SqlDriver } from '../../services/stores/sqlDriver';
+import { openSqlite } from '../../services/stores/sql/sqliteThread';
+import { createSqlOrderStore } from '../../services/stores/sql/sqlOrderStore';
+import type { SqlDriver } from '../../services/stores/sql/sqlDriver';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
@@ -19,7 +19,7 @@ const path = join(data, 'pay.db');
 let serial = 0;
 
 buildSync({
-  entryPoints: [join(__dirname, '../../services/stores/sqliteThread.ts')],
+  entryPoints: [join(__dirname, '../../services/stores/sql/sqliteThread.ts')],
   outfile: thread,
   bundle: true,
   platform: 'node',

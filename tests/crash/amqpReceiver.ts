@@ -1,8 +1,8 @@
 /** The merchant's receiver at a message broker: a queue of its own on the service's exchange. */
 import { spawnSync } from 'node:child_process';
 import { connect } from 'amqplib';
-import { AMQP_EXCHANGE } from '../../services/effects/amqpSink';
-import type { CloudEvent } from '../../services/effects/types';
+import { AMQP_EXCHANGE } from '../../services/delivery/amqpSink';
+import type { CloudEvent } from '../../services/ledger/effectTypes';
 import type { Arrival, Receiver } from './receiver';
 
 const SET = process.env['TEST_AMQP_URL'];

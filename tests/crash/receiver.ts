@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
-import type { CloudEvent } from '../../services/effects/types';
+import type { CloudEvent } from '../../services/ledger/effectTypes';
 import type { Random } from './random';
 
 export interface Arrival {

@@ -2,7 +2,7 @@
  * What must hold whatever happened. Every fault in words with its number, so that an empty list is the proof;
  * what is right is computed here anew, from WeChat's books and the receiver's, not by the service's code.
  */
-import type { Effect, OrderRecord, Refund, StoredRecord } from '../../services/records';
+import type { Effect, OrderRecord, Refund, StoredRecord } from '../../services/ledger/record';
 import type { Arrival } from './receiver';
 import { judgeCombination, judgeTransfer } from './wider';
 import type { World } from './world';

@@ -1,5 +1,5 @@
 /** What is neither an order nor its refund: money paid out, and several orders paid at once. */
-import type { CombinationRecord, StoredRecord, TransferRecord } from '../../services/records';
+import type { CombinationRecord, StoredRecord, TransferRecord } from '../../services/ledger/record';
 import type { Random } from './random';
 import { refund, refuseOthers, until } from './shop';
 import type { World } from './world';

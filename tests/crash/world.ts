@@ -8,7 +8,7 @@ import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Libsql from 'libsql';
-import type { StoredRecord } from '../../services/records';
+import type { StoredRecord } from '../../services/ledger/record';
 import { openStore } from '../../services/stores';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { createSimulator, type NotificationKind, type Simulator } from '../../simulator';

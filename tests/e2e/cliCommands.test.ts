@@ -30,7 +30,7 @@ import {
   startSim,
   type Running,
 } from '../helpers/service';
-import { migrations } from '../../services/stores/sqlSchema';
+import { migrations } from '../../services/stores/sql/sqlSchema';
 import { anOrder } from '../helpers/storeRecords';
 import { cli } from './cliSupport';
 

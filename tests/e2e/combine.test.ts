@@ -2,7 +2,7 @@
  * Combined orders over real HTTP: all parts paid or none, recorded once whatever is lost, repeated or raced;
  * refunded part by part; nobody's but their payer's.
  */
-import type { CombinationRecord } from '../../services/records';
+import type { CombinationRecord } from '../../services/ledger/record';
 import type { Simulator } from '../../simulator';
 import {
   dataOf,

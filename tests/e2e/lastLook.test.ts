@@ -1,6 +1,6 @@
 /** A close that WeChat took for something it did not know: whether a late copy was paid is asked until told. */
 import { createStrategy } from '../../services/strategies';
-import type { CombinationRecord, OrderRecord } from '../../services/records';
+import type { CombinationRecord, OrderRecord } from '../../services/ledger/record';
 import { createStage, DAY, HOUR, MINUTE, openidOf, orderBody, type Stage } from './sweepSupport';
 
 const NO = 'LOST000001';

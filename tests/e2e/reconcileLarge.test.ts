@@ -5,7 +5,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OrderRecord, Refund } from '../../services/records';
+import type { OrderRecord, Refund } from '../../services/ledger/record';
 import type { DifferenceClass } from '../../services/reconcile/report';
 import { openStore } from '../../services/stores';
 import type { OrderStore } from '../../services/stores/orderStore';

@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { createFollowing } from '../../services/following';
+import { createFollowing } from '../../services/orders/syncOrder';
 import { createOrderService } from '../../services/orderService';
 import {
   createReconciler,
   type Reconciler,
   type ReconcileSettings,
 } from '../../services/reconcile/reconciler';
-import type { OrderRecord } from '../../services/records';
+import type { OrderRecord } from '../../services/ledger/record';
 import type { OrderStore } from '../../services/stores/orderStore';
 import type { WechatReply } from '../../services/strategies/strategy';
 import { fenToYuan } from '../../utils/money';

@@ -12,7 +12,7 @@ import {
   type Json,
   type Running,
 } from '../helpers/service';
-import type { Refund } from '../../services/records';
+import type { Refund } from '../../services/ledger/record';
 import type { Simulator } from '../../simulator';
 
 const ROUTE = /apply-abnormal-refund/;

@@ -2,7 +2,7 @@
  * Rolling deploys: this build and the next one at work on one database. What the next one wrote, this one
  * reads, changes and keeps whole; what demands a newer reader it refuses with 503 and never writes.
  */
-import type { OrderRecord, StoredRecord } from '../../services/records';
+import type { OrderRecord, StoredRecord } from '../../services/ledger/record';
 import { build, createInstance, freePort, type Build, type Instance } from '../crash/instance';
 import { seedOf } from '../crash/random';
 import { until } from '../crash/shop';

@@ -19,9 +19,13 @@ export const CAMPAIGN = { name: '春节', points: [1, 2, { deep: true }] };
 type Edit = readonly [file: string, from: string, to: string];
 
 const EDITS: readonly Edit[] = [
-  ['services/records.ts', 'export const SCHEMA_VERSION = 2;', 'export const SCHEMA_VERSION = 3;'],
   [
-    'services/stores/sqlSchema.ts',
+    'services/ledger/record.ts',
+    'export const SCHEMA_VERSION = 2;',
+    'export const SCHEMA_VERSION = 3;',
+  ],
+  [
+    'services/stores/sql/sqlSchema.ts',
     '];\n\nconst recordTable',
     `  {
     version: 3,
@@ -33,7 +37,7 @@ const EDITS: readonly Edit[] = [
 const recordTable`,
   ],
   [
-    'services/placing.ts',
+    'services/orders/placeOrder.ts',
     "      kind: 'order',\n      no: draft.input.out_trade_no,\n",
     `      kind: 'order',
       no: draft.input.out_trade_no,

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { addEffect } from '../../services/effects/apply';
+import { addEffect } from '../../services/ledger/outbox';
 import { anOrder } from '../helpers/storeRecords';
 import {
   closed,

@@ -2,7 +2,7 @@
  * No callback is ever delivered. Orders, refunds and transfers are found, followed to their end and told of,
  * each once, by the sweep alone.
  */
-import type { OrderRecord, StoredRecord, TransferRecord } from '../../services/records';
+import type { OrderRecord, StoredRecord, TransferRecord } from '../../services/ledger/record';
 import type { Simulator } from '../../simulator';
 import { createStrategy } from '../../services/strategies';
 import {

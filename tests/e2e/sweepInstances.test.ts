@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createGlance } from '../../services/sweepService';
-import type { StoredRecord } from '../../services/records';
+import { createGlance } from '../../services/sweep/sweepService';
+import type { StoredRecord } from '../../services/ledger/record';
 import { anOrder } from '../helpers/storeRecords';
 import {
   callsOf,

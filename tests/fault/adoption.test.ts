@@ -12,7 +12,7 @@ import {
   type Json,
   type Running,
 } from '../helpers/service';
-import type { CombinationRecord } from '../../services/records';
+import type { CombinationRecord } from '../../services/ledger/record';
 import type { Simulator } from '../../simulator';
 
 interface Elsewhere {

@@ -1,5 +1,5 @@
 /** Notifications under trouble: repeated, racing, contradicting, too early, unproven. One PAID, one effect. */
-import type { Refund } from '../../services/records';
+import type { Refund } from '../../services/ledger/record';
 import type { Simulator } from '../../simulator';
 import { anOrder } from '../helpers/storeRecords';
 import {

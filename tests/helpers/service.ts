@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assemble, listenOn, shutDown, type Service } from '../../bin/server';
-import type { OrderRecord, TransferRecord } from '../../services/records';
+import type { OrderRecord, TransferRecord } from '../../services/ledger/record';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
 import type { Clock } from '../../utils/clock';

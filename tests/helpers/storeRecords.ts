@@ -1,5 +1,10 @@
 /** Records to put into stores: whole ones, of which a test names only what it is about. */
-import type { OrderRecord, Refund, ReportRecord, TransferRecord } from '../../services/records';
+import type {
+  OrderRecord,
+  Refund,
+  ReportRecord,
+  TransferRecord,
+} from '../../services/ledger/record';
 
 export function anOrder(no: string, facts: Partial<OrderRecord> = {}): OrderRecord {
   return {

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { listenOn, shutDown } from '../../bin/server';
 import { loadListen } from '../../config/config';
 import { createStatusController } from '../../controllers/statusController';
-import { openapiDocument } from '../../routes/documented';
+import { openapiDocument } from '../../routes/documentedRoutes';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { createMetrics } from '../../utils/metrics';

@@ -2,7 +2,7 @@
  * WeChat counts the bytes of a text. What is too long in bytes is refused here, before it is recorded, and by
  * the simulator in WeChat's own words; each side has a table of its own.
  */
-import { openapiDocument } from '../../routes/documented';
+import { openapiDocument } from '../../routes/documentedRoutes';
 import { VALID, type Body } from './support/bodies';
 import { OPERATOR_KEY, startStage, type Stage } from './support/stage';
 import { createValidator } from '../../utils/validate';

@@ -2,7 +2,7 @@
  * The payer's address is an address, for H5 a public one, and filled in only from the hop that a trusted proxy
  * wrote: whatever stands before it in the header came from the caller.
  */
-import { createIdentity, type IdentityDeps } from '../../services/identity';
+import { createIdentity, type IdentityDeps } from '../../services/access/identity';
 import type { Simulator } from '../../simulator';
 import {
   number,

@@ -2,7 +2,7 @@
  * Every field of a request is chosen by whoever may choose it, and by nobody else; every number, text and
  * amount has its form and bound; JSON that could be read in two ways is not read at all.
  */
-import { openapiDocument } from '../../routes/documented';
+import { openapiDocument } from '../../routes/documentedRoutes';
 import { NOTIFY_ROUTES } from '../../routes/notifyRoutes';
 import { PAY_ROUTES, type RouteSpec } from '../../routes/payRoutes';
 import { askedName, NO, VALID, validBody, withPayer, type Body } from './support/bodies';

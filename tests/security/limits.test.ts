@@ -1,5 +1,5 @@
 /** What one caller may cost us and WeChat: orders, queries of numbers not held, transfers of a day. */
-import { decideTransfer } from '../../services/transferState';
+import { decideTransfer } from '../../services/ledger/transferState';
 import {
   inProcess,
   orderBody,

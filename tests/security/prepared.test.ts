@@ -1,5 +1,5 @@
 /** The price comes from the merchant: what a payer may add to a prepared order, and who gets it. */
-import { decide } from '../../services/orderState';
+import { decide } from '../../services/ledger/orderState';
 import {
   inProcess,
   orderBody,

@@ -5,8 +5,8 @@ import {
   WAIT_MAX_MS,
   WAITERS_MAX,
   WAITERS_OF_PAYER_MAX,
-} from '../../services/askWaiters';
-import type { Caller } from '../../services/caller';
+} from '../../services/orders/askWaiters';
+import type { Caller } from '../../services/access/caller';
 import { createGate } from '../helpers/faultyStore';
 import { handClock } from '../helpers/service';
 

@@ -1,6 +1,11 @@
 /** CloudBase access tokens: ours must hold in every respect, all others are foreign, and nobody is guessed. */
-import { createBearerVerifier } from '../../services/bearer';
-import { JWKS_COOLDOWN_MS, JWKS_FRESH_MS, JWKS_RETRY_MS, JWKS_STALE_MS } from '../../services/jwks';
+import { createBearerVerifier } from '../../services/access/bearer';
+import {
+  JWKS_COOLDOWN_MS,
+  JWKS_FRESH_MS,
+  JWKS_RETRY_MS,
+  JWKS_STALE_MS,
+} from '../../services/access/jwks';
 import {
   ENV,
   jwkOf,

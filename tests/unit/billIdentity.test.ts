@@ -1,10 +1,10 @@
 /** A bill must be ours and of the day asked for: WeChat's offer of it names neither. */
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { createBillService } from '../../services/billService';
+import { createBillService } from '../../services/reconcile/billService';
 import { createBillIdentity } from '../../services/reconcile/billIdentity';
 import type { PayStrategy } from '../../services/strategies/strategy';
-import type { WechatApi } from '../../services/wechatApi';
+import type { WechatApi } from '../../services/wechat/wechatApi';
 
 const HEAD = '\uFEFF交易时间,公众账号ID,商户号,特约商户号,微信订单号\r\n';
 const row = (date: string, mchid: string): string =>

@@ -1,14 +1,14 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clockFindings } from '../../cli/doctor/clock';
-import { networkFinding, refusalFinding } from '../../cli/doctor/outcomes';
+import { networkFinding, refusalFinding } from '../../cli/doctor/wechatAnswers';
 import { report } from '../../cli/doctor/print';
 import { checkProgram } from '../../cli/doctor/program';
 import { fault, ok, warn } from '../../cli/doctor/findings';
 import { checkSettings } from '../../cli/doctor/settings';
-import { checkSigns } from '../../cli/doctor/signs';
+import { checkSigns } from '../../cli/doctor/recordSymptoms';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
-import type { OrderRecord, Payment, Source } from '../../services/records';
+import type { OrderRecord, Payment, Source } from '../../services/ledger/record';
 import type { Config } from '../../config/types';
 import { anOrder } from '../helpers/storeRecords';
 

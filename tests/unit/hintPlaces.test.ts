@@ -6,7 +6,7 @@ import {
   HINTS_WAITING_MAX,
   type HintAsker,
   type HintPlaces,
-} from '../../services/hintPlaces';
+} from '../../services/notifications/hintPlaces';
 import { handClock, type HandClock } from '../helpers/service';
 
 const NOW = 1_000_000;

@@ -1,6 +1,10 @@
 /** Who is calling: each step of the decision, and that nothing else ever counts. */
 import { createHash } from 'node:crypto';
-import { createIdentity, type BearerVerdict, type IdentityDeps } from '../../services/identity';
+import {
+  createIdentity,
+  type BearerVerdict,
+  type IdentityDeps,
+} from '../../services/access/identity';
 import { AuthError, UpstreamError } from '../../utils/errors';
 
 const KEY = 'operator-key-0123456789-0123456789-ab';

@@ -5,8 +5,8 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInThisContext } from 'node:vm';
-import { stepped } from '../../services/decision';
-import type { OrderRecord } from '../../services/records';
+import { stepped } from '../../services/ledger/decision';
+import type { OrderRecord } from '../../services/ledger/record';
 import { anOrder } from '../helpers/storeRecords';
 
 setFlagsFromString('--allow-natives-syntax');

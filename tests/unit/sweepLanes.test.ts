@@ -1,8 +1,8 @@
 /** Which lane a thing belongs to, whose turn it is, and when the timer comes again. */
-import { dueAt, laneOf, LANES } from '../../services/agenda';
-import type { AgendaVerb } from '../../services/records';
-import { fairOrder } from '../../services/sweepRun';
-import { createSweepTimer } from '../../services/sweepTimer';
+import { dueAt, laneOf, LANES } from '../../services/ledger/agenda';
+import type { AgendaVerb } from '../../services/ledger/record';
+import { fairOrder } from '../../services/sweep/sweepRun';
+import { createSweepTimer } from '../../services/sweep/sweepTimer';
 import { silentLogger } from '../../utils/logger';
 import { anOrder } from '../helpers/storeRecords';
 

@@ -1,6 +1,14 @@
 /** A transfer only moves forward, and only by what WeChat proved. */
-import { TRANSFER_STATES, type TransferRecord, type TransferState } from '../../services/records';
-import { decideTransfer, isFinalTransfer, type TransferEvent } from '../../services/transferState';
+import {
+  TRANSFER_STATES,
+  type TransferRecord,
+  type TransferState,
+} from '../../services/ledger/record';
+import {
+  decideTransfer,
+  isFinalTransfer,
+  type TransferEvent,
+} from '../../services/ledger/transferState';
 
 const NOW = Date.parse('2026-01-02T03:04:05+08:00');
 const CTX = { now: NOW, sink: true };

@@ -1,4 +1,4 @@
-import { createWaitingRoom } from '../../services/stores/sqliteThread';
+import { createWaitingRoom } from '../../services/stores/sql/sqliteThread';
 
 const someone = () => ({ resolve: () => undefined, reject: () => undefined });
 

@@ -7,9 +7,9 @@ import {
   effectFailed,
   headEffect,
   redeliver,
-} from '../../../services/effects/apply';
-import { ATTEMPTS_MAX, RETRY_DELAYS_MS, nextAttempt } from '../../../services/effects/schedule';
-import type { OrderRecord } from '../../../services/records';
+} from '../../../services/ledger/outbox';
+import { ATTEMPTS_MAX, RETRY_DELAYS_MS, nextAttempt } from '../../../services/ledger/retrySchedule';
+import type { OrderRecord } from '../../../services/ledger/record';
 import { anOrder } from '../../helpers/storeRecords';
 import { T0 } from './helpers';
 

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Ajv from 'ajv';
-import { toCloudEvent } from '../../../services/effects/cloudEvent';
-import { EFFECT_TYPES } from '../../../services/effects/types';
+import { toCloudEvent } from '../../../services/ledger/cloudEvent';
+import { EFFECT_TYPES } from '../../../services/ledger/effectTypes';
 import { anOrder, aTransfer } from '../../helpers/storeRecords';
 import { aCombination, anEvent, aPaidOrder, eventOf, OPENID, T0, withEffect } from './helpers';
 

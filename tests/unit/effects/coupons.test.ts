@@ -1,10 +1,10 @@
 /** What the payer paid himself and got back, and his coupons: as WeChat states them, to the shop. */
-import { toCloudEvent } from '../../../services/effects/cloudEvent';
-import { hookCall } from '../../../services/effects/hookCall';
-import { orderEffectData } from '../../../services/effects/data';
-import { readRefund, readTransaction } from '../../../services/facts';
-import { decide } from '../../../services/orderState';
-import type { OrderRecord } from '../../../services/records';
+import { toCloudEvent } from '../../../services/ledger/cloudEvent';
+import { hookCall } from '../../../services/delivery/hooks/hookCall';
+import { orderEffectData } from '../../../services/ledger/effectData';
+import { readRefund, readTransaction } from '../../../services/wechat/readFacts';
+import { decide } from '../../../services/ledger/orderState';
+import type { OrderRecord } from '../../../services/ledger/record';
 import { aPaidOrder, aPayment, eventOf, T0 } from './helpers';
 
 const coupon = {

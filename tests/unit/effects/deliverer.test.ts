@@ -1,11 +1,11 @@
 /** On the memory store, whose replace is as conditional as any database's. */
-import { redeliver } from '../../../services/effects/apply';
-import { createDeliverer } from '../../../services/effects/deliverer';
-import { ATTEMPTS_MAX } from '../../../services/effects/schedule';
-import { DeliveryError } from '../../../services/effects/sink';
-import type { Sink } from '../../../services/effects/sink';
-import type { CloudEvent } from '../../../services/effects/types';
-import type { EffectType, OrderRecord } from '../../../services/records';
+import { redeliver } from '../../../services/ledger/outbox';
+import { createDeliverer } from '../../../services/delivery/deliverer';
+import { ATTEMPTS_MAX } from '../../../services/ledger/retrySchedule';
+import { DeliveryError } from '../../../services/delivery/sink';
+import type { Sink } from '../../../services/delivery/sink';
+import type { CloudEvent } from '../../../services/ledger/effectTypes';
+import type { EffectType, OrderRecord } from '../../../services/ledger/record';
 import { createMemoryOrderStore } from '../../../services/stores/memoryOrderStore';
 import type { OrderStore } from '../../../services/stores/orderStore';
 import type { Logger, LogFields } from '../../../utils/logger';

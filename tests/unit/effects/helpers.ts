@@ -1,13 +1,13 @@
 /** Records and events to deliver; one of every type. */
-import { addEffect } from '../../../services/effects/apply';
-import { toCloudEvent } from '../../../services/effects/cloudEvent';
+import { addEffect } from '../../../services/ledger/outbox';
+import { toCloudEvent } from '../../../services/ledger/cloudEvent';
 import {
   combinationEffectData,
   orderEffectData,
   refundEffectData,
   transferEffectData,
-} from '../../../services/effects/data';
-import type { CloudEvent } from '../../../services/effects/types';
+} from '../../../services/ledger/effectData';
+import type { CloudEvent } from '../../../services/ledger/effectTypes';
 import type {
   CombinationRecord,
   EffectType,
@@ -16,7 +16,7 @@ import type {
   Refund,
   StoredRecord,
   TransferRecord,
-} from '../../../services/records';
+} from '../../../services/ledger/record';
 import { aRefund, aTransfer, anOrder } from '../../helpers/storeRecords';
 
 export const T0 = 1_767_294_245_000; // 2026-01-02T03:04:05+08:00

@@ -1,6 +1,6 @@
 /** Handlers take every handlerUnifiedTrigger for a payment: nothing that is none may reach it. */
-import { hookCall, openidsOf } from '../../../services/effects/hookCall';
-import { EFFECT_TYPES } from '../../../services/effects/types';
+import { hookCall, openidsOf } from '../../../services/delivery/hooks/hookCall';
+import { EFFECT_TYPES } from '../../../services/ledger/effectTypes';
 import { aCombination, anEvent, aPaidOrder, aPayment, eventOf, OPENID } from './helpers';
 
 type Params = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { kindOf, merchantAgrees } from '../../../services/strategies/labels';
-import type { JsonObject } from '../../../services/strategies/jsonObject';
+import type { JsonObject } from '../../../services/strategies/readJsonObject';
 import type { NotificationKind } from '../../../services/strategies/strategy';
 
 /** Every label against every plaintext: only the pairs WeChat sends may pass. */

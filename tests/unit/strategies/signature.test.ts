@@ -1,4 +1,4 @@
-import { parseJsonObject } from '../../../services/strategies/jsonObject';
+import { parseJsonObject } from '../../../services/strategies/readJsonObject';
 import { claimsSignature, isProbe, readSignature } from '../../../services/strategies/signature';
 
 const NOW = 1_704_074_400_000;

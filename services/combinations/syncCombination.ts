@@ -1,0 +1,255 @@
+/**
+ * Follows combinations: asks WeChat, and lets records learn from proven answers only. `following` hands over
+ * what concerns one.
+ */
+import { addEffect } from '../ledger/outbox';
+import { combinationEffectData } from '../ledger/effectData';
+import { asObject, asText, productOf, readCoupons } from '../wechat/readFacts';
+import {
+  isPaidCombination,
+  type CombinationEvent,
+  type PaidPart,
+} from '../ledger/combinationState';
+import type { OrderService } from '../orderService';
+import { guardNumbers, otherAnswer } from '../wechat/replyNumbers';
+import { SCHEMA_VERSION, type CombinationRecord, type Proof, type Source } from '../ledger/record';
+import type { WechatReply } from '../strategies/strategy';
+import type { CallLimits, WechatApi } from '../wechat/wechatApi';
+import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
+import type { Clock } from '../../utils/clock';
+import { UpstreamError } from '../../utils/errors';
+import type { Logger } from '../../utils/logger';
+import { isFen } from '../../utils/money';
+
+type Json = Readonly<Record<string, unknown>>;
+interface From {
+  readonly source: Source;
+  readonly proof: Proof;
+}
+
+export interface CombinationFollowing {
+  /** Queries a combination and applies the proven answer. */
+  sync(
+    no: string,
+    limits?: CallLimits,
+    source?: Source,
+  ): Promise<{ readonly reply: WechatReply; readonly record: CombinationRecord | undefined }>;
+  /**
+   * Applies a proven combination object; adopts an unknown paid one where told to.
+   * @returns undefined when nothing is recorded of it.
+   */
+  apply(
+    body: Json,
+    from: From,
+    options: { absent: 'adopt' | 'ignore'; deadline?: number },
+  ): Promise<CombinationRecord | undefined>;
+  /** query → close → query → record. */
+  close(record: CombinationRecord, source: Source, limits?: CallLimits): Promise<CombinationRecord>;
+}
+
+export interface CombinationFollowingDeps {
+  readonly orders: OrderService;
+  readonly api: WechatApi;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mchid: string;
+  /** Throws where an answer names the transaction_id of another order. */
+  readonly guardTransaction: (outTradeNo: string, transactionId: string) => Promise<void>;
+}
+
+const PAID = new Set(['SUCCESS', 'REFUND']);
+const OVER = new Set(['CLOSED', 'REVOKED', 'PAYERROR']);
+const OPEN = new Set(['NOTPAY', 'USERPAYING', 'ACCEPT']);
+
+/** What a proven combination object says. All parts are paid or none: anything else is not understood. */
+export type CombinationFacts =
+  | { readonly is: 'paid'; readonly parts: readonly PaidPart[] }
+  | { readonly is: 'closed' | 'unpaid'; readonly trade_state: string };
+
+/** @returns undefined for a shape or state we do not understand: unknown, never a guess. */
+export function readCombination(body: Json, from: From): CombinationFacts | undefined {
+  const subs = partsOf(body);
+  const states = subs.map((sub) => asText(sub?.trade_state) ?? '');
+  const [first] = states;
+  if (first === undefined) return undefined;
+  if (states.every((state) => PAID.has(state))) {
+    const parts = subs.map((sub) => (sub === undefined ? undefined : readPart(sub, body, from)));
+    return parts.every((part) => part !== undefined) ? { is: 'paid', parts } : undefined;
+  }
+  if (states.every((state) => OVER.has(state))) return { is: 'closed', trade_state: first };
+  if (states.some((state) => PAID.has(state))) return undefined;
+  const open = states.find((state) => OPEN.has(state));
+  const known = states.every((state) => OPEN.has(state) || OVER.has(state));
+  return open !== undefined && known ? { is: 'unpaid', trade_state: open } : undefined;
+}
+
+const partsOf = (body: Json): readonly (Json | undefined)[] =>
+  Array.isArray(body.sub_orders) ? body.sub_orders.map((sub: unknown) => asObject(sub)) : [];
+
+function readPart(sub: Json, body: Json, from: From): PaidPart | undefined {
+  const amount = asObject(sub.amount);
+  const total = amount?.total_amount;
+  const payer_total = amount?.payer_amount;
+  const out_trade_no = asText(sub.out_trade_no);
+  const transaction_id = asText(sub.transaction_id);
+  const appid = asText(body.combine_appid);
+  const mchid = asText(sub.mchid);
+  if (!isFen(total) || total < 1 || out_trade_no === undefined) return undefined;
+  if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
+  const openid = asText(asObject(body.combine_payer_info)?.openid);
+  const trade_type = asText(sub.trade_type);
+  const bank_type = asText(sub.bank_type);
+  const success_time = asText(sub.success_time);
+  const promotion_detail = readCoupons(sub.promotion_detail);
+  const payment = {
+    transaction_id,
+    total,
+    currency: asText(amount?.currency) ?? 'CNY',
+    appid,
+    mchid,
+    ...(isFen(payer_total) ? { payer_total } : {}),
+    ...(openid === undefined ? {} : { openid }),
+    ...(trade_type === undefined ? {} : { trade_type }),
+    ...(bank_type === undefined ? {} : { bank_type }),
+    ...(success_time === undefined ? {} : { success_time }),
+    ...(promotion_detail === undefined ? {} : { promotion_detail }),
+    ...from,
+  };
+  return { out_trade_no, payment, refunded: sub.trade_state === 'REFUND' };
+}
+
+export function createCombinationFollowing(deps: CombinationFollowingDeps): CombinationFollowing {
+  const { orders, api, clock, logger } = deps;
+
+  const sync: CombinationFollowing['sync'] = async (no, limits = {}, source = 'query') => {
+    const reply = await api.queryCombination(no, limits);
+    if (reply.kind !== 'proven' || reply.status !== 200) {
+      return { reply, record: await orders.findCombination(no) };
+    }
+    guardNumbers(reply.body, { combine_out_trade_no: no });
+    const record = await apply(reply.body, { source, proof: 'signature' }, { absent: 'ignore' });
+    return { reply, record };
+  };
+
+  const apply: CombinationFollowing['apply'] = async (body, from, options) => {
+    const no = asText(body.combine_out_trade_no);
+    if (no === undefined) return undefined;
+    if (body.combine_mchid !== undefined && body.combine_mchid !== deps.mchid) {
+      throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'foreign mchid' });
+    }
+    const facts = readCombination(body, from);
+    if (facts === undefined) {
+      logger.error({ alarm: true, combine_out_trade_no: no }, 'combination not understood');
+      return orders.findCombination(no);
+    }
+    const event: CombinationEvent =
+      facts.is === 'paid'
+        ? { type: 'paid', parts: facts.parts, ...from }
+        : { type: facts.is, trade_state: facts.trade_state, ...from };
+    const { deadline } = options;
+    const asked = from.source !== 'callback';
+    const known = asked ? await orders.findCombination(no) : undefined;
+    if (asked) await guardParts(body, facts, known);
+    const applied = await orders.applyCombination(no, event, {
+      ...(deadline === undefined ? {} : { deadline }),
+      ...(known === undefined ? {} : { known }),
+    });
+    if (applied.outcome !== 'absent') return applied.record;
+    if (options.absent === 'ignore' || facts.is !== 'paid') return undefined;
+    return adopt(no, facts.parts, body, from);
+  };
+
+  /** An answer must be about these parts, and about no other order's money. */
+  async function guardParts(
+    body: Json,
+    facts: CombinationFacts,
+    known: CombinationRecord | undefined,
+  ): Promise<void> {
+    const told = partsOf(body).map((part) => asText(part?.out_trade_no));
+    const ours = known?.sub_orders.map((part) => part.out_trade_no) ?? told;
+    const same = told.length === ours.length && ours.every((part) => told.includes(part));
+    if (!same) throw otherAnswer('sub_orders.out_trade_no');
+    if (facts.is !== 'paid') return;
+    for (const { out_trade_no, payment } of facts.parts) {
+      await deps.guardTransaction(out_trade_no, payment.transaction_id);
+    }
+  }
+
+  /** Takes in a combination made elsewhere: its money is real, its delivery not ours. */
+  async function adopt(
+    no: string,
+    parts: readonly PaidPart[],
+    body: Json,
+    from: From,
+  ): Promise<CombinationRecord | undefined> {
+    const now = clock.now();
+    const payment = parts[0]?.payment;
+    const openid = payment?.openid;
+    const base: CombinationRecord = {
+      kind: 'combination',
+      no,
+      state: 'PAID',
+      schema: SCHEMA_VERSION,
+      version: 1,
+      created_at: now,
+      updated_at: now,
+      ...(openid === undefined ? {} : { payer: openid }),
+      history: [{ at: now, what: 'adopted', ...from }],
+      agenda: [],
+      effects: [],
+      effect_seq: 0,
+      product: productOf(payment?.trade_type),
+      appid: asText(body.combine_appid) ?? '',
+      mchid: deps.mchid,
+      payer_named: false,
+      made_by: 'adopted',
+      facts_hash: '',
+      sub_orders: parts.map((part) => ({
+        mchid: part.payment.mchid,
+        out_trade_no: part.out_trade_no,
+        description: '',
+        amount: { total_amount: part.payment.total, currency: 'CNY' },
+        payment: part.payment,
+        refunds: [],
+      })),
+      ...(parts.some((part) => part.refunded) ? { refunded_elsewhere: true } : {}),
+    };
+    for (const part of parts) {
+      if (await orders.parts.take(part.out_trade_no, no)) continue;
+      logger.error({ alarm: true, no, kind: 'combination' }, 'part of another combination');
+    }
+    const data = { ...combinationEffectData(base) };
+    const { sink } = orders.context();
+    const record = addEffect(base, { type: 'order.adopted', at: now, data, sink });
+    if ((await orders.insert(record)) === 'inserted') return record;
+    const again = await orders.applyCombination(no, { type: 'paid', parts, ...from });
+    return again.outcome === 'absent' ? undefined : again.record;
+  }
+
+  const close: CombinationFollowing['close'] = async (record, source, limits = {}) => {
+    const { no } = record;
+    const settledNow = (r: CombinationRecord): boolean =>
+      r.state === 'CLOSED' || isPaidCombination(r);
+    const before = await sync(no, limits, source);
+    const known = before.record ?? record;
+    if (settledNow(known)) return known;
+    const refusal = refusalOf(before.reply);
+    const missing = refusal !== undefined && saysNotFound(refusal);
+    if (before.reply.kind !== 'proven' && !missing) throw upstreamError(before.reply);
+    const closed = await api.closeCombination(known, limits);
+    const after = (await sync(no, limits, source)).record ?? known;
+    if (settledNow(after)) return after;
+    if (closed.kind === 'proven' && closed.status === 204) {
+      const done = await orders.applyCombination(no, {
+        type: 'closed',
+        trade_state: '204',
+        source,
+        proof: 'signature',
+      });
+      return done.outcome === 'absent' ? after : done.record;
+    }
+    throw upstreamError(closed);
+  };
+
+  return { sync, apply, close };
+}

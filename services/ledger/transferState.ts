@@ -1,0 +1,249 @@
+/**
+ * What may happen to a transfer. Pure. WeChat's own words are the states; only proven facts move them, and
+ * no error code is ever a verdict: the money may be on its way all the same.
+ */
+import { findItem, withItem, withoutItem } from './agenda';
+import { addEffect } from './outbox';
+import { transferEffectData } from './effectData';
+import { drop, stepped, unwritten, type DecideContext, type Decision } from './decision';
+import { hintedLately } from './orderState';
+import type {
+  AgendaItem,
+  EffectType,
+  Proof,
+  Source,
+  TransferRecord,
+  TransferState,
+} from './record';
+
+interface From {
+  readonly source: Source;
+  readonly proof: Proof;
+}
+
+/** A transfer as WeChat proved it. */
+export interface TransferFacts {
+  readonly out_bill_no: string;
+  readonly state: Exclude<TransferState, 'CREATED'>;
+  readonly transfer_bill_no?: string;
+  readonly transfer_amount?: number;
+  readonly openid?: string;
+  readonly package_info?: string;
+  readonly fail_reason?: string;
+  readonly update_time?: string;
+  readonly wechat?: Readonly<Record<string, unknown>>;
+}
+
+export type TransferEvent =
+  /** Somebody takes the right to send it, until then. */
+  | ({ readonly type: 'attempt'; readonly until: number } & From)
+  /** The attempt ended without an answer that says anything. */
+  | ({ readonly type: 'unanswered'; readonly attempt: number } & From)
+  | ({ readonly type: 'seen'; readonly facts: TransferFacts } & From)
+  /** The reply to an attempt was a 4xx: no verdict, but the next may ask. */
+  | ({ readonly type: 'refused'; readonly attempt: number; readonly code: string } & From)
+  | ({ readonly type: 'unresolved' } & From)
+  | ({ readonly type: 'hinted' } & From);
+
+export type TransferEventType = TransferEvent['type'];
+
+/** How far along a state is: a late answer never takes a transfer back. */
+const RANK: Readonly<Record<TransferState, number>> = {
+  CREATED: 0,
+  ACCEPTED: 1,
+  PROCESSING: 2,
+  WAIT_USER_CONFIRM: 3,
+  TRANSFERING: 4,
+  CANCELING: 5,
+  SUCCESS: 6,
+  FAIL: 6,
+  CANCELLED: 6,
+};
+const FINAL_RANK = 6;
+export const TRANSFER_FIRST_POLL_MS = 60_000;
+/** A create is repeated no later than this after it was recorded. */
+export const TRANSFER_REPEAT_MAX_MS = 24 * 3600_000;
+
+const FINAL_EFFECT: Readonly<Partial<Record<TransferState, EffectType>>> = {
+  SUCCESS: 'transfer.succeeded',
+  FAIL: 'transfer.failed',
+  CANCELLED: 'transfer.cancelled',
+};
+
+export const isFinalTransfer = (state: TransferState): boolean => RANK[state] === FINAL_RANK;
+
+interface Change {
+  readonly to?: TransferState;
+  readonly patch?: Partial<Omit<TransferRecord, 'state' | 'agenda'>>;
+  readonly what: string;
+  readonly detail?: string;
+  readonly effects?: readonly EffectType[];
+  readonly agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[];
+  readonly alarm?: string;
+}
+
+function next(
+  record: TransferRecord,
+  event: TransferEvent,
+  ctx: DecideContext,
+  change: Change,
+): Decision<TransferRecord> {
+  const { source, proof } = event;
+  const { what, detail } = change;
+  const patch = {
+    state: change.to ?? record.state,
+    agenda: change.agenda?.(record.agenda) ?? record.agenda,
+    ...change.patch,
+  };
+  let result = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
+  for (const type of change.effects ?? []) {
+    result = addEffect(result, {
+      type,
+      at: ctx.now,
+      data: { ...transferEffectData(result) },
+      sink: ctx.sink,
+    });
+  }
+  return {
+    kind: 'next',
+    record: result,
+    ...(change.alarm === undefined ? {} : { alarm: change.alarm }),
+  };
+}
+
+/** The lease is given back by the attempt that holds it, never by an earlier one. */
+const answered = (record: TransferRecord, attempt: number): TransferRecord =>
+  attempt === record.attempts ? drop(record, 'asking_until') : record;
+
+/** One asker at a time, and none later than a day after the first: WeChat forgets numbers after a while. */
+function onAttempt(
+  record: TransferRecord,
+  event: Extract<TransferEvent, { type: 'attempt' }>,
+  ctx: DecideContext,
+): Decision<TransferRecord> {
+  if (record.state !== 'CREATED' && record.state !== 'ACCEPTED') {
+    return { kind: 'ignored', why: 'nothing to send' };
+  }
+  if (record.asking_until !== undefined && record.asking_until > ctx.now) {
+    return { kind: 'ignored', why: 'another copy is under way' };
+  }
+  if (ctx.now - record.created_at >= TRANSFER_REPEAT_MAX_MS) {
+    return { kind: 'ignored', why: 'first sent over a day ago' };
+  }
+  return next(record, event, ctx, {
+    patch: {
+      attempts: record.attempts + 1,
+      last_attempt_at: ctx.now,
+      asking_until: event.until,
+    },
+    what: 'transfer sent',
+    // What was left to an operator is followed again once he sends it.
+    agenda: (agenda) =>
+      findItem(agenda, 'transfer') === undefined ? follow(agenda, record.state, ctx.now) : agenda,
+  });
+}
+
+function onSeen(
+  record: TransferRecord,
+  event: Extract<TransferEvent, { type: 'seen' }>,
+  ctx: DecideContext,
+): Decision<TransferRecord> {
+  const { facts } = event;
+  if (event.proof === 'none' && record.attempts > 0) {
+    return { kind: 'ignored', why: 'it was sent: only WeChat can end it' };
+  }
+  const bill = record.transfer_bill_no;
+  if (
+    bill !== undefined &&
+    facts.transfer_bill_no !== undefined &&
+    facts.transfer_bill_no !== bill
+  ) {
+    return next(record, event, ctx, {
+      what: 'another transfer_bill_no',
+      detail: facts.transfer_bill_no,
+      alarm: 'a transfer is told of under another transfer_bill_no: its state stays',
+    });
+  }
+  const done = isFinalTransfer(record.state);
+  if (done && facts.state === record.state) return { kind: 'ignored', why: 'known' };
+  if (done && isFinalTransfer(facts.state)) {
+    return next(record, event, ctx, {
+      what: 'contradicting end',
+      detail: facts.state,
+      alarm: `a transfer that ended ${record.state} is told to be ${facts.state}`,
+    });
+  }
+  const newInfo = facts.package_info !== undefined && record.package_info !== facts.package_info;
+  if (RANK[facts.state] < RANK[record.state] || (facts.state === record.state && !newInfo)) {
+    return { kind: 'ignored', why: `${record.state} already, told ${facts.state}` };
+  }
+  const { wechat, state, out_bill_no: _no, openid, transfer_amount: amount, ...rest } = facts;
+  const differs = amount !== undefined && amount !== record.transfer_amount;
+  const end = FINAL_EFFECT[state];
+  // What was stopped here before it was ever sent was not accepted by anyone.
+  const first = record.state === 'CREATED' && event.proof !== 'none';
+  return next(drop(record, 'asking_until'), event, ctx, {
+    to: state,
+    patch: {
+      ...rest,
+      ...(record.payer === undefined && openid !== undefined ? { payer: openid } : {}),
+      ...(wechat === undefined ? {} : { wechat }),
+      ...(state === 'SUCCESS' && rest.update_time !== undefined
+        ? { success_time: rest.update_time }
+        : {}),
+    },
+    what: `transfer ${state}`,
+    effects: [...(first ? ['transfer.accepted' as const] : []), ...(end ? [end] : [])],
+    agenda: (agenda) => follow(agenda, state, ctx.now),
+    ...(differs ? { alarm: 'transfer amount differs from ours' } : {}),
+  });
+}
+
+function follow(
+  agenda: readonly AgendaItem[],
+  state: TransferState,
+  now: number,
+): readonly AgendaItem[] {
+  if (isFinalTransfer(state)) return withoutItem(agenda, 'transfer');
+  return withItem(agenda, { do: 'transfer', at: now + TRANSFER_FIRST_POLL_MS, tries: 0 });
+}
+
+/** What an event makes of a transfer; see `decide` of orders for the answers. */
+export function decideTransfer(
+  record: TransferRecord,
+  event: TransferEvent,
+  ctx: DecideContext,
+): Decision<TransferRecord> {
+  switch (event.type) {
+    case 'attempt':
+      return onAttempt(record, event, ctx);
+    case 'unanswered':
+      if (record.attempts !== event.attempt || record.asking_until === undefined) {
+        return { kind: 'ignored', why: 'nothing is waiting for this answer' };
+      }
+      return next(drop(record, 'asking_until'), event, ctx, {
+        what: 'transfer outcome unknown',
+      });
+    case 'seen':
+      return onSeen(record, event, ctx);
+    case 'refused':
+      if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
+      return next(answered(record, event.attempt), event, ctx, {
+        what: 'transfer refused',
+        detail: event.code,
+      });
+    case 'unresolved':
+      if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
+      return next(record, event, ctx, {
+        what: 'transfer unresolved',
+        agenda: (agenda) => withoutItem(agenda, 'transfer'),
+        alarm: 'a transfer is unresolved after a day: an operator must look',
+      });
+    case 'hinted':
+      if (hintedLately(record, ctx.now)) return { kind: 'ignored', why: 'hinted a moment ago' };
+      return unwritten(
+        record,
+        next(record, event, ctx, { patch: { last_hint_at: ctx.now }, what: 'hint followed' }),
+      );
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * Takes in what was made before this service or by another system, from WeChat's proven answer alone: its
+ * money is real, its delivery is not ours. What the answer does not say is left open, never guessed.
+ */
+import { addEffect } from '../ledger/outbox';
+import { orderEffectData } from '../ledger/effectData';
+import { asObject, asText, productOf, type readTransfer } from '../wechat/readFacts';
+import type { OrderService } from '../orderService';
+import { QUERY_LADDER_MS } from '../ledger/orderState';
+import {
+  SCHEMA_VERSION,
+  type OrderRecord,
+  type Payment,
+  type Proof,
+  type Source,
+  type TransferRecord,
+} from '../ledger/record';
+import { decideTransfer } from '../ledger/transferState';
+import type { Clock } from '../../utils/clock';
+import { invariant } from '../../utils/invariant';
+import { isFen } from '../../utils/money';
+
+type Json = Readonly<Record<string, unknown>>;
+interface From {
+  readonly source: Source;
+  readonly proof: Proof;
+}
+
+export interface AdoptingDeps {
+  readonly orders: OrderService;
+  readonly clock: Clock;
+  readonly mchid: string;
+}
+
+export interface PaidOrder {
+  readonly no: string;
+  readonly payment: Payment;
+  /** Its trade_state was REFUND. */
+  readonly refunded: boolean;
+  readonly attach: string | undefined;
+}
+
+export interface Adopting {
+  order(paid: PaidOrder, from: From): Promise<OrderRecord | undefined>;
+  /**
+   * An order that is not paid yet, where the answer names its payer and amount. Its effect, `order.adopted`, comes
+   * with the payment.
+   */
+  unpaid(no: string, body: Json, from: From): Promise<OrderRecord | undefined>;
+  /** @returns undefined where the answer does not say how much: such a transfer cannot be counted. */
+  transfer(
+    body: Json,
+    facts: NonNullable<ReturnType<typeof readTransfer>>,
+    from: From,
+  ): Promise<TransferRecord | undefined>;
+}
+
+/** WeChat closes an unpaid order by itself after seven days; then it is asked about once more, and closed here. */
+const UNPAID_MAX_MS = 7 * 24 * 3600_000;
+
+interface Known {
+  readonly no: string;
+  readonly appid: string;
+  readonly mchid: string;
+  readonly total: number;
+  readonly openid: string | undefined;
+  readonly attach: string | undefined;
+}
+
+/** What every adopted order has in common. */
+function baseOf(known: Known, from: From, now: number): Omit<OrderRecord, 'state' | 'product'> {
+  const { no, appid, mchid, total, openid, attach } = known;
+  return {
+    kind: 'order',
+    no,
+    schema: SCHEMA_VERSION,
+    version: 1,
+    created_at: now,
+    updated_at: now,
+    ...(openid === undefined ? {} : { payer: openid }),
+    history: [{ at: now, what: 'adopted', ...from }],
+    agenda: [],
+    effects: [],
+    effect_seq: 0,
+    appid,
+    mchid,
+    description: '',
+    ...(attach === undefined ? {} : { attach }),
+    amount: { total, currency: 'CNY' },
+    payer_named: false,
+    made_by: 'adopted',
+    prepared: false,
+    facts_hash: '',
+    contradictions: [],
+    refunds: [],
+  };
+}
+
+export function createAdopting(deps: AdoptingDeps): Adopting {
+  const { orders, clock } = deps;
+  return {
+    async unpaid(no, body, from) {
+      const now = clock.now();
+      const openid = asText(asObject(body.payer)?.openid);
+      const total = asObject(body.amount)?.total;
+      const appid = asText(body.appid);
+      if (openid === undefined || appid === undefined || !isFen(total) || total < 1) {
+        return undefined;
+      }
+      const known = { no, appid, mchid: deps.mchid, total, openid, attach: asText(body.attach) };
+      const record: OrderRecord = {
+        ...baseOf(known, from, now),
+        state: 'PENDING',
+        product: productOf(asText(body.trade_type)),
+        agenda: [
+          { do: 'query', at: now + (QUERY_LADDER_MS[0] ?? 0), tries: 0 },
+          { do: 'expire', at: now + UNPAID_MAX_MS, tries: 0 },
+        ],
+      };
+      return (await orders.insert(record)) === 'inserted' ? record : orders.findOrder(no);
+    },
+
+    async order({ no, payment, refunded, attach }, from) {
+      const now = clock.now();
+      const { appid, mchid, total, openid } = payment;
+      const base: OrderRecord = {
+        ...baseOf({ no, appid, mchid, total, openid, attach }, from, now),
+        state: 'PAID',
+        product: productOf(payment.trade_type),
+        payment,
+        ...(refunded ? { refunded_elsewhere: true } : {}),
+      };
+      const data = { ...orderEffectData(base) };
+      const { sink } = orders.context();
+      const record = addEffect(base, { type: 'order.adopted', at: now, data, sink });
+      if ((await orders.insert(record)) === 'inserted') return record;
+      const again = await orders.apply(no, { type: 'paid', payment, refunded, ...from });
+      return again.outcome === 'absent' ? undefined : again.record;
+    },
+
+    async transfer(body, facts, from) {
+      if (facts.transfer_amount === undefined) return undefined;
+      const now = clock.now();
+      const seed: TransferRecord = {
+        kind: 'transfer',
+        no: facts.out_bill_no,
+        state: 'CREATED',
+        schema: SCHEMA_VERSION,
+        version: 0,
+        created_at: now,
+        updated_at: now,
+        history: [{ at: now, what: 'adopted', ...from }],
+        agenda: [],
+        effects: [],
+        effect_seq: 0,
+        appid: asText(body.appid) ?? '',
+        mchid: deps.mchid,
+        transfer_amount: facts.transfer_amount,
+        facts_hash: '',
+        attempts: 0,
+      };
+      const event = { type: 'seen', facts, ...from } as const;
+      const decision = decideTransfer(seed, event, orders.context());
+      invariant(decision.kind === 'next', 'a transfer is adopted by what was seen of it');
+      if ((await orders.insert(decision.record)) === 'inserted') return decision.record;
+      const again = await orders.applyTransfer(facts.out_bill_no, event);
+      return again.outcome === 'absent' ? undefined : again.record;
+    },
+  };
+}

@@ -1,0 +1,144 @@
+/**
+ * Prepared orders: an operator fixes number, description, price, and the payer if he is known. WeChat is asked
+ * only when the payer comes; until then a conditional write is all there is to an order, also to its end.
+ */
+import { appidOfAsk, expiryOfAsk, extraOf, hashOf } from './orderInput';
+import type { OrderService } from '../orderService';
+import { withExpiry, type PreparedFacts } from '../ledger/orderState';
+import type { OrderInput, PlacingDeps } from './placeOrder';
+import { SCHEMA_VERSION, type OrderRecord, type Source } from '../ledger/record';
+import { confirmAbsent, wasRefused } from './refusedAsk';
+import type { Clock } from '../../utils/clock';
+import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
+
+/** Prepared without a time of its own, and nobody asks for it. */
+const IDLE_MAX_MS = 7 * 24 * 3600_000;
+
+export interface PrepareInput extends OrderInput {
+  readonly expire_minutes?: number;
+}
+
+export interface Preparing {
+  /** Also mends a prepared order that WeChat refused for what stands in it. */
+  prepare(input: PrepareInput): Promise<OrderRecord>;
+  /**
+   * Closes an order whose time has passed before WeChat took it. @throws ConflictError ORDER_CLOSED
+   * @returns undefined: it was moved meanwhile, look again.
+   */
+  closeOverdue(record: OrderRecord, source: Source): Promise<undefined>;
+}
+
+export interface PreparingDeps {
+  readonly orders: OrderService;
+  readonly clock: Clock;
+  readonly sync: PlacingDeps['sync'];
+  readonly settings: PlacingDeps['settings'];
+}
+
+/**
+ * A prepared order past its own time_expire, or one that nobody asked for in time. What a payer's ask began to
+ * count (`idle_until` is set then, too) ends like any order's.
+ */
+export function isOverdue(
+  record: Pick<OrderRecord, 'state' | 'prepared' | 'idle_until' | 'expires_at'>,
+  now: number,
+): boolean {
+  const { state, idle_until: idle, expires_at: fixed } = record;
+  if (!record.prepared || (state !== 'PREPARED' && state !== 'REJECTED')) return false;
+  if (idle !== undefined) return state === 'PREPARED' && idle <= now;
+  return fixed !== undefined && fixed <= now;
+}
+
+export function createPreparing(deps: PreparingDeps): Preparing {
+  const { orders, clock, settings } = deps;
+
+  function factsOf(input: PrepareInput): PreparedFacts {
+    const { description, amount, attach, time_expire, expire_minutes } = input;
+    if (description === undefined || amount === undefined) {
+      throw new ValidationError('PARAM_INVALID', { detail: 'description, amount' });
+    }
+    const now = clock.now();
+    const payer = input.payer?.openid;
+    const extra = extraOf(input);
+    const idleMs = expire_minutes === undefined ? IDLE_MAX_MS : expire_minutes * 60_000;
+    const said = [payer ?? null, description, amount.total, attach ?? null];
+    return {
+      ...(payer === undefined ? {} : { payer }),
+      appid: appidOfAsk(input.useServiceAccount, settings),
+      description,
+      ...(attach === undefined ? {} : { attach }),
+      amount: { total: amount.total, currency: 'CNY' },
+      facts_hash: hashOf([...said, time_expire ?? null, expire_minutes ?? null, extra]),
+      ...(expire_minutes === undefined ? {} : { expire_minutes }),
+      ...(time_expire === undefined
+        ? { idle_until: now + idleMs }
+        : { expires_at: expiryOfAsk(time_expire, settings.expireMinutes, now) }),
+      ...(Object.keys(extra).length === 0 ? {} : { extra }),
+    };
+  }
+
+  function recordOf(no: string, facts: PreparedFacts): OrderRecord {
+    const now = clock.now();
+    return {
+      kind: 'order',
+      no,
+      state: 'PREPARED',
+      schema: SCHEMA_VERSION,
+      version: 1,
+      created_at: now,
+      updated_at: now,
+      history: [{ at: now, what: 'prepared', source: 'operator', proof: 'none' }],
+      agenda: withExpiry([], facts.expires_at ?? facts.idle_until),
+      effects: [],
+      effect_seq: 0,
+      product: 'jsapi',
+      mchid: settings.mchid,
+      payer_named: false,
+      made_by: 'operator',
+      prepared: true,
+      contradictions: [],
+      refunds: [],
+      ...facts,
+    };
+  }
+
+  async function prepare(input: PrepareInput): Promise<OrderRecord> {
+    const { out_trade_no: no } = input;
+    const facts = factsOf(input);
+    const part = await orders.isPart(no);
+    if (part && (await orders.findOrder(no)) === undefined) throw new ConflictError('ORDER_TAKEN');
+    const record = recordOf(no, facts);
+    if ((await orders.insert(record)) === 'inserted') return record;
+    const held = await orders.findOrder(no);
+    if (held === undefined) throw new StoreError('STORE_UNAVAILABLE');
+    if (held.prepared && held.facts_hash === facts.facts_hash) return held;
+    if (!held.prepared || !wasRefused(held)) throw new ConflictError('ORDER_PARAMS_DIFFER');
+    return again(held, facts);
+  }
+
+  /** Other facts under the number of a prepared order that WeChat refused: its own mistake is mended. */
+  async function again(held: OrderRecord, facts: PreparedFacts): Promise<OrderRecord> {
+    const query = async () => (await deps.sync(held.no)).reply;
+    const absent_at = await confirmAbsent(held, { now: clock.now(), query });
+    const from = { source: 'operator', proof: 'none' } as const;
+    const done = await orders.apply(
+      held.no,
+      { type: 'prepare', facts, ...(absent_at === undefined ? {} : { absent_at }), ...from },
+      { known: held },
+    );
+    if (done.outcome === 'applied') return done.record;
+    if (done.outcome !== 'conflict') throw new StoreError('STORE_UNAVAILABLE');
+    if (done.code === 'ORDER_BUSY') throw new StoreError('ORDER_BUSY', { retryAfterSeconds: 5 });
+    throw new ConflictError(done.code);
+  }
+
+  return {
+    prepare,
+    async closeOverdue(record, source) {
+      const event = { type: 'closed', trade_state: record.state, source, proof: 'none' } as const;
+      const done = await orders.apply(record.no, event, { known: record });
+      if (done.outcome === 'absent' || done.record.state !== 'CLOSED') return undefined;
+      throw new ConflictError('ORDER_CLOSED', { detail: '已过期 / expired' });
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * A number is not lost by a mistake in what was asked for. What WeChat refused as wrong input may be asked for
+ * again, corrected, as long as WeChat cannot have taken the first request: no prepay was given, no copy of it is
+ * under way, and, where the refusal is unproven, WeChat says that it does not know the number. Rules of orders
+ * and combinations alike. The first part is pure.
+ */
+import type { CombinationRecord, OrderRecord } from '../ledger/record';
+import type { WechatReply } from '../strategies/strategy';
+import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
+import { ConflictError, StoreError } from '../../utils/errors';
+
+type Refusable = Pick<
+  OrderRecord | CombinationRecord,
+  'state' | 'version' | 'nothing_accepted' | 'copies_until' | 'asking_until'
+>;
+
+/** WeChat takes a signature for five minutes: so long a request that was sent may still arrive. */
+const COPY_LIFE_MS = 5 * 60_000;
+
+export const copiesAfterUnknown = (now: number): number => now + COPY_LIFE_MS;
+
+export const copiesUnderWay = (copiesUntil: number | undefined, now: number): boolean =>
+  copiesUntil !== undefined && copiesUntil > now;
+
+/** How long copies of earlier asks may still arrive, as an ask begins: a lease that ran out left one behind. */
+export function unansweredUntil(record: Refusable, now: number): number | undefined {
+  const { asking_until: lease, copies_until: copies = 0 } = record;
+  const until = Math.max(copies, lease === undefined ? 0 : lease + COPY_LIFE_MS);
+  return until > now ? until : undefined;
+}
+
+/** Refused, proven or not: its facts may be replaced once the rules above hold. */
+export const wasRefused = (record: Refusable): boolean =>
+  record.state === 'REJECTED' || (record.state === 'CREATED' && record.nothing_accepted === true);
+
+/**
+ * An unproven refusal, and WeChat did not know the number.
+ * @param absentAt  the version at which it was asked. Any write since may have been an ask.
+ */
+export const isCorrectable = (
+  record: Refusable,
+  absentAt: number | undefined,
+  now: number,
+): boolean =>
+  record.state === 'CREATED' &&
+  record.nothing_accepted === true &&
+  record.version === absentAt &&
+  !copiesUnderWay(record.copies_until, now);
+
+/**
+ * Makes sure that WeChat does not hold a refused number. Its "no such order" need not be signed, WeChat signs
+ * hardly any: nothing is recorded of it, and a forged one leads to a refusal or, at worst, to a MISMATCH.
+ *
+ * @returns the version that the correction must still find; undefined after a proven refusal.
+ * @throws StoreError ORDER_BUSY while a copy may arrive · ConflictError ORDER_PARAMS_DIFFER: WeChat holds it ·
+ *   UpstreamError: it could not be asked.
+ */
+export async function confirmAbsent(
+  record: Refusable,
+  { now, query }: { readonly now: number; readonly query: () => Promise<WechatReply> },
+): Promise<number | undefined> {
+  if (record.state === 'REJECTED') return undefined;
+  if (copiesUnderWay(record.copies_until, now)) {
+    const leftMs = (record.copies_until ?? now) - now;
+    throw new StoreError('ORDER_BUSY', { retryAfterSeconds: Math.ceil(leftMs / 1000) });
+  }
+  const reply = await query();
+  const refusal = refusalOf(reply);
+  if (refusal !== undefined && saysNotFound(refusal)) return record.version;
+  if (reply.kind === 'proven' && reply.status === 200) {
+    throw new ConflictError('ORDER_PARAMS_DIFFER');
+  }
+  throw upstreamError(reply);
+}

@@ -1,0 +1,80 @@
+/** Bills as WeChat makes them: applied for, streamed through, checked against their hash on the way. */
+import { createHash } from 'node:crypto';
+import { Transform } from 'node:stream';
+import { asText } from '../wechat/readFacts';
+import { createBillIdentity, type BillAsked } from './billIdentity';
+import { otherAnswer } from '../wechat/replyNumbers';
+import type { PayStrategy } from '../strategies/strategy';
+import type { WechatApi } from '../wechat/wechatApi';
+import { upstreamError } from '../wechat/wechatErrors';
+import { UpstreamError, ValidationError } from '../../utils/errors';
+
+export interface BillQuery {
+  readonly bill_date: string;
+  readonly bill_type?: 'ALL' | 'SUCCESS' | 'REFUND';
+  readonly account_type?: 'BASIC' | 'OPERATION' | 'FEES';
+}
+
+export interface Bill {
+  /** The plain CSV; it fails at its end, and so breaks the connection, where it is not the bill asked for. */
+  readonly stream: NodeJS.ReadableStream;
+  /** SHA-1 of the plain bytes, as WeChat announced it. */
+  readonly hash: string;
+}
+
+export interface BillService {
+  open(query: BillQuery): Promise<Bill>;
+}
+
+/** Passes bytes on and compares their SHA-1, the day and the merchant number at the end. */
+function checked(expected: string, asked: BillAsked): Transform {
+  const sha1 = createHash('sha1');
+  const identity = createBillIdentity(asked);
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      sha1.update(chunk);
+      identity.push(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      const same = sha1.digest('hex') === expected.toLowerCase();
+      const other = identity.end();
+      if (!same) done(new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill hash' }));
+      else done(other === undefined ? null : otherAnswer(other));
+    },
+  });
+}
+
+export interface BillServiceDeps {
+  readonly api: WechatApi;
+  readonly strategy: PayStrategy;
+  readonly mchid: string;
+}
+
+export function createBillService(deps: BillServiceDeps): BillService {
+  return {
+    async open(query) {
+      if (query.bill_type !== undefined && query.account_type !== undefined) {
+        throw new ValidationError('PARAM_INVALID', { detail: 'bill_type | account_type' });
+      }
+      const fund = query.account_type !== undefined;
+      const { bill_date, bill_type, account_type } = query;
+      const reply = await deps.api.bill(fund ? 'fundflowbill' : 'tradebill', {
+        bill_date,
+        ...(bill_type === undefined ? {} : { bill_type }),
+        ...(account_type === undefined ? {} : { account_type }),
+      });
+      if (reply.kind !== 'proven' || reply.status !== 200) throw upstreamError(reply);
+      const url = asText(reply.body.download_url);
+      const hash = asText(reply.body.hash_value);
+      if (url === undefined || hash === undefined) throw new UpstreamError('WECHATPAY_UNPROVEN');
+      const source = await deps.strategy.download(url);
+      const bill = checked(hash, { bill_date, ...(fund ? {} : { mchid: deps.mchid }) });
+      source.on('error', (error: Error) => bill.destroy(error));
+      bill.on('close', () => {
+        (source as unknown as { destroy?: () => void }).destroy?.();
+      });
+      return { stream: source.pipe(bill), hash };
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** A record as operators see it: facts, refunds, history and effects; no request bytes, no ciphertext. */
+import { dueAt } from '../ledger/agenda';
+import type { StoredRecord } from '../ledger/record';
+import { toRfc3339 } from '../../utils/time';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What is for us alone: machinery, hashes, and bodies that may hold encrypted fields. */
+const HIDDEN = new Set([
+  'schema',
+  'min_reader',
+  'agenda',
+  'lease_until',
+  'effect_seq',
+  'facts_hash',
+  'user_name_hash',
+  'account_hash',
+  'request',
+  'asking_until',
+  'open_attempts',
+  'last_hint_at',
+  'attempts',
+  'missing_first_at',
+  'user_name',
+  'bank_account',
+  'real_name',
+]);
+
+const isMoment = (key: string, value: unknown): value is number =>
+  typeof value === 'number' && (key === 'at' || key.endsWith('_at'));
+
+/** Drops the hidden and writes our moments as RFC 3339, at any depth. */
+function shown(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shown);
+  if (typeof value !== 'object' || value === null) return value;
+  const result: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) {
+    if (HIDDEN.has(key)) continue;
+    result[key] = isMoment(key, inner) ? toRfc3339(inner) : shown(inner);
+  }
+  return result;
+}
+
+/** `{kind,no,state,version,…facts,refunds,history,effects,due_at}`. */
+export function viewRecord(record: StoredRecord): Json {
+  const due = dueAt(record);
+  return {
+    ...(shown(record) as Json),
+    due_at: due === undefined ? null : toRfc3339(due),
+  };
+}

@@ -1,0 +1,51 @@
+/** A refund in WeChat's words, from what is recorded, and what happens next to it. */
+import type { OrderRecord, Refund } from '../ledger/record';
+import { isUnsettled } from '../ledger/refundAsking';
+import { nextOf, refundNext, REFUND_NEXT_MSG } from './refundNext';
+import type { WechatReply } from '../strategies/strategy';
+import { upstreamError } from '../wechat/wechatErrors';
+import { UpstreamError } from '../../utils/errors';
+
+export interface RefundAnswer {
+  /** 200 as WeChat said, 202 when the outcome is not known yet. */
+  readonly status: 200 | 202;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+const view = (record: OrderRecord, refund: Refund): Readonly<Record<string, unknown>> => ({
+  out_trade_no: record.no,
+  transaction_id: record.payment?.transaction_id,
+  out_refund_no: refund.out_refund_no,
+  ...(refund.refund_id === undefined ? {} : { refund_id: refund.refund_id }),
+  amount: { refund: refund.refund, total: refund.total, currency: 'CNY' },
+});
+
+/** 200 with WeChat's last word, or 202 while WeChat is not known to have it. */
+export function refundAnswer(record: OrderRecord, refund: Refund): RefundAnswer {
+  const next = nextOf(record, refund);
+  if (isUnsettled(refund)) {
+    return { status: 202, data: { ...view(record, refund), status: 'PROCESSING', ...next } };
+  }
+  const { refund_status: _told, ...wechat } = refund.wechat ?? {};
+  const { status } = refund;
+  const told = status === 'PROCESSING' || status === 'SUCCESS' ? {} : next;
+  return { status: 200, data: { ...view(record, refund), ...wechat, status, ...told } };
+}
+
+/** For the payer: how it stands. What the merchant has to do about it is not his to know. */
+export function forPayer({ status, data }: RefundAnswer): RefundAnswer {
+  const { next: _next, next_msg: _msg, next_at: _at, ...rest } = data;
+  return { status, data: rest };
+}
+
+/** WeChat's refusal, with what happens next to the refund. */
+export function refusedRefund(reply: WechatReply, refund: Refund | undefined): UpstreamError {
+  const error = upstreamError(reply);
+  if (refund === undefined || error.upstream === undefined) return error;
+  const next = refundNext(refund);
+  return new UpstreamError(error.code, {
+    status: error.status,
+    detail: REFUND_NEXT_MSG[next],
+    upstream: { ...error.upstream, next },
+  });
+}

@@ -1,0 +1,214 @@
+/**
+ * Abnormal refunds (异常退款): what could not go back to where it came from is sent to a bank card. Recorded in the
+ * order before WeChat is asked, asked by one caller at a time, repeated byte for byte. Of the card nothing is kept
+ * but the ciphertext as sent and a keyed hash, by which a repeat is told from another account.
+ * Source: 微信支付 APIv3《发起异常退款》.
+ */
+import { createHash, createHmac } from 'node:crypto';
+import { isAbnormal, isQuiet, openIntent } from '../ledger/abnormalState';
+import type { Caller } from '../access/caller';
+import { readRefund } from '../wechat/readFacts';
+import type { Following } from '../orders/syncOrder';
+import type { OrderService } from '../orderService';
+import type { Answer } from '../payService';
+import type { OrderRecord, Refund, WechatRequest } from '../ledger/record';
+import { findRefund } from './requestRefund';
+import { guardNumbers } from '../wechat/replyNumbers';
+import type { RequestGuard } from '../wechat/storedRequest';
+import type { PayStrategy, WechatReply } from '../strategies/strategy';
+import { abnormalRefundPath, type WechatApi } from '../wechat/wechatApi';
+import { refusalOf, saysNotDone, upstreamError } from '../wechat/wechatErrors';
+import type { Clock } from '../../utils/clock';
+import { ConflictError, NotFoundError, StoreError, ValidationError } from '../../utils/errors';
+
+export interface AbnormalInput {
+  readonly out_refund_no: string;
+  readonly type: 'USER_BANK_CARD' | 'MERCHANT_BANK_CARD';
+  readonly bank_type?: string;
+  readonly bank_account?: string;
+  readonly real_name?: string;
+}
+
+export interface AbnormalRefunding {
+  /** @throws ConflictError MOVE_FORBIDDEN unless it is ABNORMAL · REFUND_PARAMS_DIFFER for another account. */
+  ask(input: AbnormalInput, caller: Caller): Promise<Answer>;
+}
+
+export interface AbnormalRefundingDeps {
+  readonly orders: OrderService;
+  readonly api: WechatApi;
+  readonly requests: RequestGuard;
+  readonly strategy: PayStrategy;
+  readonly following: Following;
+  readonly clock: Clock;
+  readonly apiV3Key: string;
+  readonly ownerOf: (kind: 'refund', no: string) => Promise<string | undefined>;
+}
+
+/** Longer than the call may take: who asks is not overtaken. */
+const ASK_LEASE_MS = 10_000;
+const BY_REPLY = { source: 'reply', proof: 'signature' } as const;
+
+export function createAbnormalRefunding(deps: AbnormalRefundingDeps): AbnormalRefunding {
+  const { orders, api, strategy, following, clock } = deps;
+
+  /** Keyed: a card number has too little in it to hide behind a plain hash. */
+  function hashOf(facts: readonly unknown[]): string {
+    const key = createHash('sha256').update(`bank_account:${deps.apiV3Key}`).digest();
+    return createHmac('sha256', key).update(JSON.stringify(facts)).digest('base64url');
+  }
+
+  const factsOf = (input: AbnormalInput): string =>
+    hashOf([
+      input.type,
+      input.bank_type ?? null,
+      input.bank_account ?? null,
+      input.real_name ?? null,
+    ]);
+
+  /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
+  async function requestOf(input: AbnormalInput, refundId: string): Promise<WechatRequest> {
+    const { bank_account, real_name, ...rest } = input;
+    const account = bank_account === undefined ? undefined : await strategy.encrypt(bank_account);
+    const name = real_name === undefined ? undefined : await strategy.encrypt(real_name);
+    // One Wechatpay-Serial names the key of both fields.
+    if (account !== undefined && name !== undefined && account.serial !== name.serial) {
+      throw new StoreError('KEYS_UNAVAILABLE');
+    }
+    const serial = account?.serial ?? name?.serial;
+    return {
+      method: 'POST',
+      path: abnormalRefundPath(refundId),
+      body: JSON.stringify({
+        ...rest,
+        ...(account === undefined ? {} : { bank_account: account.ciphertext }),
+        ...(name === undefined ? {} : { real_name: name.ciphertext }),
+      }),
+      ...(serial === undefined ? {} : { serial }),
+    };
+  }
+
+  async function heldOf(no: string): Promise<{ record: OrderRecord; refund: Refund }> {
+    const owner = await deps.ownerOf('refund', no);
+    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+    const refund = record === undefined ? undefined : findRefund(record, no);
+    if (record === undefined || refund === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+    return { record, refund };
+  }
+
+  /**
+   * Another account than the one sent before: once no copy of that can arrive any more, WeChat is asked whether
+   * the refund still waits for one.
+   */
+  async function checkedOf(record: OrderRecord, refund: Refund, facts: string): Promise<boolean> {
+    const before = openIntent(refund);
+    if (before === undefined || before.facts_hash === facts) return false;
+    if (!isQuiet(before, clock.now())) return false;
+    const { reply, record: now } = await following.syncRefund(record, refund.out_refund_no);
+    if (reply.kind !== 'proven' || reply.status !== 200) throw upstreamError(reply);
+    const held = now === undefined ? undefined : findRefund(now, refund.out_refund_no);
+    return held !== undefined && isAbnormal(held);
+  }
+
+  async function ask(input: AbnormalInput, caller: Caller): Promise<Answer> {
+    const no = input.out_refund_no;
+    const { record, refund } = await heldOf(no);
+    guardInput(input);
+    const facts_hash = factsOf(input);
+    const checked = await checkedOf(record, refund, facts_hash);
+    const before = openIntent(refund);
+    const refundId = refund.refund_id ?? '';
+    const request =
+      before?.facts_hash === facts_hash ? before.request : await requestOf(input, refundId);
+    const { type, bank_type, bank_account } = input;
+    const asked = await orders.apply(record.no, {
+      type: 'abnormal_ask',
+      out_refund_no: no,
+      until: clock.now() + ASK_LEASE_MS,
+      intent: {
+        type,
+        ...(bank_type === undefined ? {} : { bank_type }),
+        ...(bank_account === undefined ? {} : { account_hash: hashOf([bank_account]) }),
+        facts_hash,
+        asked_by: `${caller.role} ${caller.via}`,
+        request,
+      },
+      checked,
+      source: 'operator',
+      proof: 'none',
+    });
+    if (asked.outcome === 'absent') throw new NotFoundError('REFUND_NOT_FOUND');
+    if (asked.outcome === 'conflict') throw conflictOf(asked.code, asked.why);
+    const now = findRefund(asked.record, no);
+    if (asked.outcome === 'ignored') return answerOf(asked.record, now);
+    return send(asked.record, no);
+  }
+
+  async function send(record: OrderRecord, no: string): Promise<Answer> {
+    const stored = findRefund(record, no)?.abnormal?.request;
+    if (stored === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+    const request = deps.requests.abnormal(record, no);
+    const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
+    if (reply.kind === 'proven' && reply.status === 200) {
+      const { refund_id } = findRefund(record, no) ?? {};
+      guardNumbers(reply.body, { out_refund_no: no, out_trade_no: record.no, refund_id });
+      const facts = readRefund(reply.body);
+      if (facts !== undefined) await following.applyRefund(record.no, facts, BY_REPLY);
+      return { status: 200, data: reply.body };
+    }
+    await refused(record, no, reply);
+    throw upstreamError(reply);
+  }
+
+  async function refused(record: OrderRecord, no: string, reply: WechatReply): Promise<void> {
+    const refusal = refusalOf(reply);
+    if (refusal === undefined) return;
+    const { proven, repeated, code } = refusal;
+    await orders.apply(record.no, {
+      type: 'abnormal_refused',
+      out_refund_no: no,
+      nothing: proven && !repeated && saysNotDone(code),
+      code,
+      source: 'reply',
+      proof: proven ? 'signature' : 'none',
+    });
+  }
+
+  return { ask };
+}
+
+function guardInput(input: AbnormalInput): void {
+  if (input.type !== 'USER_BANK_CARD') return;
+  for (const field of ['bank_type', 'bank_account', 'real_name'] as const) {
+    if (input[field] !== undefined) continue;
+    throw new ValidationError('PARAM_INVALID', {
+      detail: `${field}: USER_BANK_CARD 时必填 / required for USER_BANK_CARD`,
+    });
+  }
+}
+
+function conflictOf(code: ConflictError['code'], why: string): ConflictError | StoreError {
+  if (code === 'ORDER_BUSY') return new StoreError('ORDER_BUSY', { retryAfterSeconds: 10 });
+  if (code !== 'REFUND_PARAMS_DIFFER') return new ConflictError(code, { detail: why });
+  return new ConflictError(code, {
+    detail:
+      '该笔异常退款已发往另一账户；请用首次的账户重发。10 分钟后若微信支付仍称其异常，可换账户 / ' +
+      'it was sent to another account: repeat that one. After 10 minutes, if WeChat Pay still calls it abnormal, ' +
+      'another account is taken',
+  });
+}
+
+/** A refund in WeChat's words, from what is recorded. */
+function answerOf(record: OrderRecord, refund: Refund | undefined): Answer {
+  const { refund_status: _told, ...wechat } = refund?.wechat ?? {};
+  return {
+    status: 200,
+    data: {
+      ...wechat,
+      out_trade_no: record.no,
+      out_refund_no: refund?.out_refund_no,
+      refund_id: refund?.refund_id,
+      status: refund?.status,
+    },
+  };
+}

@@ -1,0 +1,235 @@
+/**
+ * Refunds: the intent is recorded and the amount reserved before WeChat is asked; one number for ever;
+ * the same bytes every time. A refusal that is not proven changes nothing and frees nothing.
+ */
+import type { RequestGuard } from '../wechat/storedRequest';
+import { createHash } from 'node:crypto';
+import { isPartView } from '../ledger/combinationState';
+import { asText } from '../wechat/readFacts';
+import type { Following } from '../orders/syncOrder';
+import type { Applied, OrderService } from '../orderService';
+import type { OrderRecord, Refund, Source } from '../ledger/record';
+import { refundAnswer, refusedRefund, type RefundAnswer } from './refundAnswer';
+import { isUnsettled } from '../ledger/refundAsking';
+import { createRefundSending, type RefundSending } from './sendRefund';
+import { guardNumbers, transactionsOf } from '../wechat/replyNumbers';
+import { REFUND_PATH, type WechatApi } from '../wechat/wechatApi';
+import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
+import type { Clock } from '../../utils/clock';
+import { ConflictError, NotFoundError, ValidationError } from '../../utils/errors';
+
+export interface RefundInput {
+  readonly out_trade_no?: string;
+  readonly transaction_id?: string;
+  readonly out_refund_no: string;
+  readonly reason?: string;
+  /** Required, but for a release. */
+  readonly amount?: { readonly refund: number; readonly total: number; readonly currency?: 'CNY' };
+  readonly funds_account?: string;
+  readonly goods_detail?: readonly Readonly<Record<string, unknown>>[];
+  /** true: nothing is sent; the amount is freed once WeChat proves that it has no such refund. */
+  readonly release?: boolean;
+}
+type RefundOrder = RefundInput & { readonly amount: NonNullable<RefundInput['amount']> };
+
+export interface RefundingDeps {
+  readonly orders: OrderService;
+  readonly api: WechatApi;
+  readonly requests: RequestGuard;
+  readonly following: Following;
+  readonly clock: Clock;
+  readonly notifyUrl: string;
+  readonly ownerOf: (kind: 'refund' | 'transaction', no: string) => Promise<string | undefined>;
+}
+
+export interface Refunding {
+  refund(input: RefundInput, source: Source): Promise<RefundAnswer>;
+  /** Sends the stored bytes again; used by the sweep. */
+  readonly repeat: RefundSending['send'];
+}
+
+export function createRefunding(deps: RefundingDeps): Refunding {
+  const { orders, api, following } = deps;
+  const sending = createRefundSending(deps);
+
+  /**
+   * The order to refund: held, or adopted from a proven answer because an operator asks for it. Named both
+   * ways it must be one order, known as such before anything is recorded or sent.
+   */
+  async function orderOf(input: RefundInput): Promise<OrderRecord> {
+    const { transaction_id: id } = input;
+    let record = await heldOf(input);
+    // WeChat knows a part by its combination alone.
+    if (record !== undefined && record.payment === undefined && isPartView(record)) {
+      record = await following.syncPayable(record.no);
+      if (record?.payment === undefined) throw new ConflictError('ORDER_NOT_PAID');
+    }
+    // Not known as paid here: WeChat may know better.
+    if (record?.payment === undefined) record = await askedOf(input);
+    const paid = record.payment;
+    if (id !== undefined && paid !== undefined && paid.transaction_id !== id) throw twoOrders();
+    return record;
+  }
+
+  async function heldOf(input: RefundInput): Promise<OrderRecord | undefined> {
+    const { out_trade_no: no, transaction_id: id } = input;
+    if (no !== undefined) return orders.findRefundable(no);
+    const owner = id === undefined ? undefined : await deps.ownerOf('transaction', id);
+    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+    // A reservation without its fact proves nothing.
+    const holds = id !== undefined && record !== undefined && transactionsOf(record).includes(id);
+    return holds ? record : undefined;
+  }
+
+  async function askedOf(input: RefundInput): Promise<OrderRecord> {
+    const { out_trade_no: no, transaction_id: id = '' } = input;
+    const reply = no === undefined ? await api.queryTransaction(id) : await api.queryOrder(no);
+    if (reply.kind !== 'proven' || reply.status !== 200) {
+      const refusal = refusalOf(reply);
+      if (refusal !== undefined && saysNotFound(refusal))
+        throw new NotFoundError('ORDER_NOT_FOUND');
+      throw upstreamError(reply);
+    }
+    const { body } = reply;
+    guardNumbers(body, no === undefined ? { transaction_id: id } : { out_trade_no: no });
+    const told = asText(body.transaction_id);
+    if (input.transaction_id !== undefined && told !== undefined && told !== id) throw twoOrders();
+    const from = { source: 'query', proof: 'signature' } as const;
+    const now = await following.applyTransaction(body, from, { absent: 'adopt' });
+    if (now === undefined) throw new ConflictError('ORDER_NOT_PAID');
+    return now;
+  }
+
+  function requestOf(input: RefundOrder, record: OrderRecord): Refund['request'] {
+    const body = {
+      transaction_id: record.payment?.transaction_id,
+      out_refund_no: input.out_refund_no,
+      ...(input.reason === undefined ? {} : { reason: input.reason }),
+      notify_url: deps.notifyUrl,
+      ...(input.funds_account === undefined ? {} : { funds_account: input.funds_account }),
+      amount: { refund: input.amount.refund, total: input.amount.total, currency: 'CNY' },
+      ...(input.goods_detail === undefined ? {} : { goods_detail: input.goods_detail }),
+    };
+    return { method: 'POST', path: REFUND_PATH, body: JSON.stringify(body) };
+  }
+
+  async function refund(input: RefundInput, source: Source): Promise<RefundAnswer> {
+    if (input.release === true) return release(input, source);
+    guardInput(input);
+    const record = await orderOf(input);
+    const owner = await deps.ownerOf('refund', input.out_refund_no);
+    if (owner !== undefined && owner !== record.no) throw new ConflictError('REFUND_NUMBER_TAKEN');
+    const request = requestOf(input, record);
+    if (request === undefined) throw new ConflictError('ORDER_NOT_PAID');
+    const { out_refund_no, reason, amount } = input;
+    const asked = await orders.apply(
+      record.no,
+      {
+        type: 'refund_request',
+        refund: {
+          out_refund_no,
+          refund: amount.refund,
+          total: amount.total,
+          ...(reason === undefined ? {} : { reason }),
+          facts_hash: hashOf(input),
+          request,
+        },
+        source,
+        proof: 'none',
+      },
+      { known: record },
+    );
+    return answer(recordOf(asked), out_refund_no, source);
+  }
+
+  /** Sends it where that is still to be done, and answers from what is recorded afterwards. */
+  async function answer(record: OrderRecord, no: string, source: Source): Promise<RefundAnswer> {
+    const held = findRefund(record, no);
+    if (held !== undefined && !isUnsettled(held)) return refundAnswer(record, held);
+    const reply = await sending.send(record, no, source);
+    const after = (await orders.findRefundable(record.no)) ?? record;
+    const now = findRefund(after, no);
+    // Whatever the reply was, a proven fact recorded meanwhile is the better answer.
+    const proven = now !== undefined && !isUnsettled(now) && now.verdict === undefined;
+    if (proven) return refundAnswer(after, now);
+    if (reply !== undefined && refusalOf(reply) !== undefined) throw refusedRefund(reply, now);
+    if (now === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+    return refundAnswer(after, now);
+  }
+
+  /** Frees the amount of a refund that WeChat proves not to have. What it does have is told instead. */
+  async function release(input: RefundInput, source: Source): Promise<RefundAnswer> {
+    const no = input.out_refund_no;
+    const owner = await deps.ownerOf('refund', no);
+    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+    const held = record === undefined ? undefined : findRefund(record, no);
+    if (record === undefined || held === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+    guardSame(input, record, held);
+    const wished = recordOf(
+      await orders.apply(record.no, {
+        type: 'refund_release',
+        out_refund_no: no,
+        source,
+        proof: 'none',
+      }),
+    );
+    const open = findRefund(wished, no)?.releasing_at !== undefined;
+    const { record: now = wished } = open ? await following.syncRefund(wished, no) : {};
+    return refundAnswer(now, findRefund(now, no) ?? held);
+  }
+
+  return { refund, repeat: sending.send };
+}
+
+function guardInput(input: RefundInput): asserts input is RefundOrder {
+  if (input.out_trade_no === undefined && input.transaction_id === undefined) {
+    throw new ValidationError('PARAM_INVALID', {
+      detail: 'out_trade_no 与 transaction_id 须有其一 / one of the two is required',
+    });
+  }
+  if (input.amount === undefined) {
+    throw new ValidationError('PARAM_INVALID', { detail: 'amount: 必填 / required' });
+  }
+}
+
+/** Whatever a release names besides the refund's number must be that refund's. */
+function guardSame(input: RefundInput, record: OrderRecord, held: Refund): void {
+  const { out_trade_no, transaction_id, amount } = input;
+  const other =
+    (out_trade_no ?? record.no) !== record.no
+      ? 'out_trade_no'
+      : (transaction_id ?? record.payment?.transaction_id) !== record.payment?.transaction_id
+        ? 'transaction_id'
+        : (amount?.refund ?? held.refund) !== held.refund
+          ? 'amount.refund'
+          : (amount?.total ?? held.total) !== held.total
+            ? 'amount.total'
+            : undefined;
+  if (other !== undefined) throw new ConflictError('REFUND_PARAMS_DIFFER', { detail: other });
+}
+
+function recordOf(applied: Applied<OrderRecord>): OrderRecord {
+  if (applied.outcome === 'absent') throw new NotFoundError('ORDER_NOT_FOUND');
+  if (applied.outcome !== 'conflict') return applied.record;
+  const { code, why: detail } = applied;
+  if (code === 'PARAM_INVALID') throw new ValidationError(code, { detail });
+  if (code === 'REFUND_NOT_FOUND') throw new NotFoundError(code);
+  throw new ConflictError(code, { detail });
+}
+
+function hashOf(input: RefundOrder): string {
+  const facts = [input.amount.refund, input.amount.total, input.reason ?? null];
+  const rest = [input.funds_account ?? null, input.goods_detail ?? null];
+  return createHash('sha256')
+    .update(JSON.stringify([...facts, ...rest]))
+    .digest('base64url');
+}
+
+export const findRefund = (record: OrderRecord, no: string): Refund | undefined =>
+  record.refunds.find((r) => r.out_refund_no === no);
+
+const twoOrders = (): ConflictError =>
+  new ConflictError('REFUND_PARAMS_DIFFER', {
+    detail:
+      'out_trade_no 与 transaction_id 不是同一订单，请核对 / they name two orders: check both numbers',
+  });

@@ -1,0 +1,321 @@
+/**
+ * Finds what is due and does it: effects, queries, expiries, refunds, transfers. Any number of instances may
+ * sweep at once: a record is leased by a conditional write that counts the try before it is made, and that
+ * write's version fences every other one. A process that freezes or dies in between loses nothing: the
+ * lease runs out and the item comes at the moment written with it.
+ *
+ * glossary: *lane* – see `agenda.ts`; how lanes share a run stands in `sweepRun.ts`; *brake* – after a 429 the
+ * lane that was refused asks WeChat nothing for a while.
+ */
+import { dueAt, findItem, laneOf, LANES, withItem, withoutItem, type Lane } from '../ledger/agenda';
+import type { Deliverer } from '../delivery/deliverer';
+import type { AgendaItem, StoredRecord } from '../ledger/record';
+import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
+import { isRequestRefused } from '../wechat/storedRequest';
+import { createSteps, leaveRefused, type Step, type Steps, type StepsDeps } from './steps';
+import type { CallLimits } from '../wechat/wechatApi';
+import { isLimited } from '../wechat/wechatErrors';
+import type { Clock } from '../../utils/clock';
+import { AppError } from '../../utils/errors';
+import type { Logger } from '../../utils/logger';
+
+export interface SweepService {
+  /** Up to 10 s and 500 records. `left`: due ones it did not get to, counted up to 500. */
+  runOnce(limits?: SweepLimits): Promise<{ done: number; left: number }>;
+  /** When a whole sweep last ended, milliseconds; undefined before the first. */
+  lastEnd(): number | undefined;
+  /** Resolves when nothing is under way any more: a slow delivery may outlast its run. */
+  idle(): Promise<void>;
+}
+
+export interface SweepLimits {
+  readonly records?: number;
+  /** After so long it answers, whatever is still under way. */
+  readonly ms?: number;
+  /** After so long nothing new is begun. */
+  readonly startMs?: number;
+  /** When nothing but deliveries is under way it waits for them so long: a receiver that hangs keeps nobody. */
+  readonly deliveryWaitMs?: number;
+  /** false: query and mark, deliver nothing (inside ordinary requests). */
+  readonly deliver?: boolean;
+}
+
+export interface SweepDeps extends StepsDeps {
+  readonly deliverer: Deliverer | undefined;
+  /** Work of others: `combination.query`, `order.reverse`, … */
+  readonly steps?: Steps;
+}
+
+export const LEASE_MS = 30_000;
+const RECORDS_MAX = 500;
+const TIME_MAX_MS = 10_000;
+/** Of the time: what is begun later would have too little of it left for a call or two. */
+const START_SHARE = 0.7;
+const DAY_MS = 24 * 3600_000;
+/** Pause after a 429 of WeChat's, and over how long what waited is spread after it. */
+const BRAKE_MS = 30_000;
+const BRAKE_SPREAD_MS = 10_000;
+/** What this build does not know how to do is left to one that does. */
+const UNKNOWN_PAUSE_MS = 10 * 60_000;
+
+export function createSweepService(deps: SweepDeps): SweepService {
+  const { store, clock, logger } = deps;
+  const steps: Steps = { ...createSteps(deps), ...deps.steps };
+  const underWay = new Set<Promise<unknown>>();
+  const brakes: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
+  const busy: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
+  let ended: number | undefined;
+
+  /** Takes the record for 30 s and moves the item to its next moment, counted before it is tried. */
+  async function lease<R extends StoredRecord>(
+    record: R,
+    item: AgendaItem,
+    next: AgendaItem | undefined,
+    leaseMs = LEASE_MS,
+  ): Promise<R | undefined> {
+    const now = clock.now();
+    const held = {
+      ...record,
+      agenda:
+        next === undefined
+          ? withoutItem(record.agenda, item.do, item.key)
+          : withItem(record.agenda, next),
+      ...(leaseMs === 0 ? {} : { lease_until: now + leaseMs }),
+      version: record.version + 1,
+      updated_at: now,
+    };
+    return (await store.replace(held, record.version)) === 'replaced' ? held : undefined;
+  }
+
+  /**
+   * Gives our lease back, and only ours, so that what else is due need not wait for it to run out.
+   * @param back  The item as it was, where WeChat refused to hear the question: the try does not count.
+   * @returns The record as it is now, as far as it is known.
+   */
+  async function release(
+    held: StoredRecord,
+    back: AgendaItem | undefined,
+  ): Promise<StoredRecord | undefined> {
+    const record = await store.find(held.kind, held.no);
+    if (record?.lease_until === undefined || record.lease_until !== held.lease_until) return record;
+    const { lease_until: _lease, ...rest } = record;
+    // Nobody wrote since: then it is there again even where this was its last try. Else it may be settled.
+    const again =
+      back !== undefined &&
+      (record.version === held.version || findItem(record.agenda, back.do, back.key) !== undefined);
+    const agenda = again
+      ? withItem(record.agenda, { ...back, at: afterBrake(record.no, laneOf(back.do)) })
+      : record.agenda;
+    const next = { ...rest, agenda, version: record.version + 1 } as StoredRecord;
+    return (await store.replace(next, record.version)) === 'replaced' ? next : undefined;
+  }
+
+  /** Spread by number, so that not everything that waited asks in the same second. */
+  function afterBrake(no: string, lane: Lane): number {
+    let hash = 0;
+    for (let i = 0; i < no.length; i++) hash = (hash * 31 + no.charCodeAt(i)) % BRAKE_SPREAD_MS;
+    return Math.max(brakes[lane], clock.now()) + hash;
+  }
+
+  /** Each lane its own: queries that WeChat finds too many must not hold back a refund. */
+  function brake(lane: Lane): true {
+    const until = clock.now() + BRAKE_MS;
+    if (until > brakes[lane]) logger.warn({ code: 'FREQUENCY_LIMITED', lane }, 'sweep braked');
+    brakes[lane] = until;
+    return true;
+  }
+
+  async function putOff(record: StoredRecord, item: AgendaItem): Promise<Outcome> {
+    return (await lease(record, item, item, 0)) === undefined ? 'lost' : 'moved';
+  }
+
+  async function deliver(record: StoredRecord, item: AgendaItem): Promise<Tried> {
+    // Nobody listens any more: looked at once a day, in case a sink comes back.
+    if (deps.deliverer === undefined) {
+      return { outcome: await putOff(record, { ...item, at: clock.now() + DAY_MS }) };
+    }
+    const result = await deps.deliverer.deliverDue(record);
+    if (result === 'none') return { outcome: 'stuck' };
+    if (result === 'lost') return { outcome: 'lost' };
+    const now = clock.now();
+    const more =
+      record.effects.filter((effect) => effect.state === 'pending').length > 1 ||
+      record.agenda.some((other) => other.do !== 'deliver' && other.at <= now);
+    return {
+      outcome: 'done',
+      record: more ? await store.find(record.kind, record.no) : undefined,
+    };
+  }
+
+  async function ask(record: StoredRecord, item: AgendaItem, limits: CallLimits): Promise<Tried> {
+    const now = clock.now();
+    const lane = laneOf(item.do);
+    const step = steps[`${record.kind}.${item.do}`];
+    if (step === undefined) {
+      const at = now + UNKNOWN_PAUSE_MS;
+      logger.warn({ kind: record.kind, no: record.no, code: item.do }, 'sweep cannot do this');
+      return { outcome: await putOff(record, { ...item, at, tries: item.tries + 1 }) };
+    }
+    if (now < brakes[lane]) {
+      return { outcome: await putOff(record, { ...item, at: afterBrake(record.no, lane) }) };
+    }
+    const held = await lease(record, item, step.next(record, item, now));
+    if (held === undefined) return { outcome: 'lost' };
+    return tryStep(step, held, item, limits);
+  }
+
+  async function tryStep(
+    step: Step,
+    held: StoredRecord,
+    item: AgendaItem,
+    limits: CallLimits,
+  ): Promise<Tried> {
+    const lane = laneOf(item.do);
+    let limited = false;
+    let record: StoredRecord | undefined;
+    try {
+      limited = isLimited(await step.run(held, item, limits)) && brake(lane);
+    } catch (error) {
+      if (isRequestRefused(error)) await leaveRefused(deps, held, item, error);
+      else if (saysLimited(error)) limited = brake(lane);
+      else throw error;
+    } finally {
+      // Also after a failure: the item's next moment is written, the lease has nothing left to guard.
+      record = await release(held, limited ? item : undefined);
+    }
+    return { outcome: limited ? 'moved' : 'done', record };
+  }
+
+  /** A record whose columns say that it is due in a lane where nothing is: they are written anew. */
+  async function touch(record: StoredRecord): Promise<Tried> {
+    const next = { ...record, version: record.version + 1 };
+    const written = (await store.replace(next, record.version)) === 'replaced';
+    return written ? { outcome: 'moved', record: next } : { outcome: 'lost' };
+  }
+
+  /** A record that always fails costs its own try, never another's. */
+  async function attempt(record: StoredRecord, lane: Lane, limits: CallLimits): Promise<Tried> {
+    const item = dueItem(record, lane, clock.now());
+    try {
+      if (item === undefined) return await touch(record);
+      return lane === 'deliver' ? await deliver(record, item) : await ask(record, item, limits);
+    } catch (error) {
+      const { kind, no } = record;
+      if (error instanceof AppError && error.code !== 'INVARIANT_BROKEN') {
+        logger.warn({ kind, no, error: error.code }, 'sweep failed');
+      } else logger.error({ kind, no, err: error, alarm: true }, 'sweep failed');
+      return { outcome: 'stuck' };
+    }
+  }
+
+  async function sweep(limits: SweepLimits): Promise<{ done: number; left: number }> {
+    const ms = limits.ms ?? TIME_MAX_MS;
+    const start = clock.now();
+    const lanes = limits.deliver === false ? LANES.filter((lane) => lane !== 'deliver') : LANES;
+    const idle = ((await store.oldestDue()) ?? Infinity) > start;
+    let result = { done: 0, left: 0 };
+    if (!idle) {
+      const run = startRun(
+        { store, clock, attempt, busy },
+        {
+          lanes,
+          recordsMax: limits.records ?? RECORDS_MAX,
+          startUntil: start + (limits.startMs ?? ms * START_SHARE),
+          limits: { deadline: start + ms },
+        },
+      );
+      await atMost(run, { ms, deliveryWaitMs: limits.deliveryWaitMs ?? ms }, underWay);
+      run.close();
+      result = { done: run.done(), left: await run.left(RECORDS_MAX) };
+    }
+    if (lanes.length === LANES.length) ended = clock.now();
+    return result;
+  }
+
+  return {
+    runOnce: (limits = {}) => tracked(sweep(limits), underWay),
+    lastEnd: () => ended,
+    async idle() {
+      while (underWay.size > 0) await Promise.allSettled([...underWay]);
+    },
+  };
+}
+
+/** The earliest thing due in a lane of a record. */
+function dueItem(record: StoredRecord, lane: Lane, now: number): AgendaItem | undefined {
+  if ((dueAt(record, lane) ?? Infinity) > now) return undefined;
+  let first: AgendaItem | undefined;
+  for (const item of record.agenda) {
+    if (item.at > now || laneOf(item.do) !== lane) continue;
+    if (first === undefined || item.at < first.at) first = item;
+  }
+  return first;
+}
+
+const saysLimited = (error: unknown): boolean =>
+  error instanceof AppError && error.upstream?.status === 429;
+
+/** Keeps work in `underWay` until it ends. */
+function tracked<T>(work: Promise<T>, underWay: Set<Promise<unknown>>): Promise<T> {
+  underWay.add(work);
+  const end = (): boolean => underWay.delete(work);
+  work.then(end, end);
+  return work;
+}
+
+/** Waits for a run, but not longer: what is left of it goes on, kept in `underWay` until it ends. */
+async function atMost(
+  run: Run,
+  limits: { readonly ms: number; readonly deliveryWaitMs: number },
+  underWay: Set<Promise<unknown>>,
+): Promise<void> {
+  const finished = tracked(run.finished, underWay);
+  const timers: NodeJS.Timeout[] = [];
+  let over = false;
+  const after = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      if (!over) timers.push(setTimeout(resolve, ms));
+    });
+  const deliveriesLate = run.onlyDeliveries.then(() => after(limits.deliveryWaitMs));
+  try {
+    await Promise.race([finished, after(limits.ms), deliveriesLate]);
+  } finally {
+    over = true;
+    timers.forEach(clearTimeout);
+  }
+}
+
+/** What an ordinary request inside SCF may trigger: little, rarely, and never a delivery. */
+const GLANCE: SweepLimits = { records: 3, ms: 2500, startMs: 300, deliver: false };
+const GLANCE_APART_MS = 10_000;
+
+/**
+ * Where no timer runs: call it after an answer has gone out. At most one glance at a time, at most one in
+ * 10 s, none shortly after a sweep. The platform may freeze the process in the middle of it.
+ */
+export function createGlance(deps: {
+  readonly sweep: SweepService;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): () => void {
+  const { sweep, clock, logger } = deps;
+  let last = Number.NEGATIVE_INFINITY;
+  let busy = false;
+  const glance = async (): Promise<void> => {
+    try {
+      await sweep.runOnce(GLANCE);
+    } catch (error) {
+      logger.warn({ err: error }, 'glance failed');
+    } finally {
+      busy = false;
+    }
+  };
+  return () => {
+    const now = clock.now();
+    const swept = Math.max(last, sweep.lastEnd() ?? Number.NEGATIVE_INFINITY);
+    if (busy || now - swept < GLANCE_APART_MS) return;
+    last = now;
+    busy = true;
+    void glance();
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * Reads WeChat's proven answers and notifications: from its JSON to facts a record understands.
+ * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
+ */
+import type {
+  Payment,
+  Product,
+  Proof,
+  RecordedProduct,
+  RefundAmounts,
+  Source,
+} from '../ledger/record';
+import type { RefundFacts } from '../ledger/refundSeen';
+import type { TransferFacts } from '../ledger/transferState';
+import { TRANSFER_STATES, type TransferState } from '../ledger/record';
+import { asWritten } from '../../utils/exactOptional';
+import { isFen } from '../../utils/money';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export const asObject = (value: unknown): Json | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Json)
+    : undefined;
+
+export const asText = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
+
+/** For facts that are merged into what is known already: absent altogether, lest `undefined` replace it. */
+const optional = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
+  value === undefined ? {} : ({ [key]: value } as Record<K, V>);
+
+/** What a proven transaction object says: paid, over, or still open. */
+export type TransactionFacts =
+  | { readonly is: 'paid'; readonly payment: Payment; readonly refunded: boolean }
+  | { readonly is: 'closed' | 'unpaid'; readonly trade_state: string };
+
+const OVER = new Set(['CLOSED', 'REVOKED', 'PAYERROR']);
+const OPEN = new Set(['NOTPAY', 'USERPAYING', 'ACCEPT']);
+
+/**
+ * @param from how it was proven and where it came from; kept with the payment.
+ * @returns undefined for an unknown trade_state or missing facts: treat as unknown, alarm.
+ */
+export function readTransaction(
+  body: Json,
+  from: { source: Source; proof: Proof },
+): TransactionFacts | undefined {
+  const state = asText(body.trade_state);
+  if (state === undefined) return undefined;
+  if (OVER.has(state)) return { is: 'closed', trade_state: state };
+  if (OPEN.has(state)) return { is: 'unpaid', trade_state: state };
+  if (state !== 'SUCCESS' && state !== 'REFUND') return undefined;
+  const payment = readPayment(body, from);
+  return payment === undefined ? undefined : { is: 'paid', payment, refunded: state === 'REFUND' };
+}
+
+/** Items kept of a promotion_detail; WeChat allows far fewer. */
+const COUPONS_MAX = 100;
+
+/** Coupons as WeChat states them; undefined where there are none. */
+export function readCoupons(value: unknown): readonly Json[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const items: readonly unknown[] = value.slice(0, COUPONS_MAX);
+  const coupons = items.map(asObject).filter((one) => one !== undefined);
+  return coupons.length === 0 ? undefined : coupons;
+}
+
+const REFUND_AMOUNTS = [
+  'payer_total',
+  'payer_refund',
+  'settlement_total',
+  'settlement_refund',
+  'discount_refund',
+  'refund_fee',
+] as const satisfies readonly (keyof RefundAmounts)[];
+
+/** What WeChat states of a refund besides its amount; undefined where it states nothing. */
+function readRefundAmounts(amount: Json | undefined): RefundAmounts | undefined {
+  const stated = REFUND_AMOUNTS.flatMap((name) => {
+    const fen = amount?.[name];
+    return isFen(fen) ? [[name, fen] as const] : [];
+  });
+  return stated.length === 0 ? undefined : Object.fromEntries(stated);
+}
+
+function readPayment(body: Json, from: { source: Source; proof: Proof }): Payment | undefined {
+  const amount = asObject(body.amount);
+  const total = amount?.total;
+  const transaction_id = asText(body.transaction_id);
+  const appid = asText(body.appid);
+  const mchid = asText(body.mchid);
+  if (!isFen(total) || total < 1) return undefined;
+  if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
+  const payer_total = amount?.payer_total;
+  return asWritten<Payment>({
+    transaction_id,
+    total,
+    currency: asText(amount?.currency) ?? 'CNY',
+    appid,
+    mchid,
+    payer_total: isFen(payer_total) ? payer_total : undefined,
+    openid: asText(asObject(body.payer)?.openid),
+    trade_type: asText(body.trade_type),
+    bank_type: asText(body.bank_type),
+    success_time: asText(body.success_time),
+    promotion_detail: readCoupons(body.promotion_detail),
+    source: from.source,
+    proof: from.proof,
+  });
+}
+
+const PRODUCTS: Readonly<Record<string, Product>> = {
+  JSAPI: 'jsapi',
+  MWEB: 'h5',
+  NATIVE: 'native',
+  APP: 'app',
+  MICROPAY: 'codepay',
+};
+
+/** A trade_type we have no product for stays as WeChat spells it: a guess would be read as a fact. */
+export function productOf(tradeType: string | undefined): RecordedProduct {
+  if (tradeType === undefined) return 'UNKNOWN';
+  return Object.hasOwn(PRODUCTS, tradeType) ? (PRODUCTS[tradeType] ?? tradeType) : tradeType;
+}
+
+/** v2's words still seen in older documents. */
+const REFUND_WORDS: Readonly<Record<string, RefundFacts['status']>> = {
+  SUCCESS: 'SUCCESS',
+  CLOSED: 'CLOSED',
+  PROCESSING: 'PROCESSING',
+  ABNORMAL: 'ABNORMAL',
+  CHANGE: 'ABNORMAL',
+  REFUNDCLOSE: 'CLOSED',
+};
+
+/** A refund object: reply of refund and refund query (`status`) or notification (`refund_status`). */
+export function readRefund(body: Json): RefundFacts | undefined {
+  const word = asText(body.refund_status) ?? asText(body.status);
+  const status = word === undefined ? undefined : ownValue(REFUND_WORDS, word);
+  const amount = asObject(body.amount);
+  const out_refund_no = asText(body.out_refund_no);
+  const refund = amount?.refund;
+  const total = amount?.total;
+  if (status === undefined || out_refund_no === undefined) return undefined;
+  if (!isFen(refund) || refund < 1 || !isFen(total) || total < 1) return undefined;
+  return {
+    out_refund_no,
+    status,
+    refund,
+    total,
+    ...optional('transaction_id', asText(body.transaction_id)),
+    ...optional('refund_id', asText(body.refund_id)),
+    ...optional('success_time', asText(body.success_time)),
+    ...optional('user_received_account', asText(body.user_received_account)),
+    ...optional('amounts', readRefundAmounts(amount)),
+    ...optional('promotion_detail', readCoupons(body.promotion_detail)),
+    wechat: body,
+  };
+}
+
+/** A transfer object: reply of create, query and cancel, or notification. */
+export function readTransfer(body: Json): TransferFacts | undefined {
+  const out_bill_no = asText(body.out_bill_no);
+  const state = TRANSFER_STATES.find((known) => known === body.state);
+  if (out_bill_no === undefined || state === undefined || state === 'CREATED') return undefined;
+  const amount = body.transfer_amount;
+  return {
+    out_bill_no,
+    state: state satisfies Exclude<TransferState, 'CREATED'>,
+    ...optional('transfer_bill_no', asText(body.transfer_bill_no)),
+    ...optional('transfer_amount', isFen(amount) ? amount : undefined),
+    ...optional('openid', asText(body.openid)),
+    ...optional('package_info', asText(body.package_info)),
+    ...optional('fail_reason', asText(body.fail_reason)),
+    ...optional('update_time', asText(body.update_time)),
+    wechat: withoutName(body),
+  };
+}
+
+/** user_name comes back encrypted for us; nobody needs it stored. */
+function withoutName(body: Json): Json {
+  const { user_name: _name, ...rest } = body;
+  return rest;
+}
+
+function ownValue<V>(table: Readonly<Record<string, V>>, key: string): V | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}

@@ -1,0 +1,134 @@
+/**
+ * WeChat's refusals and silences in our words, once. What a refusal means to the *record* is decided
+ * elsewhere, and only from proven ones; this is what the caller is told.
+ */
+import { UpstreamError } from '../../utils/errors';
+import type { WechatReply } from '../strategies/strategy';
+
+/** Codes come with and without underscores on live calls: compared without. */
+export const plainCode = (code: string): string => code.replaceAll('_', '').toUpperCase();
+
+/** WeChat's code → the HTTP status a caller understands, where WeChat's own status would mislead. */
+const STATUS: Readonly<Record<string, number>> = {
+  ORDERPAID: 409,
+  ORDERCLOSED: 409,
+  OUTTRADENOUSED: 409,
+  ALREADYEXISTS: 409,
+  // Our own signature or rights are at fault, not the caller.
+  SIGNERROR: 502,
+  MCHNOTEXISTS: 502,
+  APPIDMCHIDNOTMATCH: 502,
+};
+
+const RETRYABLE = new Set(['FREQUENCYLIMITED', 'RATELIMITEXCEEDED', 'SYSTEMERROR', 'BANKERROR']);
+
+/** true: the same request may succeed later, so it is no verdict however well proven. */
+export const isTransient = (code: string): boolean => RETRYABLE.has(plainCode(code));
+
+/** Codes of WeChat's catalogue that say of a refund: not done. An unknown code says nothing. */
+const NOT_DONE = new Set([
+  'PARAMERROR',
+  'INVALIDREQUEST',
+  'APPIDMCHIDNOTMATCH',
+  'MCHNOTEXISTS',
+  'SIGNERROR',
+  'NOAUTH',
+  'RULELIMIT',
+  'TRADEERROR',
+  'ACCOUNTERROR',
+  'USERACCOUNTABNORMAL',
+  'REQUESTBLOCKED',
+  'ORDERCLOSED',
+  'ORDERNOTEXIST',
+  'RESOURCENOTEXISTS',
+  'NOTFOUND',
+]);
+/** The merchant's balance is too low: no verdict, for the same number goes through once there is money. */
+export const saysBalanceTooLow = (code: string): boolean => plainCode(code) === 'NOTENOUGH';
+export const saysNotDone = (code: string): boolean => NOT_DONE.has(plainCode(code));
+
+/** Codes that say: this request is wrong as it stands, and another one under its number may be right. */
+const WRONG_INPUT = new Set([
+  'PARAMERROR',
+  'INVALIDREQUEST',
+  'APPIDMCHIDNOTMATCH',
+  'OPENIDMISMATCH',
+  'RULELIMIT',
+]);
+export const saysWrongInput = (code: string): boolean => WRONG_INPUT.has(plainCode(code));
+
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly proven: boolean;
+  readonly repeated: boolean;
+}
+
+/** A 4xx, proven or not; undefined for anything else. */
+export function refusalOf(reply: WechatReply): Refusal | undefined {
+  if (reply.kind === 'refused') {
+    const { status, code, message, repeated } = reply;
+    return { status, code, message, repeated, proven: false };
+  }
+  if (reply.kind !== 'proven' || reply.status < 400) return undefined;
+  const code = typeof reply.body.code === 'string' ? reply.body.code : 'UNKNOWN';
+  const message = typeof reply.body.message === 'string' ? reply.body.message : '';
+  return { status: reply.status, code, message, repeated: reply.repeated, proven: true };
+}
+
+/** true: WeChat asks for patience; whether it would have answered is not known. */
+export function isLimited(reply: WechatReply | undefined): boolean {
+  if (reply === undefined) return false;
+  return refusalOf(reply)?.status === 429 || (reply.kind === 'unknown' && reply.status === 429);
+}
+
+/** true: WeChat says that it holds no such number. Proof is the caller's business. */
+export function saysNotFound(refusal: Refusal): boolean {
+  const code = plainCode(refusal.code);
+  if (code === 'ORDERNOTEXIST' || code === 'RESOURCENOTEXISTS' || code === 'NOTFOUND') return true;
+  return refusal.status === 404;
+}
+
+/** The error for any reply that is not a proven success. */
+export function upstreamError(reply: WechatReply): UpstreamError {
+  const refusal = refusalOf(reply);
+  if (refusal !== undefined) {
+    const status = STATUS[plainCode(refusal.code)] ?? clientStatus(refusal.status);
+    return new UpstreamError('WECHATPAY_REJECTED', {
+      status,
+      upstream: {
+        status: refusal.status,
+        code: refusal.code,
+        message: refusal.message,
+        requestId: reply.requestId,
+        retryable: isTransient(refusal.code),
+      },
+    });
+  }
+  if (reply.kind !== 'unknown') return new UpstreamError('WECHATPAY_UNAVAILABLE');
+  const upstream = {
+    status: reply.status ?? 0,
+    code: reply.code ?? reply.reason.toUpperCase(),
+    message: reply.message ?? '',
+    requestId: reply.requestId,
+    retryable: true,
+  };
+  switch (reply.reason) {
+    case 'timeout':
+      return new UpstreamError('WECHATPAY_TIMEOUT', { upstream });
+    case 'keys':
+      return new UpstreamError('KEYS_UNAVAILABLE', { upstream });
+    case 'unproven':
+      return new UpstreamError('WECHATPAY_UNPROVEN', { upstream });
+    case 'network':
+    case 'status':
+      return reply.status === 429
+        ? new UpstreamError('WECHATPAY_REJECTED', { status: 429, upstream })
+        : new UpstreamError('WECHATPAY_UNAVAILABLE', { upstream });
+  }
+}
+
+const CLIENT = new Set([400, 403, 404, 409, 429]);
+const clientStatus = (status: number): number =>
+  status === 401 ? 502 : CLIENT.has(status) ? status : 400;
