@@ -167,8 +167,13 @@ export function createPayService(deps: PayServiceDeps): PayService {
     const openid = asText(asObject(body.payer)?.openid);
     const owns = held === undefined ? isPayer(caller, openid) : mayRead(held, caller);
     if (!owns && !actsAsOperator(caller)) throw new NotFoundError('ORDER_NOT_FOUND');
-    await following.applyTransaction(body, QUERY_FROM, { absent: 'adopt' });
-    return { status: 200, data: actsAsOperator(caller) ? body : withoutStranger(body, caller) };
+    const now = await following.applyTransaction(body, QUERY_FROM, { absent: 'adopt' });
+    if (actsAsOperator(caller)) return { status: 200, data: body };
+    // Another's payment under the number that he chose: it is none of his.
+    if (now?.state === 'MISMATCH' && !isPayer(caller, openid)) {
+      throw new NotFoundError('ORDER_NOT_FOUND');
+    }
+    return { status: 200, data: withoutStranger(body, caller) };
   }
 
   /** Whoever scanned the owner's code and paid for him is nobody the owner is told of. */

@@ -15,6 +15,7 @@ import { guardNumbers, otherAnswer } from '../wechat/replyNumbers';
 import { SCHEMA_VERSION, type CombinationRecord, type Proof, type Source } from '../ledger/record';
 import type { WechatReply } from '../strategies/strategy';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
+import { guardUnasked, neverTaken } from '../orders/refusedAsk';
 import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { UpstreamError } from '../../utils/errors';
@@ -233,6 +234,13 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
     const before = await sync(no, limits, source);
     const known = before.record ?? record;
     if (settledNow(known)) return known;
+    guardUnasked(known, clock.now());
+    const held = before.reply.kind === 'proven' && before.reply.status === 200;
+    if (held && neverTaken(known, clock.now())) {
+      const foreign = { type: 'closed', trade_state: 'REFUSED', source } as const;
+      const done = await orders.applyCombination(no, { ...foreign, proof: 'signature' });
+      return done.outcome === 'absent' ? known : done.record;
+    }
     const refusal = refusalOf(before.reply);
     const missing = refusal !== undefined && saysNotFound(refusal);
     if (before.reply.kind !== 'proven' && !missing) throw upstreamError(before.reply);

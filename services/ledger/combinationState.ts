@@ -8,7 +8,14 @@ import { findItem, withItem, withoutItem } from './agenda';
 import { addEffect } from './outbox';
 import { combinationEffectData, refundEffectData } from './effectData';
 import { stepped, type Decision, type DecideContext } from './decision';
-import { decide, settled, type AskFacts, type OrderEvent, type OrderEventType } from './orderState';
+import {
+  decide,
+  isPaidElsewhere,
+  settled,
+  type AskFacts,
+  type OrderEvent,
+  type OrderEventType,
+} from './orderState';
 import type {
   AgendaItem,
   CombinationRecord,
@@ -274,6 +281,7 @@ export function combinationMismatch(
   for (const part of whole.sub_orders) {
     const payment = paid.find((p) => p.out_trade_no === part.out_trade_no)?.payment;
     if (payment === undefined) return 'parts';
+    if (isPaidElsewhere(whole, payment)) return 'time';
     if (payment.total !== part.amount.total_amount) return 'amount';
     if (payment.currency !== part.amount.currency) return 'currency';
     if (payment.mchid !== part.mchid) return 'mchid';

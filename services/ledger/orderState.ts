@@ -273,8 +273,24 @@ const onAskUnknown: Handler<'ask_unknown'> = (record, event, ctx) => {
   });
 };
 
+/** WeChat refuses what is signed five minutes beside its own clock: so far apart the two may be. */
+const CLOCKS_APART_MS = 5 * 60_000;
+
+/**
+ * Paid before it was ordered here, and nobody was ever given the means to pay it from here: the number is that of an
+ * order of another system, which has been delivered there.
+ */
+export function isPaidElsewhere(
+  record: Pick<OrderRecord, 'prepay' | 'created_at'>,
+  payment: Payment,
+): boolean {
+  if (record.prepay !== undefined || payment.success_time === undefined) return false;
+  return Date.parse(payment.success_time) < record.created_at - CLOCKS_APART_MS;
+}
+
 /** Why a genuine payment is not the one that was ordered, or undefined. */
 export function mismatchOf(record: OrderRecord, payment: Payment): string | undefined {
+  if (isPaidElsewhere(record, payment)) return 'time';
   if (payment.total !== record.amount.total) return 'amount';
   if (payment.currency !== record.amount.currency) return 'currency';
   if (payment.appid !== record.appid) return 'appid';

@@ -34,6 +34,26 @@ export const wasRefused = (record: Refusable): boolean =>
   record.state === 'REJECTED' || (record.state === 'CREATED' && record.nothing_accepted === true);
 
 /**
+ * WeChat took none of what we asked under this number, and nothing of ours can still arrive: an open order that it
+ * holds under it all the same is another system's. A repeat of our own would have been answered with its prepay.
+ */
+export const neverTaken = (
+  record: Refusable & Pick<OrderRecord, 'prepay' | 'refusal'>,
+  now: number,
+): boolean =>
+  (record.state === 'REJECTED' || record.state === 'CREATED') &&
+  record.prepay === undefined &&
+  record.refusal !== undefined &&
+  unansweredUntil(record, now) === undefined;
+
+/** While it is asked for the first time, nobody knows whose order WeChat holds under the number. */
+export function guardUnasked(record: Refusable & Pick<OrderRecord, 'prepay'>, now: number): void {
+  const { state, prepay, asking_until: until } = record;
+  if (state !== 'CREATED' || prepay !== undefined || until === undefined || until <= now) return;
+  throw new StoreError('ORDER_BUSY', { retryAfterSeconds: Math.ceil((until - now) / 1000) });
+}
+
+/**
  * An unproven refusal, and WeChat did not know the number.
  * @param absentAt  the version at which it was asked. Any write since may have been an ask.
  */

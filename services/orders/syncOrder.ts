@@ -22,6 +22,7 @@ import {
 import type { OrderRecord, Proof, Source, TransferRecord } from '../ledger/record';
 import type { OpenedNotification, WechatReply } from '../strategies/strategy';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
+import { guardUnasked, neverTaken } from './refusedAsk';
 import { refusalOf, saysNotFound, upstreamError as asError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, UpstreamError, type ErrorCode } from '../../utils/errors';
@@ -182,6 +183,12 @@ export function createFollowing(deps: FollowingDeps): Following {
     const before = await syncOrder(no, limits, source);
     const known = before.record ?? record;
     if (known.state === 'CLOSED' || known.payment !== undefined) return known;
+    guardUnasked(known, clock.now());
+    const held = before.reply.kind === 'proven' && before.reply.status === 200;
+    if (held && neverTaken(known, clock.now())) {
+      const foreign = { type: 'closed', trade_state: 'REFUSED', ...from } as const;
+      return recordOf(await orders.apply(no, foreign, { known })) ?? known;
+    }
     const refusal = refusalOf(before.reply);
     const mayClose = before.reply.kind === 'proven' || (refusal && saysNotFound(refusal));
     if (mayClose !== true && refusal === undefined) throw asError(before.reply);
