@@ -7,6 +7,7 @@ import type { DecideContext, Decision } from './ledger/decision';
 import { decide, type OrderEvent } from './ledger/orderState';
 import {
   decideCombination,
+  isPaidCombination,
   isPartEvent,
   isPartView,
   partAsOrder,
@@ -46,6 +47,8 @@ export interface OrderService {
   reserveRefund(no: string, order: string): Promise<'ours' | 'another'>;
   /** Whether a combination we hold, and WeChat did not provably refuse, has a part of this number. */
   isPart(no: string): Promise<boolean>;
+  /** As `isPart`, of a combination that could be paid from here: an order of this number is its money. */
+  isPayablePart(no: string): Promise<boolean>;
   /** What can be refunded under this number: an order, or the part of a combination seen as one. */
   findRefundable(no: string): Promise<OrderRecord | undefined>;
   /**
@@ -185,6 +188,10 @@ export function createOrderService(deps: OrderServiceDeps): OrderService {
     async isPart(no) {
       const whole = await holderOfPart(store, no);
       return whole !== undefined && whole.state !== 'REJECTED';
+    },
+    async isPayablePart(no) {
+      const whole = await holderOfPart(store, no);
+      return whole !== undefined && (whole.prepay !== undefined || isPaidCombination(whole));
     },
     async findRefundable(no) {
       const order = await store.find('order', no);

@@ -159,8 +159,8 @@ export function createFollowing(deps: FollowingDeps): Following {
     const applied = await orders.apply(no, event, options);
     if (applied.outcome !== 'absent') return applied.record;
     if (options.absent === 'ignore' || facts.is === 'closed') return undefined;
-    // A part taken in as an order of its own would be its money twice.
-    if (await orders.isPart(no)) return undefined;
+    // A part taken in as an order of its own would be its money twice. One that WeChat never gave us is no part.
+    if (await orders.isPayablePart(no)) return undefined;
     if (facts.is !== 'paid') return adopting.unpaid(no, body, from);
     const { payment, refunded } = facts;
     return adopting.order({ no, payment, refunded, attach: asText(body.attach) }, from);

@@ -10,6 +10,7 @@ import {
   payer,
   PAYER,
   placeAndPay,
+  refundBody,
   skewedClock,
   startService,
   startSim,
@@ -138,4 +139,21 @@ test('a combination that was paid elsewhere is no payment of the new one', async
   const record = (await run.store.find('combination', no)) as CombinationRecord;
   expect(record.state).toBe('MISMATCH');
   expect(record.effects).toMatchObject([{ type: 'order.mismatch' }]);
+});
+
+test('an order of another system is taken in though a payer named its number as a part', async () => {
+  const no = number('E');
+  await elsewhere.call('/wx-pay/wxpay_order', orderBody(no), payer());
+  const parts = [no, number('P')].map((part) => ({
+    out_trade_no: part,
+    description: '测试商品',
+    amount: { total_amount: 1, currency: 'CNY' },
+  }));
+  const named = { type: 'jsapi', combine_out_trade_no: number('C'), sub_orders: parts };
+  expect((await run.call(COMBINE, named, payer(OTHER))).status).toBe(409);
+  sim.pay(no);
+  expect(await sim.deliver('payment', no)).toMatchObject([{ statusAnswered: 200 }]);
+  expect(await run.order(no)).toMatchObject({ state: 'PAID', made_by: 'adopted' });
+  const back = await run.call('/wx-pay/wxpay_refund', refundBody(no, number('R'), 100), operator());
+  expect(back.status).toBe(200);
 });
