@@ -248,9 +248,6 @@ function servicesOf(
 /** What every request must agree with before it is signed. */
 const requestsOf = (config: Config) => ({
   ...booksOf(config),
-  payNotifyUrl: config.notifyURLPayURL,
-  refundNotifyUrl: config.notifyURLRefundsURL,
-  transferNotifyUrl: config.transferNotifyUrl,
   transferMaxFen: config.transferMaxFen,
 });
 

@@ -8,7 +8,7 @@ import type { Following } from '../orders/syncOrder';
 import type { OrderService } from '../orderService';
 import { SCHEMA_VERSION, type Source, type TransferRecord } from '../ledger/record';
 import { guardNumbers, isOtherAnswer } from '../wechat/replyNumbers';
-import { sumOfDay } from '../transferDay';
+import { sumOfDay } from './transferDay';
 import {
   isFinalTransfer,
   TRANSFER_FIRST_POLL_MS,

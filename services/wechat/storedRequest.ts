@@ -1,7 +1,8 @@
 /**
  * The last look at a request before it is signed. What is stored may have been written by somebody else, or under other
- * settings: so method and path must be those of its kind, and number, amount, accounts and notify URL those of the record
- * and of this merchant. What differs is not sent. Only this file makes a `CheckedRequest`, and only that can be sent.
+ * settings: so method and path must be those of its kind, and number, amount and accounts those of the record and of this
+ * merchant. What differs is not sent. The notify URL may be an older one of ours: a refund must not get stuck when the
+ * setting changes, and what WeChat sends there can be read with the APIv3 key alone. Only this file makes a `CheckedRequest`, and only that can be sent.
  */
 import { asObject } from './readFacts';
 import { heldRefund } from '../ledger/refundMoney';
@@ -31,9 +32,6 @@ export type CheckedRequest = WechatRequest & { readonly [checked]: true };
 export interface RequestSettings {
   readonly mchid: string;
   readonly appids: readonly string[];
-  readonly payNotifyUrl: string;
-  readonly refundNotifyUrl: string;
-  readonly transferNotifyUrl: string | undefined;
   readonly transferMaxFen: number;
 }
 
@@ -198,10 +196,9 @@ function orderExpected(record: OrderRecord, body: Json, settings: RequestSetting
       ['attach', body['attach'], record.attach],
       ['amount.total', inside(body, 'amount', 'total'), amount.total],
       ['amount.currency', inside(body, 'amount', 'currency'), amount.currency],
-      ['notify_url', body['notify_url'], code ? undefined : settings.payNotifyUrl],
       ...(code ? [] : [['payer.openid', inside(body, 'payer', 'openid'), openid] as const]),
     ],
-    further: code ? [...ORDER_FURTHER, 'payer'] : ORDER_FURTHER,
+    further: code ? [...ORDER_FURTHER, 'payer'] : [...ORDER_FURTHER, 'notify_url'],
   };
 }
 
@@ -217,7 +214,6 @@ function combinationExpected(
     pairs: [
       ...account(['combine_appid', 'combine_mchid'], body, record, settings),
       ['combine_out_trade_no', body['combine_out_trade_no'], record.no],
-      ['notify_url', body['notify_url'], settings.payNotifyUrl],
       ['combine_payer_info.openid', inside(body, 'combine_payer_info', 'openid'), openid],
       ['sub_orders', parts.length, record.sub_orders.length],
       ...record.sub_orders.flatMap((sub, i): readonly Pair[] => {
@@ -233,7 +229,7 @@ function combinationExpected(
         ];
       }),
     ],
-    further: ['time_expire', 'scene_info'],
+    further: ['time_expire', 'scene_info', 'notify_url'],
   };
 }
 
@@ -257,9 +253,8 @@ function refundExpected(
       ['amount.total', inside(body, 'amount', 'total'), paid],
       ['amount.currency', inside(body, 'amount', 'currency'), 'CNY'],
       ['reason', body['reason'], held?.reason],
-      ['notify_url', body['notify_url'], settings.refundNotifyUrl],
     ],
-    further: ['funds_account', 'goods_detail'],
+    further: ['funds_account', 'goods_detail', 'notify_url'],
   };
 }
 
@@ -287,6 +282,7 @@ const TRANSFER_FURTHER = [
   'user_name',
   'user_recv_perception',
   'transfer_scene_report_infos',
+  'notify_url',
 ] as const;
 
 function transferExpected(record: TransferRecord, body: Json, settings: RequestSettings): Expected {
@@ -302,7 +298,6 @@ function transferExpected(record: TransferRecord, body: Json, settings: RequestS
       ['transferMaxFen', amount <= settings.transferMaxFen, true],
       ['transfer_scene_id', body['transfer_scene_id'], record.transfer_scene_id],
       ['transfer_remark', body['transfer_remark'], record.transfer_remark],
-      ['notify_url', body['notify_url'], settings.transferNotifyUrl],
     ],
     further: TRANSFER_FURTHER,
   };

@@ -141,7 +141,8 @@ describe.each(VARIANTS)('signMode=%s, marks %j', (signMode, marks) => {
           DOORS.map((door) => stage.call(door, undefined, { raw, headers })),
         );
         answers.forEach((answer, n) => {
-          const refused = answer.status >= 400 && answer.status < 500;
+          // A hint may be genuine: where a bound of ours stops it, its sender is to come again.
+          const refused = answer.status >= 400 && answer.status < (hint ? 504 : 500);
           const door = DOORS[n];
           expect({ name, kind, door, refused, text: answer.text }).toMatchObject({ refused: true });
           expect(answer.json.code).not.toBe('SUCCESS');

@@ -1,9 +1,9 @@
 /** What may go out by transfer on one Beijing day. */
-import type { TransferRecord } from './ledger/record';
-import type { OrderStore } from './stores/orderStore';
-import { StoreError } from '../utils/errors';
-import { sumFen } from '../utils/money';
-import { beijingDay, beijingDayStart } from '../utils/time';
+import type { TransferRecord } from '../ledger/record';
+import type { OrderStore } from '../stores/orderStore';
+import { StoreError } from '../../utils/errors';
+import { sumFen } from '../../utils/money';
+import { beijingDay, beijingDayStart } from '../../utils/time';
 
 const DAY_MS = 24 * 3600_000;
 const PAGE = 500;
