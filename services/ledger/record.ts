@@ -207,6 +207,8 @@ export interface Refund {
   readonly asking_until?: number;
   /** Attempts without a proven refusal: they may still arrive, or may have been carried out. */
   readonly open_attempts?: readonly number[];
+  /** The latest attempt that this list knows of: an earlier version beside us counts its own, and lists none. */
+  readonly listed_attempts?: number;
   /** WeChat's last refusal. `proven`: by its signature. */
   readonly refusal?: { readonly code: string; readonly proven: boolean; readonly at: number };
   /** When an operator last took it up again; its day to be resolved counts from then. */

@@ -108,8 +108,11 @@ export function maySendAgain(refund: Refund, now: number): boolean {
 }
 
 /** Attempts that may still arrive, or may have been carried out. */
-const openAttempts = (refund: Refund): readonly number[] =>
-  refund.open_attempts ?? (refund.attempts > 0 ? [EARLIER_ATTEMPTS] : []);
+function openAttempts(refund: Refund): readonly number[] {
+  const { attempts, listed_attempts, open_attempts: open = [] } = refund;
+  const listed = refund.open_attempts === undefined ? 0 : (listed_attempts ?? 0);
+  return attempts > listed && !open.includes(EARLIER_ATTEMPTS) ? [EARLIER_ATTEMPTS, ...open] : open;
+}
 
 const isAsking = (refund: Refund, now: number): boolean =>
   refund.asking_until !== undefined && refund.asking_until > now;
@@ -208,6 +211,7 @@ export const onRefundAttempt: Handler<'refund_attempt'> = (record, event, ctx) =
     attempts: attempt,
     last_attempt_at: ctx.now,
     asking_until: event.until,
+    listed_attempts: attempt,
     open_attempts: [...open.slice(0, 1), ...open.slice(1).slice(1 - OPEN_ATTEMPTS_MAX)],
     ...(again ? { resumed_at: ctx.now } : {}),
   };

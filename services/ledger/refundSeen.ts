@@ -172,6 +172,7 @@ function refundFrom(held: Refund | undefined, event: RefundSeenEvent, ctx: Decid
     'missing_first_at',
     'asking_until',
     'open_attempts',
+    'listed_attempts',
     'refusal',
     'releasing_at',
   );

@@ -18,6 +18,7 @@ const HIDDEN = new Set([
   'request',
   'asking_until',
   'open_attempts',
+  'listed_attempts',
   'last_hint_at',
   'attempts',
   'missing_first_at',

@@ -54,6 +54,7 @@ const refundOf = (status: Refund['status'], amount: number, no = 'R1'): Refund =
   requested_at: NOW - 1000,
   attempts: 1,
   open_attempts: [1],
+  listed_attempts: 1,
   request: { method: 'POST', path: '/', body: '{}' },
 });
 

@@ -284,6 +284,15 @@ describe('one asker at a time', () => {
     expect(only(applied(again, refuse(2), 10_002)).status).toBe('REQUESTED');
   });
 
+  it('attempts that an earlier version makes beside this one stay in doubt', () => {
+    const theirs = { ...only(sent), attempts: 2, last_attempt_at: 10_001 };
+    const record = { ...sent, refunds: [theirs] };
+    expect(only(applied(record, refuse(1), 10_002)).status).toBe('REQUESTED');
+    const again = applied(record, send(20_000), 20_000);
+    expect(only(again)).toMatchObject({ attempts: 3, listed_attempts: 3 });
+    expect(only(applied(again, refuse(3), 20_001)).status).toBe('REQUESTED');
+  });
+
   it('however many attempts, the record stays small and the doubt stays', () => {
     let record = sent;
     for (let n = 1; n <= 60; n++) {
