@@ -148,8 +148,10 @@ export async function control(
     return;
   }
   try {
+    const mchid = call.parsed.searchParams.get('mchid');
+    const of = mchid === null ? simulator : simulator.merchant(mchid);
     const body = (call.raw.length === 0 ? {} : JSON.parse(call.raw.toString('utf8'))) as Plain;
-    answer(200, (await handler(simulator, body, call.parsed.searchParams)) ?? null);
+    answer(200, (await handler(of, body, call.parsed.searchParams)) ?? null);
   } catch (error) {
     if (!(error instanceof SimulatorError || error instanceof SyntaxError)) throw error;
     answer(400, { error: error.message });

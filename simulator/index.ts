@@ -16,7 +16,7 @@ import type {
   Simulator,
   SimulatorOptions,
 } from './types';
-import { World } from './world';
+import { Platform, World } from './world';
 
 export type * from './types';
 export type { Switches } from './switches';
@@ -83,8 +83,11 @@ function pay(world: World, no: string, o: PayOptions): Plain {
 }
 
 /** What can be asked and done besides the HTTP surface. */
-function facade(world: World, close: () => Promise<void>): Simulator {
-  const { notifier } = world;
+function facade(
+  world: World,
+  o: { readonly merchant: (mchid: string) => Simulator; readonly close: () => Promise<void> },
+): Simulator {
+  const { notifier, platform } = world;
   const simulator: Omit<Simulator, 'callbackTarget' | 'mode' | 'gateway' | 'autoDeliver'> = {
     url: world.url,
     get credentials() {
@@ -92,9 +95,9 @@ function facade(world: World, close: () => Promise<void>): Simulator {
     },
     clock: world.clock,
     switches: world.switches,
-    faults: world.faults,
-    callbackFaults: world.callbackFaults,
-    requests: world.requests,
+    faults: platform.faults,
+    callbackFaults: platform.callbackFaults,
+    requests: platform.requests,
     callbacks: notifier.sent,
     env: (extra = {}) => envOf(world, extra),
     pay: (no, o = {}) => pay(world, no, o),
@@ -132,7 +135,7 @@ function facade(world: World, close: () => Promise<void>): Simulator {
       return { serial: id, pem };
     },
     bill: (date) => billsOf(world, date),
-    close,
+    ...o,
   };
   return Object.defineProperties(simulator, {
     callbackTarget: {
@@ -153,17 +156,18 @@ function facade(world: World, close: () => Promise<void>): Simulator {
 
 /** Starts WeChat Pay, Integration Center, and the payer's phone on a local port. */
 export async function createSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const world = new World(options);
-  const api = new ApiServer(world);
+  const platform = new Platform(options);
+  const worlds = worldsOf(platform);
+  const api = new ApiServer(platform, worlds);
   await new Promise<void>((resolve, reject) => {
     api.server.once('error', reject);
     api.server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
   });
   const { port } = api.server.address() as AddressInfo;
-  world.url = `http://127.0.0.1:${port}`;
+  platform.url = `http://127.0.0.1:${port}`;
   const close = async (): Promise<void> => {
-    world.clock.close();
-    world.notifier.close();
+    platform.clock.close();
+    for (const world of worlds.values()) world.notifier.close();
     api.server.closeAllConnections();
     await new Promise<void>((resolve) => {
       api.server.close(() => {
@@ -171,7 +175,22 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
       });
     });
   };
-  const simulator = facade(world, close);
+  const merchant = (mchid: string): Simulator => need(simulators.get(mchid), `merchant ${mchid}`);
+  const simulators = new Map(
+    [...worlds].map(([mchid, world]) => [mchid, facade(world, { merchant, close })]),
+  );
+  const [simulator] = simulators.values();
   api.simulator = simulator;
-  return simulator;
+  return simulator as Simulator;
+}
+
+/** The merchant of the options first. */
+function worldsOf(platform: Platform): ReadonlyMap<string, World> {
+  const own = new World(platform);
+  const worlds = new Map([[own.mchid, own]]);
+  for (const merchant of platform.options.merchants ?? []) {
+    if (worlds.has(merchant.mchid)) throw new SimulatorError(`${merchant.mchid} is given twice`);
+    worlds.set(merchant.mchid, new World(platform, merchant));
+  }
+  return worlds;
 }

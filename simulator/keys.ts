@@ -29,7 +29,7 @@ export class KeyRing {
   private readonly label: string;
   private signingSerial = '';
 
-  constructor(seed: number, withCertificate: boolean, nowMs: number) {
+  constructor(seed: number | string, withCertificate: boolean, nowMs: number) {
     this.label = `pay-common simulator ${seed}`;
     const hash = (part: string): string =>
       createHash('sha256').update(`${this.label}|${part}`).digest('hex');

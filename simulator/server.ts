@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { authenticate } from './authenticate';
+import { authenticate, parseAuthorization } from './authenticate';
 import { control } from './control';
 import { ApiError, NUMERIC, paramError } from './errors';
 import { signatureHeaders } from './notifications';
@@ -7,7 +7,7 @@ import { flip } from './notifier';
 import { remember } from './remember';
 import { allRoutes } from './routes';
 import type { Fault, ObservedRequest, Simulator } from './types';
-import type { ApiReply, ApiRequest, World } from './world';
+import type { ApiReply, ApiRequest, Platform, World } from './world';
 
 const BODY_MAX_BYTES = 1024 * 1024;
 const CHUNK_BYTES = 16 * 1024;
@@ -26,6 +26,8 @@ interface Call {
   readonly raw: Buffer;
   readonly headers: IncomingMessage['headers'];
   readonly observed: ObservedRequest;
+  /** The merchant that the request names; whether it comes from him is for `authenticate` to say. */
+  readonly world: World;
 }
 
 interface CompiledRoute {
@@ -71,8 +73,8 @@ function parseBody(call: Call): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-function checkHeaders(world: World, call: Call): void {
-  if (world.switches.requestHeaders === 'accept') return;
+function checkHeaders(call: Call): void {
+  if (call.world.switches.requestHeaders === 'accept') return;
   const accept = call.headers.accept ?? '';
   if (call.headers['user-agent'] && /\*\/\*|application\/(json|\*)/.test(accept)) return;
   throw paramError('Http头缺少Accept或User-Agent');
@@ -87,11 +89,21 @@ export class ApiServer {
   private readonly nonces = new Set<string>();
   simulator: Simulator | undefined;
 
-  constructor(private readonly world: World) {
+  /** @param worlds  By mchid. A request that names none of them is answered by the first. */
+  constructor(
+    private readonly platform: Platform,
+    private readonly worlds: ReadonlyMap<string, World>,
+  ) {
     this.server = createServer((request, response) => {
       void this.serveSafely(request, response);
     });
     this.server.keepAliveTimeout = 65_000;
+  }
+
+  private worldOf(authorization: string | undefined): World {
+    const { mchid } = parseAuthorization(authorization ?? '') ?? {};
+    const [first] = this.worlds.values();
+    return this.worlds.get(mchid ?? '') ?? (first as World);
   }
 
   private async serveSafely(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -120,7 +132,7 @@ export class ApiServer {
       return;
     }
     const observed: ObservedRequest = {
-      atMs: this.world.now(),
+      atMs: this.platform.clock.now(),
       method: request.method ?? '',
       path: url,
       body: raw.toString('utf8'),
@@ -132,14 +144,15 @@ export class ApiServer {
       requestId: '',
       idempotentReplay: false,
     };
-    remember(this.world.requests, observed);
+    remember(this.platform.requests, observed);
     const { method = '', headers } = request;
-    await this.answer({ method, url, parsed, raw, headers, observed }, response);
+    const world = this.worldOf(headers.authorization);
+    await this.answer({ method, url, parsed, raw, headers, observed, world }, response);
   }
 
   private async answer(call: Call, response: ServerResponse): Promise<void> {
     const names = [`${call.method} ${call.parsed.pathname}`, `${call.method} ${call.url}`];
-    const faults = this.world.faults.take(names, (fault) => fault.kind === 'latency');
+    const faults = this.platform.faults.take(names, (fault) => fault.kind === 'latency');
     let fault: Fault | undefined;
     for (const one of faults) {
       if (one.kind === 'latency') await sleep(one.ms ?? 1000);
@@ -171,13 +184,13 @@ export class ApiServer {
     try {
       const { method, url, headers, raw } = call;
       try {
-        authenticate(this.world, { method, url, headers, raw }, this.nonces);
+        authenticate(call.world, { method, url, headers, raw }, this.nonces);
         call.observed.signature = 'valid';
       } catch (error) {
         call.observed.signature = error instanceof ApiError ? issueOf(error) : 'error';
         throw error;
       }
-      checkHeaders(this.world, call);
+      checkHeaders(call);
       return { reply: this.dispatch(call), numeric: 0 };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -201,7 +214,7 @@ export class ApiServer {
         serial: String(call.headers['wechatpay-serial'] ?? ''),
         replay: false,
       };
-      const reply = route.handle(this.world, request);
+      const reply = route.handle(call.world, request);
       call.observed.idempotentReplay = request.replay;
       return reply;
     }
@@ -209,7 +222,7 @@ export class ApiServer {
   }
 
   private requestId(numeric: number): string {
-    return `${this.world.random.hex(32).toUpperCase()}-${numeric}`;
+    return `${this.platform.random.hex(32).toUpperCase()}-${numeric}`;
   }
 
   /** Serialises and signs a reply, rightly or as the fault or switch wants it. */
@@ -226,14 +239,14 @@ export class ApiServer {
     const text = reply.body === undefined ? '' : JSON.stringify(reply.body);
     if (text !== '') headers['Content-Type'] = 'application/json; charset=utf-8';
     const isError = reply.status >= 400;
-    if (reply.status < 500 && (!isError || this.world.switches.signErrors)) {
+    if (reply.status < 500 && (!isError || this.platform.switches.signErrors)) {
       Object.assign(headers, this.sign(call, text, o.fault));
     }
     return { status: reply.status, body: Buffer.from(text), headers };
   }
 
   private sign(call: Call, text: string, fault?: Fault): Record<string, string> {
-    const { world } = this;
+    const { world } = call;
     const { responseKey, probeShare } = world.switches;
     const want = fault?.kind ?? responseKey;
     if (want === 'no_signature' || want === 'missing') return {};
@@ -251,7 +264,7 @@ export class ApiServer {
 
   private faultReply(call: Call, response: ServerResponse, fault: Fault): void {
     const status = fault.status ?? (fault.kind === 'html' ? 502 : 500);
-    const { serverError } = this.world.switches;
+    const { serverError } = this.platform.switches;
     const plain = fault.body === undefined && fault.kind !== 'html' && status >= 500;
     if (plain && serverError === 'hang') return;
     if (plain && serverError === 'reset') {
@@ -272,7 +285,7 @@ export class ApiServer {
   private bodyFor(status: number): unknown {
     if (status === 204) return undefined;
     if (status < 400) return {};
-    if (status === 429) return { code: this.world.switches.rateCode, message: '频率超限' };
+    if (status === 429) return { code: this.platform.switches.rateCode, message: '频率超限' };
     if (status >= 500) return { code: 'SYSTEM_ERROR', message: '系统异常，请稍后重试' };
     const codes: Record<number, string> = { 401: 'SIGN_ERROR', 403: 'NO_AUTH', 404: 'NOT_FOUND' };
     return { code: codes[status] ?? 'INVALID_REQUEST', message: '请求被拒绝' };

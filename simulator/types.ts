@@ -12,6 +12,13 @@ export interface GatewayOptions {
   target?: string;
 }
 
+/** A further merchant beside the one of the options. */
+export interface MerchantOptions {
+  mchid: string;
+  appid?: string;
+  service_app_id?: string;
+}
+
 export interface SimulatorOptions {
   port?: number;
   host?: string;
@@ -23,6 +30,8 @@ export interface SimulatorOptions {
   mchid?: string;
   appid?: string;
   service_app_id?: string;
+  /** Each has its own keys, orders, bills and notifications; the signature of a request says whose it is. */
+  merchants?: readonly MerchantOptions[];
   scheme?: Scheme;
   switches?: Partial<Switches>;
   autoDeliver?: boolean;
@@ -215,6 +224,8 @@ export interface Simulator {
   /** A new platform certificate; it signs at once, unless `signWith: 'old'`. */
   rotateCertificate(o?: { signWith?: 'old' | 'new' }): { serial: string; pem: string };
   bill(date: string): Bills;
+  /** The same, for another merchant. Clock, switches, faults and observed requests are shared. */
+  merchant(mchid: string): Simulator;
   close(): Promise<void>;
 }
 

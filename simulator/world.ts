@@ -10,7 +10,14 @@ import { defaultSwitches, type Switches } from './switches';
 import { compactTime, DAY_MS } from './time';
 import type { Transfer } from './transfers';
 import type { BillFile } from './bills';
-import type { CallbackFault, Fault, ObservedRequest, Scheme, SimulatorOptions } from './types';
+import type {
+  CallbackFault,
+  Fault,
+  MerchantOptions,
+  ObservedRequest,
+  Scheme,
+  SimulatorOptions,
+} from './types';
 
 /** One call to the API after its signature was found good. */
 export interface ApiRequest {
@@ -41,8 +48,45 @@ export interface Route {
 /** Share of callbacks signed by public key, by day of the switch week. */
 const SWITCH_WEEK = [0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** All state of the simulated WeChat Pay. */
+/** What all merchants of the simulated WeChat Pay have in common. */
+export class Platform {
+  readonly startMs: number;
+  readonly clock: SimClock;
+  readonly random: Random;
+  readonly switches: Switches;
+  readonly requests: ObservedRequest[] = [];
+  readonly faults: Faults<Fault>;
+  readonly callbackFaults: Faults<CallbackFault>;
+  /** Own address, for the links in replies. */
+  url = '';
+  private readonly ids: Random;
+  private sequence = 0;
+
+  constructor(readonly options: SimulatorOptions) {
+    const seed = options.seed ?? 1;
+    this.startMs = options.nowMs ?? machineNowMs();
+    this.clock = new SimClock(this.startMs, options.frozen ?? false);
+    this.random = createRandom(`${seed}|wire`);
+    // Numbers must not repeat over two runs on one database; with a given time they may, and do.
+    this.ids = createRandom(`${seed}|ids|${this.startMs}`);
+    this.switches = { ...defaultSwitches(), ...options.switches };
+    this.faults = new Faults<Fault>(createRandom(`${seed}|faults`));
+    this.callbackFaults = new Faults<CallbackFault>(createRandom(`${seed}|callback faults`));
+  }
+
+  /** A number in WeChat's look: prefix, time, running number, all digits. No two merchants get the same. */
+  number(prefix: string, length: number): string {
+    this.sequence += 1;
+    const time = compactTime(this.clock.now());
+    const stem = `${prefix}${time}${String(this.sequence).padStart(6, '0')}`;
+    const digits = this.ids.digits(Math.max(0, length - stem.length));
+    return `${stem}${digits}`.slice(0, length);
+  }
+}
+
+/** One merchant at the simulated WeChat Pay: its keys, and all that it ordered. */
 export class World {
+  readonly options: SimulatorOptions;
   readonly clock: SimClock;
   readonly random: Random;
   readonly keys: KeyRing;
@@ -60,32 +104,33 @@ export class World {
   readonly files = new Map<string, BillFile>();
   readonly openids = new Map<string, string>();
   readonly authCodes = new Set<string>();
-  readonly requests: ObservedRequest[] = [];
-  readonly faults: Faults<Fault>;
   readonly callbackFaults: Faults<CallbackFault>;
   readonly notifier: Notifier;
-  /** Own address, for the links in replies. */
-  url = '';
-  private readonly startMs: number;
-  private readonly ids: Random;
-  private sequence = 0;
 
-  constructor(readonly options: SimulatorOptions) {
+  /** @param merchant  A further merchant; absent: the one of the options, with the keys of the seed alone. */
+  constructor(
+    readonly platform: Platform,
+    merchant?: MerchantOptions,
+  ) {
+    const { options, startMs } = platform;
     const seed = options.seed ?? 1;
-    this.startMs = options.nowMs ?? machineNowMs();
-    this.clock = new SimClock(this.startMs, options.frozen ?? false);
-    this.random = createRandom(`${seed}|wire`);
-    // Numbers must not repeat over two runs on one database; with a given time they may, and do.
-    this.ids = createRandom(`${seed}|ids|${this.startMs}`);
+    const { mchid, appid, service_app_id } = merchant ?? options;
+    this.options = options;
+    this.clock = platform.clock;
+    this.random = platform.random;
+    this.switches = platform.switches;
+    this.callbackFaults = platform.callbackFaults;
     this.scheme = options.scheme ?? 'publicKey';
-    this.keys = new KeyRing(seed, this.scheme !== 'publicKey', this.startMs);
-    this.switches = { ...defaultSwitches(), ...options.switches };
-    this.mchid = options.mchid ?? '1900000001';
-    this.appid = options.appid ?? 'wx0123456789abcdef';
-    this.serviceAppid = options.service_app_id ?? 'wxfedcba9876543210';
-    this.faults = new Faults<Fault>(createRandom(`${seed}|faults`));
-    this.callbackFaults = new Faults<CallbackFault>(createRandom(`${seed}|callback faults`));
+    const label = merchant === undefined ? seed : `${String(seed)}|${merchant.mchid}`;
+    this.keys = new KeyRing(label, this.scheme !== 'publicKey', startMs);
+    this.mchid = mchid ?? '1900000001';
+    this.appid = appid ?? 'wx0123456789abcdef';
+    this.serviceAppid = service_app_id ?? 'wxfedcba9876543210';
     this.notifier = new Notifier(this);
+  }
+
+  get url(): string {
+    return this.platform.url;
   }
 
   now(): number {
@@ -97,12 +142,8 @@ export class World {
     return this.switches.wireClock === 'real' ? machineNowMs() : this.clock.now();
   }
 
-  /** A number in WeChat's look: prefix, time, running number, all digits. */
   number(prefix: string, length: number): string {
-    this.sequence += 1;
-    const stem = `${prefix}${compactTime(this.now())}${String(this.sequence).padStart(6, '0')}`;
-    const digits = this.ids.digits(Math.max(0, length - stem.length));
-    return `${stem}${digits}`.slice(0, length);
+    return this.platform.number(prefix, length);
   }
 
   /** The key a reply to a request that named `serial` is signed with. */
@@ -119,7 +160,7 @@ export class World {
     if (this.scheme === 'publicKey') return this.keys.publicKey;
     if (this.scheme === 'certificate') return this.keys.certificate(this.now());
     const { callbackPublicKeyShare: share } = this.switches;
-    const day = Math.max(0, Math.floor((this.now() - this.startMs) / DAY_MS));
+    const day = Math.max(0, Math.floor((this.now() - this.platform.startMs) / DAY_MS));
     const chance = share === 'week' ? (SWITCH_WEEK[day] ?? 1) : share;
     const usePublic = this.random.next() < chance;
     return usePublic ? this.keys.publicKey : this.keys.certificate(this.now());
