@@ -5,7 +5,7 @@ import type { Logger } from '../../utils/logger';
 import { createAesKey } from './aesGcm';
 import { loadCertificates } from './certificates';
 import { createDownload } from './download';
-import { createHttpClient } from './http';
+import { createHttpClient, type HttpClient } from './http';
 import { createKeyRing, KEY_WAIT_MS, type KeyRing } from './keyRing';
 import { createReplyJudge, faultReply } from './reply';
 import { createSigner, type Signer } from './signer';
@@ -17,6 +17,8 @@ export interface StrategyDeps {
   readonly config: Config;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Shared by merchants, so that connections and names are kept once; else one of its own. */
+  readonly http?: HttpClient | undefined;
 }
 
 /** What both modes share: the way out, the keys, the check of signatures. */
@@ -31,11 +33,11 @@ export interface Outbound {
 }
 
 /** @throws ConfigError CONFIG_INVALID when a key cannot be read. Opens no connection. */
-export function createOutbound({ config, clock, logger }: StrategyDeps): Outbound {
+export function createOutbound(deps: StrategyDeps): Outbound {
+  const { config, clock, logger, http = createHttpClient() } = deps;
   const { credentials, wxPayBaseUrl: baseUrl, wxPayBackupUrl: backupUrl } = config;
   const aesKey = createAesKey(credentials.apiV3Key);
   const signer = createSigner({ credentials, clock });
-  const http = createHttpClient();
   const transport = createTransport({ http, signer, clock, logger, baseUrl, backupUrl });
   const ring: KeyRing = createKeyRing({
     credentials,

@@ -1,5 +1,6 @@
 /** Runs a command in this process, with words, settings and time of a test's own. */
-import { assemble, listenOn, shutDown } from '../../bin/server';
+import { assemble } from '../../bin/assemble';
+import { listenOn, shutDown } from '../../bin/listen';
 import { doctor } from '../../cli/doctor';
 import type { Env, Io } from '../../cli/io';
 import { migrate } from '../../cli/migrate';

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { assemble, listenOn, type Service } from '../../bin/server';
+import { assemble, type Service } from '../../bin/assemble';
+import { listenOn } from '../../bin/listen';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
 import { listening, type LogLine } from './sweepLog';

@@ -7,7 +7,8 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders, type Server } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble, listenOn, shutDown, type Service } from '../../bin/server';
+import { assemble, type Service } from '../../bin/assemble';
+import { listenOn, shutDown } from '../../bin/listen';
 import type { OrderRecord, TransferRecord } from '../../services/ledger/record';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';

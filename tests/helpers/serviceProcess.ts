@@ -3,7 +3,9 @@
  * this process by its number and side, as `before 2` or `after 1`, or a reservation, as `before reserve 1`: there it ends as by `kill -9`, with no
  * chance to tidy up. Without it this is the service as it is deployed.
  */
-import { assemble, listenOn, main } from '../../bin/server';
+import { assemble } from '../../bin/assemble';
+import { listenOn } from '../../bin/listen';
+import { main } from '../../bin/server';
 import { openStore } from '../../services/stores';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';

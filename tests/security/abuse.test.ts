@@ -1,7 +1,7 @@
 /** What a connection may do to us: headers, CORS, slow and broken bodies, two requests hidden in one. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { listenOn, shutDown } from '../../bin/server';
+import { listenOn, shutDown } from '../../bin/listen';
 import { loadListen } from '../../config/config';
 import { createStatusController } from '../../controllers/statusController';
 import { openapiDocument } from '../../routes/documentedRoutes';

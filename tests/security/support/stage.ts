@@ -5,7 +5,7 @@
  */
 import { Agent, createServer, request, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { assemble, type Overrides, type Service } from '../../../bin/server';
+import { assemble, type Overrides, type Service } from '../../../bin/assemble';
 import type { OrderRecord, TransferRecord } from '../../../services/ledger/record';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../simulator';
 import type { OrderStore } from '../../../services/stores/orderStore';

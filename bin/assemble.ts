@@ -1,0 +1,194 @@
+/** The only place where the house is put together: settings → logger → store → one wing a merchant → app. */
+import type { Express } from 'express';
+import { assembleMerchant, type Shared, type Wing } from './assembleMerchant';
+import { createApp } from '../app';
+import { loadConfig, loadListen } from '../config/config';
+import type { Config, ListenConfig } from '../config/types';
+import { createStatusController, type StatusDeps } from '../controllers/statusController';
+import { openapiDocument } from '../routes/documentedRoutes';
+import type { Reconciler } from '../services/reconcile/reconciler';
+import { openStore } from '../services/stores';
+import { createDeferredStore } from '../services/stores/deferredStore';
+import type { OrderStore } from '../services/stores/orderStore';
+import { createHttpClient } from '../services/strategies/http';
+import { createGlance, type SweepService } from '../services/sweep/sweepService';
+import { createSweepTimer } from '../services/sweep/sweepTimer';
+import { systemClock, type Clock } from '../utils/clock';
+import { ConfigError } from '../utils/errors';
+import { createLogger } from '../utils/jsonLogger';
+import type { Logger } from '../utils/logger';
+import { createMetrics } from '../utils/metrics';
+
+declare const __BUILD_ID__: string | undefined;
+declare const __VERSION__: string | undefined;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Replaceable parts: a test's clock, a store of its own. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly store?: OrderStore;
+  /** Waiting for another caller's answer. */
+  readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** A test's own token issuer. Deliberately no setting: who sets it decides who is who. */
+  readonly jwksUrl?: string;
+}
+
+export interface Service {
+  readonly app: Express;
+  readonly listen: ListenConfig;
+  readonly config: Config | undefined;
+  readonly logger: Logger;
+  readonly store: OrderStore | undefined;
+  readonly sweep: SweepService | undefined;
+  readonly reconciler: Reconciler | undefined;
+  /** Opens the store, loads keys, starts the sweep's timer. */
+  start(): Promise<void>;
+  /** Begins no further sweep. */
+  halt(): void;
+  close(): Promise<void>;
+}
+
+export const buildId = typeof __BUILD_ID__ === 'string' ? __BUILD_ID__ : 'source';
+const version = typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0';
+
+/** Ends early, and without an error, where the signal says so. */
+export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+
+/** Builds the whole service from its settings. Damaged settings do not throw: the app says what is wrong. */
+export function assemble(env: Env, overrides: Overrides = {}): Service {
+  const listen = loadListen(env);
+  const logger = overrides.logger ?? createLogger({ level: listen.logLevel });
+  const clock = overrides.clock ?? systemClock;
+  try {
+    return whole(loadConfig(env), overrides, { clock, logger, env });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return broken(listen, error, logger, clock);
+  }
+}
+
+const STATUS = { build: buildId, document: () => openapiDocument(version) };
+
+function broken(listen: ListenConfig, error: ConfigError, logger: Logger, clock: Clock): Service {
+  const metrics = createMetrics();
+  const own = { listen, clock, metrics, configError: error, warnings: [] };
+  const status = createStatusController({ ...STATUS, ...own });
+  return {
+    app: createApp({ listen, logger, metrics, status, ready: error }),
+    listen,
+    config: undefined,
+    logger,
+    store: undefined,
+    sweep: undefined,
+    reconciler: undefined,
+    start: () => {
+      logger.error({ error: error.code, faults: error.faults }, 'settings are invalid');
+      return Promise.resolve();
+    },
+    halt: () => undefined,
+    close: () => Promise.resolve(),
+  };
+}
+
+type Store = OrderStore & {
+  warm?: () => Promise<boolean>;
+  opening?: () => { readonly opened: boolean; readonly error?: string };
+};
+
+function storeOf(config: Config, clock: Clock, logger: Logger): Store {
+  const scheme = config.databaseUrl.split(':', 1)[0] ?? '';
+  return createDeferredStore({
+    name: scheme === 'file' ? 'sqlite' : scheme,
+    durable: scheme !== 'memory' && !(scheme === 'file' && config.scf),
+    open: () =>
+      openStore({
+        url: config.databaseUrl,
+        clock,
+        logger,
+        cloudbaseEnv: config.cloudbaseEnv,
+        cloudbaseApiKey: config.cloudbaseApiKey,
+        recordKeys: config.recordKeys,
+        ephemeralDisk: config.scf,
+      }),
+  });
+}
+
+function whole(
+  config: Config,
+  overrides: Overrides,
+  base: Pick<Shared, 'clock' | 'logger' | 'env'>,
+): Service {
+  const { clock, logger } = base;
+  const store: Store = overrides.store ?? storeOf(config, clock, logger);
+  const { wait = pause, jwksUrl } = overrides;
+  const http = createHttpClient();
+  const wing = assembleMerchant(config, { ...base, store, http, wait, jwksUrl });
+  const { sweep } = wing;
+  const metrics = createMetrics();
+  // No timer of our own: the companion function must call, and requests may look after what is due.
+  const timerless = config.scf && config.sweepSeconds === 0;
+  const status = createStatusController({
+    ...statusOf(config, wing),
+    clock,
+    metrics,
+    store,
+    sweepExpected: timerless,
+  });
+  const app = createApp({
+    listen: config,
+    logger,
+    metrics,
+    status,
+    ready: wing.ready,
+    ...(timerless ? { afterRequest: createGlance({ sweep, clock, logger }) } : {}),
+  });
+  const timer = createSweepTimer(config.sweepSeconds * 1000, sweep, logger);
+  return {
+    app,
+    listen: config,
+    config,
+    logger,
+    store,
+    sweep,
+    reconciler: wing.reconciler,
+    async start() {
+      for (const warning of config.warnings) logger.warn({ detail: warning }, 'setting');
+      await Promise.all([store.warm?.(), wing.start()]);
+      timer.start();
+    },
+    halt: timer.halt,
+    async close() {
+      timer.halt();
+      // First what others may keep us waiting for: a call cut short is an unknown outcome, which every
+      // record knows how to find out about; a sweep that waits for WeChat would cost the 10 s we have.
+      await wing.close();
+      http.close();
+      await timer.stop();
+      await sweep.idle();
+      await store.close();
+    },
+  };
+}
+
+function statusOf(
+  config: Config,
+  wing: Wing,
+): Omit<StatusDeps, 'clock' | 'metrics' | 'store' | 'sweepExpected'> {
+  return {
+    ...STATUS,
+    listen: config,
+    signMode: config.signMode,
+    warnings: config.warnings,
+    keys: wing.keys,
+    lastSweep: () => wing.sweep.lastEnd(),
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * One merchant's wing, whole: its strategy, services, controllers, callers, sink and steps of the sweep. Inside it
+ * there is one mchid. What all merchants share comes in as `shared`.
+ */
+import type { Ready } from '../app';
+import type { Config } from '../config/types';
+import { createChoreController } from '../controllers/operationsController';
+import { createCodepayController } from '../controllers/codepayController';
+import { createCombineController } from '../controllers/combineController';
+import { createNotifyController } from '../controllers/notifyController';
+import { createPayController } from '../controllers/payController';
+import { createRecordController } from '../controllers/recordController';
+import { createBearerVerifier } from '../services/access/bearer';
+import { createAskLimit } from '../services/access/foreignQueryLimit';
+import { createIdentity, type Identity } from '../services/access/identity';
+import { createOrderRate } from '../services/access/orderRateLimit';
+import { createRequestsUnderWay } from '../services/access/requestsUnderWay';
+import { combinationSteps, createCombining } from '../services/combinations/placeCombination';
+import { createDeliverer } from '../services/delivery/deliverer';
+import { createSink } from '../services/delivery/index';
+import { createAskWaiters } from '../services/orders/askWaiters';
+import { createCodepay } from '../services/orders/codepayOrder';
+import { createPlacing } from '../services/orders/placeOrder';
+import { createPreparing } from '../services/orders/prepareOrder';
+import { createFollowing } from '../services/orders/syncOrder';
+import { createOrderService } from '../services/orderService';
+import { createPayService } from '../services/payService';
+import { createBillService } from '../services/reconcile/billService';
+import { createReconciler, type Reconciler } from '../services/reconcile/reconciler';
+import { createRecordService } from '../services/records/recordService';
+import { createAbnormalRefunding } from '../services/refunds/requestAbnormalRefund';
+import { createRefunding } from '../services/refunds/requestRefund';
+import type { OrderStore } from '../services/stores/orderStore';
+import { createStrategy } from '../services/strategies';
+import type { HttpClient } from '../services/strategies/http';
+import type { PayStrategy } from '../services/strategies/strategy';
+import { createSweepService, type SweepService } from '../services/sweep/sweepService';
+import { createTransferring } from '../services/transfers/requestTransfer';
+import { createRequestGuard } from '../services/wechat/storedRequest';
+import { createWechatApi } from '../services/wechat/wechatApi';
+import type { Clock } from '../utils/clock';
+import type { Logger } from '../utils/logger';
+import type { Ours } from '../utils/normalizeInput';
+import { createValidator } from '../utils/validate';
+
+/** What all merchants use together. */
+export interface Shared {
+  readonly store: OrderStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly http: HttpClient;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly jwksUrl?: string | undefined;
+}
+
+export interface Wing {
+  /** What routes use. */
+  readonly ready: Ready;
+  readonly sweep: SweepService;
+  readonly reconciler: Reconciler;
+  readonly keys: PayStrategy['keys'];
+  /** Loads keys. */
+  start(): Promise<void>;
+  /** Cuts off calls to WeChat and deliveries under way. */
+  close(): Promise<void>;
+}
+
+export function assembleMerchant(config: Config, shared: Shared): Wing {
+  const base = baseOf(config, shared);
+  const { strategy, sink } = base;
+  const payouts = payoutsOf(config, base);
+  const placements = placementsOf(config, base);
+  const operations = operationsOf(config, { ...base, ...payouts, ...placements });
+  const payService = createPayService({ ...base, ...payouts, ...placements });
+  return {
+    ready: {
+      identity: identityOf(config, shared),
+      controllers: {
+        pay: createPayController({ payService }),
+        records: createRecordController({ recordService: operations.recordService }),
+        codepay: createCodepayController(placements),
+        combine: createCombineController(placements),
+        chores: createChoreController(operations),
+      },
+      notify: createNotifyController({ payService, clock: shared.clock }),
+      operators: {
+        keys: config.operatorKeys.length > 0,
+        openids: config.operatorOpenids.length > 0,
+      },
+      underWay: createRequestsUnderWay(),
+      validate: createValidator(),
+      ours: oursOf(config),
+    },
+    sweep: operations.sweepService,
+    reconciler: operations.reconciler,
+    keys: () => strategy.keys(),
+    start: () => strategy.start(),
+    async close() {
+      await Promise.all([strategy.close(), sink?.close()]);
+    },
+  };
+}
+
+type Base = ReturnType<typeof baseOf>;
+type Payouts = ReturnType<typeof payoutsOf>;
+type Placements = ReturnType<typeof placementsOf>;
+
+/** What every service of the wing stands on. */
+function baseOf(config: Config, shared: Shared) {
+  const { store, clock, logger } = shared;
+  const mchid = config.credentials.merchantId;
+  const strategy = createStrategy({ config, clock, logger, http: shared.http });
+  const sink = createSink(config.sink, shared);
+  const orders = createOrderService({ store, clock, logger, sink: sink !== undefined });
+  const api = createWechatApi({ strategy, mchid });
+  const requests = createRequestGuard(requestsOf(config), logger);
+  const ownerOf = async (
+    kind: 'refund' | 'transaction' | 'transfer_bill',
+    no: string,
+  ): Promise<string | undefined> => (await store.reservation(kind, no))?.owner;
+  const following = createFollowing({ orders, api, clock, logger, mchid, ownerOf });
+  return { ...shared, mchid, strategy, sink, orders, api, requests, following, ownerOf };
+}
+
+/** Money that goes out. */
+function payoutsOf(config: Config, base: Base) {
+  const { apiV3Key } = config.credentials;
+  return {
+    refunding: createRefunding({ ...base, notifyUrl: config.notifyURLRefundsURL }),
+    abnormal: createAbnormalRefunding({ ...base, apiV3Key }),
+    transferring: createTransferring({
+      ...base,
+      settings: {
+        ...shopOf(config),
+        apiV3Key,
+        notifyUrl: config.transferNotifyUrl,
+        maxFen: config.transferMaxFen,
+        dayFen: config.transferDayFen,
+      },
+    }),
+  };
+}
+
+/** Money that comes in. */
+function placementsOf(config: Config, base: Base) {
+  const { ordersPerMinute, openOrdersMax } = config;
+  const { following } = base;
+  const placement = {
+    ...base,
+    rate: createOrderRate({ ...base, ordersPerMinute, openOrdersMax }),
+    // One for all: a payer's questions are counted together, whatever he asks about.
+    asks: createAskLimit(base),
+    waiters: createAskWaiters(base),
+    settings: shopOf(config),
+    sync: (no: string) => following.syncOrder(no),
+  };
+  const preparing = createPreparing(placement);
+  return {
+    asks: placement.asks,
+    preparing,
+    placing: createPlacing({ ...placement, preparing }),
+    combining: createCombining(placement),
+    codepay: createCodepay(placement),
+  };
+}
+
+/** What is done without anybody asking for it: deliveries, the sweep, the books. */
+function operationsOf(config: Config, parts: Base & Payouts & Placements) {
+  const { sink, codepay } = parts;
+  const deliverer = sink === undefined ? undefined : createDeliverer({ ...parts, sink });
+  const steps = { ...codepay.steps(parts), ...combinationSteps(parts) };
+  return {
+    sweepService: createSweepService({ ...parts, deliverer, steps }),
+    billService: createBillService(parts),
+    reconciler: createReconciler({ ...parts, settings: booksOf(config) }),
+    recordService: createRecordService({ ...parts, sink: sink !== undefined }),
+  };
+}
+
+function identityOf(config: Config, shared: Shared): Identity {
+  const { clock, logger, jwksUrl } = shared;
+  const { appids } = booksOf(config);
+  return createIdentity({
+    operatorKeys: config.operatorKeys,
+    operatorOpenids: config.operatorOpenids,
+    appids,
+    trustWxHeaders: config.trustWxHeaders,
+    trustWxHeadersByHand: config.trustWxHeadersByHand,
+    foreignBearer: config.foreignBearer,
+    verifyBearer: createBearerVerifier({
+      env: config.cloudbaseEnv,
+      clock,
+      appids,
+      logger,
+      ...(jwksUrl === undefined ? {} : { jwksUrl }),
+    }),
+  });
+}
+
+/** What every request must agree with before it is signed. */
+const requestsOf = (config: Config) => ({
+  ...booksOf(config),
+  transferMaxFen: config.transferMaxFen,
+});
+
+/** How orders are placed here, and under which accounts. */
+const shopOf = (config: Config) => ({
+  appId: config.credentials.appId,
+  serviceAppId: config.credentials.serviceAppId,
+  mchid: config.credentials.merchantId,
+  notifyUrl: config.notifyURLPayURL,
+  expireMinutes: config.orderExpireMinutes,
+  requirePrepared: config.requirePreparedOrders,
+});
+
+/** Whose rows of a bill are ours. */
+const booksOf = ({ credentials }: Config) => ({
+  mchid: credentials.merchantId,
+  appids: [credentials.appId, credentials.serviceAppId].filter((id) => id !== undefined),
+});
+
+/** What callers may repeat and not choose. */
+const oursOf = (config: Config): Ours => ({
+  appId: config.credentials.appId,
+  serviceAppId: config.credentials.serviceAppId,
+  mchid: config.credentials.merchantId,
+  notifyUrls: {
+    order: config.notifyURLPayURL,
+    refund: config.notifyURLRefundsURL,
+    transfer: config.transferNotifyUrl,
+  },
+});
