@@ -4,6 +4,7 @@
  */
 import { readDatabase } from '../config/connections';
 import { readAccess } from '../config/access';
+import { faultSentence } from '../config/faultWords';
 import { Values } from '../config/values';
 import { sealAll, type SealCounts } from '../services/records/sealAll';
 import { openStore } from '../services/stores';
@@ -12,6 +13,8 @@ import { silentLogger, type Logger } from '../utils/logger';
 import { positionals, readArgs } from './args';
 import { CommandError, UsageError, type Command } from './io';
 import { readSettings } from './settings';
+
+const DATABASE = new Set(['databaseUrl', 'CLOUDBASE_APIKEY', 'cloudbaseEnv', 'recordKey']);
 
 export const migrate: Command = async (argv, io) => {
   const { values, positionals: given } = readArgs(argv, {
@@ -32,10 +35,8 @@ export const migrate: Command = async (argv, io) => {
   // Of the settings only those of the database: whoever migrates need not hold the merchant's keys.
   const { cloudbaseEnv } = readAccess(read, scf);
   const { databaseUrl, cloudbaseApiKey, recordKeys } = readDatabase(read, scf, cloudbaseEnv);
-  const faults = [...read.missing, ...read.invalid].filter((fault) =>
-    /^(databaseUrl|CLOUDBASE_APIKEY|cloudbaseEnv|recordKey)\b/.test(fault),
-  );
-  if (faults.length > 0) throw new CommandError(faults.join('\n'));
+  const faults = [...read.missing, ...read.invalid].filter(({ name }) => DATABASE.has(name));
+  if (faults.length > 0) throw new CommandError(faults.map(faultSentence).join('\n'));
   if (values.seal === true && recordKeys.length === 0) {
     throw new CommandError('--seal: 请先设置 recordKey / set recordKey first');
   }

@@ -1,5 +1,6 @@
 /** Who may call, and what is believed about callers. */
 import { createHash } from 'node:crypto';
+import type { FaultCode } from './faultWords';
 import type { Config, OperatorKey } from './types';
 import type { Values } from './values';
 
@@ -24,19 +25,11 @@ const KEY = /^[\x21-\x2b\x2d-\x7e]{32,256}$/;
 const LIKE_A_PREFIX = /^[A-Za-z]{1,8}[0-9]{0,4}:/;
 const ENV_ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
 
-type KeyFault = readonly [zh: string, en: string];
-
-function operatorKey(item: string): OperatorKey | KeyFault {
+function operatorKey(item: string): OperatorKey | FaultCode {
   const [, scope, hashed, rest = ''] = SCOPED.exec(item) ?? [];
-  if (LIKE_A_PREFIX.test(rest)) {
-    return ['前缀只能是 read:、sweep:、sha256:', 'the only prefixes are read:, sweep:, sha256:'];
-  }
-  if (hashed !== undefined && !SHA256_HEX.test(rest)) {
-    return ['sha256: 之后应为 64 位十六进制', 'sha256: must be followed by 64 hex digits'];
-  }
-  if (hashed === undefined && !KEY.test(rest)) {
-    return ['密钥应为 32–256 个可见字符', 'a key has 32 to 256 visible ASCII characters'];
-  }
+  if (LIKE_A_PREFIX.test(rest)) return 'operator_prefix';
+  if (hashed !== undefined && !SHA256_HEX.test(rest)) return 'operator_digest';
+  if (hashed === undefined && !KEY.test(rest)) return 'operator_key';
   const digest =
     hashed === undefined ? createHash('sha256').update(rest).digest() : Buffer.from(rest, 'hex');
   return { scope: scope === 'read' || scope === 'sweep' ? scope : 'all', digest };
@@ -45,17 +38,17 @@ function operatorKey(item: string): OperatorKey | KeyFault {
 function readOperatorKeys(values: Values): readonly OperatorKey[] {
   const items = values.list('operatorKeys');
   if (items.length > OPERATOR_KEYS_MAX) {
-    values.reject('operatorKeys', '最多 32 个', 'at most 32');
+    values.reject('operatorKeys', 'too_many', { max: String(OPERATOR_KEYS_MAX) });
     return [];
   }
   const keys: OperatorKey[] = [];
   items.forEach((item, index) => {
-    const place = [`第 ${String(index + 1)} 个`, `no. ${String(index + 1)}`] as const;
+    const at = String(index + 1);
     const key = operatorKey(item);
-    if (!('digest' in key)) {
-      values.reject('operatorKeys', `${place[0]}：${key[0]}`, `${place[1]}: ${key[1]}`);
+    if (typeof key === 'string') {
+      values.reject('operatorKeys', key, { at });
     } else if (keys.some((known) => known.digest.equals(key.digest))) {
-      values.reject('operatorKeys', `${place[0]}：重复`, `${place[1]}: given twice`);
+      values.reject('operatorKeys', 'repeated', { at });
     } else {
       keys.push(key);
     }
@@ -66,12 +59,11 @@ function readOperatorKeys(values: Values): readonly OperatorKey[] {
 function readOperatorOpenids(values: Values): readonly string[] {
   const openids = values.list('operatorOpenids');
   if (openids.length > OPERATOR_OPENIDS_MAX) {
-    values.reject('operatorOpenids', '最多 100 个', 'at most 100');
+    values.reject('operatorOpenids', 'too_many', { max: String(OPERATOR_OPENIDS_MAX) });
   }
   openids.forEach((openid, index) => {
     if (OPENID.test(openid)) return;
-    const at = String(index + 1);
-    values.reject('operatorOpenids', `第 ${at} 个不是 openid`, `no. ${at} is not an openid`);
+    values.reject('operatorOpenids', 'not_openid', { at: String(index + 1) });
   });
   return openids;
 }
@@ -81,7 +73,7 @@ function readCloudbaseEnv(values: Values): string | undefined {
   const own = values.given('cloudbaseEnv');
   if (own !== undefined) {
     if (ENV_ID.test(own)) return own;
-    return values.reject('cloudbaseEnv', '不是合法的环境 ID', 'not an environment id');
+    return values.reject('cloudbaseEnv', 'not_environment');
   }
   const env = values.platform('TCB_ENV') ?? values.platform('SCF_NAMESPACE');
   return env !== undefined && ENV_ID.test(env) ? env : undefined;
@@ -90,13 +82,7 @@ function readCloudbaseEnv(values: Values): string | undefined {
 export function readAccess(values: Values, scf: boolean): AccessSettings {
   const trustWxHeaders = values.boolean('trustWxHeaders', scf);
   const trustWxHeadersByHand = values.given('trustWxHeaders') !== undefined && trustWxHeaders;
-  if (trustWxHeadersByHand && !scf) {
-    values.warn(
-      'trustWxHeaders',
-      '云函数之外任何人都能伪造 x-wx-openid，请确认前面的网关会改写它',
-      'outside SCF anyone can forge x-wx-openid: make sure the gateway in front overwrites it',
-    );
-  }
+  if (trustWxHeadersByHand && !scf) values.warn('trustWxHeaders', 'headers_outside_scf');
   return {
     operatorKeys: readOperatorKeys(values),
     operatorOpenids: readOperatorOpenids(values),

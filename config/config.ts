@@ -1,5 +1,6 @@
 /** The environment → the settings the service works with, or all that is wrong with it at once. */
 import { ConfigError } from '../utils/errors';
+import { faultSentence, type ConfigFault } from './faultWords';
 import { readAccess, type AccessSettings } from './access';
 import { readCredentials, readNotifyUrls, type NotifyUrls } from './merchant';
 import { readDatabase, readSink, readWxPayHosts } from './connections';
@@ -20,7 +21,7 @@ function insideScf(values: Values): boolean {
 function readBasePath(values: Values): string {
   const path = (values.given('basePath') ?? '').replace(/\/+$/, '');
   if (path === '' || BASE_PATH.test(path)) return path;
-  values.reject('basePath', '应以 / 开头，如 /pay', 'must begin with /, as /pay');
+  values.reject('basePath', 'base_path');
   return '';
 }
 
@@ -32,11 +33,7 @@ function readCors(values: Values): string | undefined {
   if (origins.length === 0) return undefined;
   const fine = (origin: string): boolean => ORIGIN.test(origin);
   if ((origins.length === 1 && origins[0] === '*') || origins.every(fine)) return origins.join(',');
-  return values.reject(
-    'corsAllowOrigin',
-    '应为 * 或以逗号分隔的来源，如 https://shop.example.com',
-    'must be * or a comma list of origins, as https://shop.example.com',
-  );
+  return values.reject('corsAllowOrigin', 'origins');
 }
 
 function readListen(values: Values): ListenConfig {
@@ -57,13 +54,19 @@ export function loadListen(env: Env): ListenConfig {
   return Object.freeze(readListen(new Values(env)));
 }
 
-/**
- * The whole of the settings, frozen.
- *
- * @throws ConfigError MISSING_CREDENTIALS when anything that must be given is absent, else
- *         CONFIG_INVALID; `faults` lists every fault of both kinds, one sentence each.
- */
-export function loadConfig(env: Env): Config {
+/** What the environment says, and each fault in it. */
+export interface ConfigReading {
+  /** undefined when there is a fault. */
+  readonly config: Config | undefined;
+  /** The missing settings first, then the invalid ones. */
+  readonly faults: readonly ConfigFault[];
+  readonly warnings: readonly ConfigFault[];
+  /** Is anything absent that must be given? */
+  readonly incomplete: boolean;
+}
+
+/** Reads all settings and collects all faults, for whoever wants the codes. */
+export function readConfig(env: Env): ConfigReading {
   const values = new Values(env);
   const listen = readListen(values);
   const signMode = values.choice('signMode', ['gateway', 'sdk'], 'gateway');
@@ -83,15 +86,26 @@ export function loadConfig(env: Env): Config {
   };
   values.warnSuspicious();
   values.warnNearMisses();
-  if (credentials === undefined || notify === undefined) throw faultsOf(values);
-  if (values.missing.length + values.invalid.length > 0) throw faultsOf(values);
-  return frozen(listen, { signMode, ...access, ...rest }, credentials, notify, values.warnings);
+  const { missing, invalid, warnings } = values;
+  const faults = [...missing, ...invalid];
+  const whole = credentials !== undefined && notify !== undefined && faults.length === 0;
+  const settings = { signMode, ...access, ...rest };
+  const config = whole ? frozen(listen, settings, credentials, notify, warnings) : undefined;
+  return { config, faults, warnings, incomplete: missing.length > 0 };
 }
 
-function faultsOf(values: Values): ConfigError {
-  const code = values.missing.length > 0 ? 'MISSING_CREDENTIALS' : 'CONFIG_INVALID';
-  // A misspelt name is the likeliest reason for a missing one: say it in the same breath.
-  return new ConfigError(code, [...values.missing, ...values.invalid, ...values.warnings]);
+/**
+ * All settings, frozen.
+ *
+ * @throws ConfigError MISSING_CREDENTIALS when anything that must be given is absent, else
+ *         CONFIG_INVALID; `faults` lists every fault of both kinds, one sentence each.
+ */
+export function loadConfig(env: Env): Config {
+  const { config, faults, warnings, incomplete } = readConfig(env);
+  if (config !== undefined) return config;
+  // A misspelt name is the likeliest reason for a missing one: the same list names both.
+  const sentences = [...faults, ...warnings].map(faultSentence);
+  throw new ConfigError(incomplete ? 'MISSING_CREDENTIALS' : 'CONFIG_INVALID', sentences);
 }
 
 type Rest = Omit<Config, keyof ListenConfig | keyof NotifyUrls | 'credentials' | 'warnings'> &
@@ -102,7 +116,7 @@ function frozen(
   rest: Rest,
   credentials: Credentials,
   notify: NotifyUrls,
-  warnings: readonly string[],
+  warnings: readonly ConfigFault[],
 ): Config {
   return Object.freeze({
     ...listen,
@@ -113,6 +127,6 @@ function frozen(
     recordKeys: Object.freeze([...rest.recordKeys]),
     operatorOpenids: Object.freeze([...rest.operatorOpenids]),
     sink: Object.freeze(rest.sink),
-    warnings: Object.freeze([...warnings]),
+    warnings: Object.freeze(warnings.map(faultSentence)),
   });
 }

@@ -1,36 +1,21 @@
 /** What the service connects to: its database, WeChat Pay, and the one receiver of effects. */
+import type { FaultCode } from './faultWords';
 import { parseUrl, placeOf, plainUrl } from './hosts';
 import type { Config, EffectSink } from './types';
 import type { SettingName } from './schema';
-import { say, type Values } from './values';
+import type { Values } from './values';
 
 const SECRET_BYTES_MIN = 24;
 const SECRETS_MAX = 2;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const SQL = new Set(['mysql:', 'postgres:', 'postgresql:']);
 
-function databaseFault(url: string): readonly [zh: string, en: string] | undefined {
+function databaseFault(url: string): FaultCode | undefined {
   if (url === 'memory:' || /^file:[^?#\0]+$/.test(url) || /^cloudbase:/.test(url)) return undefined;
   const scheme = /^[a-z+]+:/.exec(url)?.[0] ?? '';
-  if (scheme.startsWith('mongodb')) {
-    return [
-      '暂不支持 MongoDB，请使用 mysql:// postgres:// 或 cloudbase:',
-      'MongoDB is not offered: use mysql://, postgres:// or cloudbase:',
-    ];
-  }
-  if (!SQL.has(scheme)) {
-    return [
-      '应以 file: mysql:// postgres:// cloudbase: memory: 之一开头',
-      'must begin with file: mysql:// postgres:// cloudbase: or memory:',
-    ];
-  }
-  if ((parseUrl(url)?.hostname ?? '') === '') {
-    return [
-      '无法解析，密码中的特殊字符须做 URL 编码',
-      'cannot be read: percent-encode special characters of the password',
-    ];
-  }
-  return undefined;
+  if (scheme.startsWith('mongodb')) return 'mongodb';
+  if (!SQL.has(scheme)) return 'database_scheme';
+  return (parseUrl(url)?.hostname ?? '') === '' ? 'database_unreadable' : undefined;
 }
 
 const RECORD_KEYS_MAX = 8;
@@ -39,18 +24,13 @@ const RECORD_KEY = /^[\x21-\x2b\x2d-\x7e]{32,256}$/;
 /** Every read tries each key, so there are few of them. */
 function readRecordKeys(values: Values): readonly string[] {
   const keys = values.list('recordKey');
-  if (keys.length > RECORD_KEYS_MAX) values.reject('recordKey', '最多 8 个', 'at most 8');
+  if (keys.length > RECORD_KEYS_MAX) {
+    values.reject('recordKey', 'too_many', { max: String(RECORD_KEYS_MAX) });
+  }
   keys.forEach((key, index) => {
-    const no = String(index + 1);
-    if (!RECORD_KEY.test(key)) {
-      values.reject(
-        'recordKey',
-        `第 ${no} 个：应为 32–256 个可见字符，如 openssl rand -hex 32`,
-        `no. ${no}: a key has 32 to 256 visible ASCII characters, as from openssl rand -hex 32`,
-      );
-    } else if (keys.indexOf(key) !== index) {
-      values.reject('recordKey', `第 ${no} 个：重复`, `no. ${no}: given twice`);
-    }
+    const at = String(index + 1);
+    if (!RECORD_KEY.test(key)) values.reject('recordKey', 'record_key', { at });
+    else if (keys.indexOf(key) !== index) values.reject('recordKey', 'repeated', { at });
   });
   return keys;
 }
@@ -64,22 +44,14 @@ export function readDatabase(
   const cloudbaseApiKey = values.given('CLOUDBASE_APIKEY');
   const recordKeys = readRecordKeys(values);
   const fault = databaseUrl === '' ? undefined : databaseFault(databaseUrl);
-  if (fault !== undefined) values.reject('databaseUrl', ...fault);
+  if (fault !== undefined) values.reject('databaseUrl', fault);
   if (databaseUrl.startsWith('cloudbase:')) {
     values.need('CLOUDBASE_APIKEY');
     // Whether users of the Mini Program may write to the collections is set elsewhere, and cannot be asked.
     values.need('recordKey');
-    if (cloudbaseEnv === undefined) {
-      values.missing.push(say('cloudbaseEnv', '缺少，云开发环境 ID', 'missing, environment id'));
-    }
+    if (cloudbaseEnv === undefined) values.lacks('cloudbaseEnv', 'environment_missing');
   }
-  if (scf && /^(file|memory):/.test(databaseUrl)) {
-    values.warn(
-      'databaseUrl',
-      '云函数实例回收后本地文件会丢失，且各实例互不可见，请使用 mysql:// postgres:// 或 cloudbase:',
-      'files vanish with a function instance and are not shared: use mysql://, postgres:// or cloudbase:',
-    );
-  }
+  if (scf && /^(file|memory):/.test(databaseUrl)) values.warn('databaseUrl', 'files_vanish');
   return { databaseUrl, cloudbaseApiKey, recordKeys };
 }
 
@@ -91,11 +63,7 @@ function wxPayHost(values: Values, name: SettingName): string | undefined {
   if (url !== undefined && scheme && url.pathname === '/' && url.search === '' && url.hash === '') {
     return url.origin;
   }
-  return values.reject(
-    name,
-    '应为 https 域名（本机可用 http），不带路径',
-    'must be https, or http on loopback, without a path',
-  );
+  return values.reject(name, 'wechat_host');
 }
 
 /** A base given alone is a stand-in or a proxy: falling over to the official host would surprise. */
@@ -124,15 +92,9 @@ function webhookSecret(item: string): string | undefined {
 function readSecrets(values: Values): readonly string[] {
   values.need('webhookSecret');
   const items = values.list('webhookSecret');
-  if (items.length > SECRETS_MAX) values.reject('webhookSecret', '最多两个', 'at most two');
+  if (items.length > SECRETS_MAX) values.reject('webhookSecret', 'two_secrets');
   const secrets = items.map(webhookSecret);
-  if (secrets.includes(undefined)) {
-    values.reject(
-      'webhookSecret',
-      '应为 whsec_ 加 base64，且不少于 24 字节',
-      'must be whsec_ and base64 of 24 bytes or more',
-    );
-  }
+  if (secrets.includes(undefined)) values.reject('webhookSecret', 'webhook_secret');
   return secrets.filter((secret) => secret !== undefined);
 }
 
@@ -141,11 +103,7 @@ function readWebhook(values: Values, text: string): EffectSink {
   const place = url === undefined ? 'local' : placeOf(url.hostname);
   const near = place === 'loopback' || place === 'private';
   if (url?.protocol !== 'https:' && !(url?.protocol === 'http:' && near)) {
-    values.reject(
-      'webhookUrl',
-      '应为 https 地址（本机或内网 IP 可用 http），不含用户名密码',
-      'must be https, or http on a loopback or private address, without a user name',
-    );
+    values.reject('webhookUrl', 'webhook_url');
   }
   return { kind: 'webhook', url: text, secrets: readSecrets(values) };
 }
@@ -153,7 +111,7 @@ function readWebhook(values: Values, text: string): EffectSink {
 function readAmqp(values: Values, text: string): EffectSink {
   const parsed = parseUrl(text);
   if ((parsed?.hostname ?? '') === '' || !/^amqps?:$/.test(parsed?.protocol ?? '')) {
-    values.reject('amqpUrl', '应为 amqp:// 或 amqps:// 地址', 'must be amqp:// or amqps://');
+    values.reject('amqpUrl', 'amqp_url');
   }
   return { kind: 'amqp', url: text };
 }
@@ -162,12 +120,10 @@ function readAmqp(values: Values, text: string): EffectSink {
 export function readSink(values: Values): EffectSink {
   const names = ['webhookUrl', 'amqpUrl', 'hooksModule'] as const;
   const given = names.filter((name) => values.given(name) !== undefined);
-  if (given.length > 1) {
-    values.reject(given.join(', '), '只能设置其中一个', 'only one of them may be set');
-  }
+  if (given.length > 1) values.reject(given.join(', '), 'one_receiver');
   const webhook = values.given('webhookUrl');
   if (webhook === undefined && values.given('webhookSecret') !== undefined) {
-    values.reject('webhookSecret', '缺少 webhookUrl', 'is given without webhookUrl');
+    values.reject('webhookSecret', 'secret_alone');
   }
   if (webhook !== undefined) return readWebhook(values, webhook);
   const amqp = values.given('amqpUrl');

@@ -51,18 +51,13 @@ export function mended(value: string): string {
   return text;
 }
 
-export type Suspicion = readonly [zh: string, en: string];
+export type Suspicion = 'quote' | 'blank' | 'wide';
 
-/** What in a mended value is probably not meant; undefined where nothing is. Never a part of the value. */
+/** The kind of character in a mended value that is probably not meant; undefined where there is none. */
 export function suspicionOf(value: string): Suspicion | undefined {
-  if (ANY_QUOTE.test(value)) return ['含有引号', 'holds a quotation mark'];
-
-  if (/[\s\u0000-\u001f\u007f]/.test(value))
-    return ['含有空白或换行', 'holds a blank or a line break'];
-  if (/[\u2010-\u2015\u3000-\uffef]/.test(value)) {
-    return ['含有全角或中文字符', 'holds a full-width or Chinese character'];
-  }
-  return undefined;
+  if (ANY_QUOTE.test(value)) return 'quote';
+  if (/[\s\u0000-\u001f\u007f]/.test(value)) return 'blank';
+  return /[\u2010-\u2015\u3000-\uffef]/.test(value) ? 'wide' : undefined;
 }
 
 const PATH =

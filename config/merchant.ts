@@ -1,11 +1,11 @@
 /** Who the merchant is to WeChat Pay, and where WeChat Pay reports back. */
-import { ConfigError } from '../utils/errors';
+import type { FaultCode } from './faultWords';
 import { placeOf, plainUrl } from './hosts';
 import { suspicionOf } from './mend';
 import { normalizePem, sameKey, type PemKind } from './pem';
 import type { SettingName } from './schema';
 import type { Credentials } from './types';
-import { say, type Values } from './values';
+import type { Values } from './values';
 
 export interface NotifyUrls {
   readonly notifyURLPayURL: string;
@@ -26,43 +26,25 @@ const INTEGRATION_HOST =
 function appId(values: Values, name: 'appId' | 'service_app_id'): string | undefined {
   const value = name === 'appId' ? values.need(name) : values.given(name);
   if (value === undefined) return undefined;
-  if (!APP_ID_CHARS.test(value)) {
-    return values.reject(name, '不是合法的 AppID', 'not an AppID, as wxc1546068399a59fc');
-  }
-  if (!APP_ID.test(value)) {
-    values.warn(
-      name,
-      '形式不像 AppID（wx 加 16 位十六进制）',
-      'does not look like wx + 16 hex digits',
-    );
-  }
+  if (!APP_ID_CHARS.test(value)) return values.reject(name, 'not_appid');
+  if (!APP_ID.test(value)) values.warn(name, 'unusual_appid');
   return value;
 }
 
 function merchantId(values: Values): string | undefined {
   const value = values.need('merchantId');
   if (value === undefined || MERCHANT_ID.test(value)) return value;
-  return values.reject('merchantId', '应为纯数字的商户号', 'must be the merchant id, digits only');
+  return values.reject('merchantId', 'not_mchid');
 }
 
 function apiV3Key(values: Values): string | undefined {
   const value = values.need('apiV3Key');
   if (value === undefined) return undefined;
   const odd = suspicionOf(value);
-  if (odd !== undefined) {
-    return values.reject(
-      'apiV3Key',
-      `${odd[0]}，应为 32 个字母或数字`,
-      `${odd[1]}, it has letters and digits only`,
-    );
-  }
+  if (odd !== undefined) return values.reject('apiV3Key', `key_${odd}`);
   const bytes = Buffer.byteLength(value);
   if (bytes === API_V3_KEY_BYTES) return value;
-  return values.reject(
-    'apiV3Key',
-    `应为 32 字节，现为 ${String(bytes)} 字节`,
-    `must be 32 bytes, has ${String(bytes)}`,
-  );
+  return values.reject('apiV3Key', 'key_length', { bytes: String(bytes) });
 }
 
 function merchantSerial(values: Values): string | undefined {
@@ -74,22 +56,15 @@ function merchantSerial(values: Values): string | undefined {
     .replace(/[:\s]/g, '')
     .toUpperCase();
   if (SERIAL.test(serial)) return serial;
-  return values.reject(
-    'merchantSerialNumber',
-    '应为 40 位十六进制的商户 API 证书序列号',
-    'must be the serial of the merchant API certificate, 40 hex digits',
-  );
+  return values.reject('merchantSerialNumber', 'not_serial');
 }
 
 function pem(values: Values, kind: PemKind, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  try {
-    return normalizePem(text, kind);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    values.invalid.push(...error.faults);
-    return undefined;
-  }
+  const key = normalizePem(text, kind);
+  if (typeof key === 'string') return key;
+  values.invalid.push(key);
+  return undefined;
 }
 
 /** WeChat Pay writes it in upper case, and it is compared exactly. */
@@ -113,15 +88,11 @@ function publicKey(
   if (text === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKey', half);
   if (id === undefined && (half || othersMissing)) lacks(values, 'wxPayPublicKeyId', half);
   if (id !== undefined && SERIAL.test(id.toUpperCase())) {
-    values.reject(
-      'wxPayPublicKeyId',
-      '这是证书序列号；应为微信支付公钥 ID，以 PUB_KEY_ID_ 开头',
-      'this is the serial of a certificate; give the id of the WeChat Pay public key, PUB_KEY_ID_…',
-    );
+    values.reject('wxPayPublicKeyId', 'key_id_is_serial');
   } else if (id !== undefined && !KEY_ID_CHARS.test(id)) {
-    values.reject('wxPayPublicKeyId', '应以 PUB_KEY_ID_ 开头', 'must begin with PUB_KEY_ID_');
+    values.reject('wxPayPublicKeyId', 'key_id');
   } else if (id !== undefined && !id.startsWith('PUB_KEY_ID_')) {
-    values.warn('wxPayPublicKeyId', '通常以 PUB_KEY_ID_ 开头', 'usually begins with PUB_KEY_ID_');
+    values.warn('wxPayPublicKeyId', 'unusual_key_id');
   }
   return { wxPayPublicKey: pem(values, 'publicKey', text), wxPayPublicKeyId: id };
 }
@@ -134,13 +105,7 @@ function lacks(values: Values, name: Paired, half: boolean): void {
     return;
   }
   const other: Paired = name === 'wxPayPublicKey' ? 'wxPayPublicKeyId' : 'wxPayPublicKey';
-  values.missing.push(
-    say(
-      name,
-      `未填：公钥模式须与 ${other} 同填，平台证书模式两项都留空`,
-      `absent: set it with ${other} for the public key scheme, neither for platform certificates`,
-    ),
-  );
+  values.lacks(name, 'pair_absent', { other });
 }
 
 /** `undefined` when any of them is missing or damaged; the faults are in `values`. */
@@ -157,11 +122,7 @@ export function readCredentials(values: Values): Credentials | undefined {
   const { privateKey } = plain;
   if (privateKey !== undefined && theirs.wxPayPublicKey !== undefined) {
     if (sameKey(privateKey, theirs.wxPayPublicKey)) {
-      values.reject(
-        'wxPayPublicKey',
-        '这是商户自己的公钥，应为微信支付公钥（商户平台下载的 wxp_pub.pem）',
-        "this is the merchant's own public key; give wxp_pub.pem from the merchant platform",
-      );
+      values.reject('wxPayPublicKey', 'merchants_own_key');
     }
   }
   const whole = complete(plain);
@@ -174,17 +135,13 @@ function complete<T extends object>(parts: T): Complete<T> | undefined {
   return Object.values(parts).includes(undefined) ? undefined : (parts as Complete<T>);
 }
 
-function notifyFault(text: string): readonly [zh: string, en: string] | undefined {
+function notifyFault(text: string): FaultCode | undefined {
   const url = plainUrl(text);
-  if (url === undefined || /\s/.test(text)) return ['不是完整的网址', 'not a full URL'];
-  if (url.protocol !== 'https:') return ['必须使用 https', 'must be https'];
-  if (text.includes('?') || text.includes('#')) {
-    return ['不能带参数或 #', 'must carry no query and no fragment'];
-  }
-  if (placeOf(url.hostname) !== 'public') {
-    return ['微信支付无法访问内网地址', 'WeChat Pay cannot reach a local or private host'];
-  }
-  return text.length > NOTIFY_URL_CHARS_MAX ? ['过长', 'longer than 255 characters'] : undefined;
+  if (url === undefined || /\s/.test(text)) return 'not_url';
+  if (url.protocol !== 'https:') return 'not_https';
+  if (text.includes('?') || text.includes('#')) return 'has_query';
+  if (placeOf(url.hostname) !== 'public') return 'local_host';
+  return text.length > NOTIFY_URL_CHARS_MAX ? 'url_too_long' : undefined;
 }
 
 function notifyUrl(
@@ -194,29 +151,17 @@ function notifyUrl(
 ): string | undefined {
   if (text === undefined) return undefined;
   const fault = notifyFault(text);
-  if (fault !== undefined) return values.reject(name, ...fault);
+  if (fault !== undefined) return values.reject(name, fault);
   const url = new URL(text);
-  if (url.port !== '') values.warn(name, '微信支付只支持默认端口', 'only the default port works');
-  if (url.pathname === '/') values.warn(name, '缺少路径', 'has no path');
+  if (url.port !== '') values.warn(name, 'has_port');
+  if (url.pathname === '/') values.warn(name, 'no_path');
   return text;
 }
 
 function warnMode(values: Values, name: SettingName, signMode: string, text: string): void {
   const integration = INTEGRATION_HOST.test(new URL(text).hostname);
-  if (signMode === 'gateway' && !integration) {
-    values.warn(
-      name,
-      'signMode=gateway，但地址不是集成中心的回调域名；直接接收回调请用 signMode=sdk',
-      'signMode=gateway, yet not an Integration Center host; use signMode=sdk to receive directly',
-    );
-  }
-  if (signMode === 'sdk' && integration) {
-    values.warn(
-      name,
-      'signMode=sdk，但地址是集成中心的回调域名；请用 signMode=gateway',
-      'signMode=sdk, yet an Integration Center host; use signMode=gateway',
-    );
-  }
+  if (signMode === 'gateway' && !integration) values.warn(name, 'mode_gateway');
+  if (signMode === 'sdk' && integration) values.warn(name, 'mode_sdk');
 }
 
 /** `undefined` when a required one is missing or damaged; the faults are in `values`. */
@@ -227,11 +172,7 @@ export function readNotifyUrls(values: Values, signMode: string): NotifyUrls | u
   if (pay !== undefined) warnMode(values, 'notifyURLPayURL', signMode, pay);
   if (refund !== undefined) warnMode(values, 'notifyURLRefundsURL', signMode, refund);
   if (transfer !== undefined && INTEGRATION_HOST.test(new URL(transfer).hostname)) {
-    values.warn(
-      'transferNotifyUrl',
-      '集成中心尚不转发转账回调，转账将靠查询得知结果',
-      'Integration Center does not forward transfer notifications yet: transfers are polled',
-    );
+    values.warn('transferNotifyUrl', 'transfers_not_forwarded');
   }
   if (pay === undefined || refund === undefined) return undefined;
   return { notifyURLPayURL: pay, notifyURLRefundsURL: refund, transferNotifyUrl: transfer };

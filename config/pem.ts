@@ -10,7 +10,7 @@ import {
   X509Certificate,
   type KeyObject,
 } from 'node:crypto';
-import { ConfigError } from '../utils/errors';
+import type { ConfigFault, FaultCode } from './faultWords';
 import { isPath } from './mend';
 
 export type PemKind = 'privateKey' | 'publicKey';
@@ -18,17 +18,12 @@ export type PemKind = 'privateKey' | 'publicKey';
 const TEXT_CHARS_MAX = 16_384;
 const MODULUS_BITS_MIN = 2048;
 const VARIABLE = { privateKey: 'privateKey', publicKey: 'wxPayPublicKey' } as const;
+const LABEL = { privateKey: 'private', publicKey: 'public' } as const;
 const SOURCE = { privateKey: 'apiclient_key.pem', publicKey: 'wxp_pub.pem' } as const;
 
 type Found =
   | { readonly what: 'private' | 'public'; readonly key: KeyObject }
   | { readonly what: 'certificate' };
-
-function fault(kind: PemKind, zh: string, en: string): ConfigError {
-  const name = VARIABLE[kind];
-  const advice = `请粘贴 ${SOURCE[kind]} 的完整内容 / paste the whole of ${SOURCE[kind]}`;
-  return new ConfigError('CONFIG_INVALID', [`${name}: ${zh} / ${en}. ${advice}`]);
-}
 
 /** Undoes what forms and templates do to line ends, quotes and blanks. */
 function tidy(text: string): string {
@@ -84,19 +79,9 @@ function foundIn(text: string, kind: PemKind): Found[] {
     })
     .map(recognise)
     .filter((one) => one !== undefined);
-  const wanted = kind === 'privateKey' ? 'private' : 'public';
+  const wanted = LABEL[kind];
   return found.sort((a, b) => Number(b.what === wanted) - Number(a.what === wanted));
 }
-
-const IS_NOT = {
-  privateKey: ['应为商户 API 私钥', 'not the merchant API private key'],
-  publicKey: ['应为微信支付公钥', 'not the WeChat Pay public key'],
-} as const;
-const IS = {
-  private: ['这里填入的是私钥', 'this is a private key'],
-  public: ['这里填入的是公钥', 'this is a public key'],
-  certificate: ['这里填入的是证书', 'this is a certificate'],
-} as const;
 
 /** One changed character still parses as a key and signs nonsense: 1 ms here saves an evening. */
 function signsTrue(key: KeyObject): boolean {
@@ -110,42 +95,33 @@ function signsTrue(key: KeyObject): boolean {
  *
  * @param text  As it stands in the environment: real or literal `\n`, blanks for line ends, CRLF,
  *              quotes around it, base64 of the PEM, BEGIN or END line lost, PKCS#1 or PKCS#8.
- * @returns  PKCS#8 PEM of a private key, SPKI PEM of a public key.
- * @throws   ConfigError CONFIG_INVALID, one sentence that names the variable and never the value.
+ * @returns  PKCS#8 PEM of a private key, SPKI PEM of a public key; or what is wrong with the text.
  */
-export function normalizePem(text: string, kind: PemKind): string {
-  if (text.length > TEXT_CHARS_MAX) throw fault(kind, '内容过长', 'the value is too long');
-  const clean = tidy(text);
-  if (isPath(clean)) {
-    throw fault(
-      kind,
-      '这里填入的是文件路径，应为文件内容',
-      'this is the path of a file, not its content',
-    );
-  }
-  if (/ENCRYPTED/.test(clean)) {
-    throw fault(kind, '私钥带有口令，请先解密', 'the key is protected by a password, decrypt it');
-  }
-  const [found] = foundIn(clean, kind);
-  if (found === undefined) {
-    throw fault(kind, '不是完整的 PEM，内容缺失或被改动', 'not a complete PEM, cut or changed');
-  }
-  const wanted = kind === 'privateKey' ? 'private' : 'public';
-  if (found.what === 'certificate' || found.what !== wanted) {
-    const [is, isNot] = [IS[found.what], IS_NOT[kind]];
-    throw fault(kind, `${is[0]}，${isNot[0]}`, `${is[1]}, ${isNot[1]}`);
-  }
-  const { key } = found;
-  if (key.asymmetricKeyType !== 'rsa') throw fault(kind, '必须是 RSA 密钥', 'must be an RSA key');
-  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) < MODULUS_BITS_MIN) {
-    throw fault(kind, 'RSA 密钥不足 2048 位', 'the RSA key is shorter than 2048 bits');
-  }
-  if (wanted === 'private' && !signsTrue(key)) {
-    throw fault(kind, '私钥内容已损坏，无法签名', 'the key is damaged and cannot sign');
-  }
-  return wanted === 'private'
+export function normalizePem(text: string, kind: PemKind): string | ConfigFault {
+  const key = readKey(text, kind);
+  if (typeof key === 'string') return { name: VARIABLE[kind], code: key, file: SOURCE[kind] };
+  return kind === 'privateKey'
     ? key.export({ format: 'pem', type: 'pkcs8' }).toString()
     : key.export({ format: 'pem', type: 'spki' }).toString();
+}
+
+function readKey(text: string, kind: PemKind): KeyObject | FaultCode {
+  if (text.length > TEXT_CHARS_MAX) return 'pem_too_long';
+  const clean = tidy(text);
+  if (isPath(clean)) return 'pem_is_path';
+  if (/ENCRYPTED/.test(clean)) return 'pem_encrypted';
+  const [found] = foundIn(clean, kind);
+  if (found === undefined) return 'pem_incomplete';
+  if (found.what === 'certificate') return `${LABEL[kind]}_is_certificate`;
+  if (kind === 'privateKey' && found.what === 'public') return 'private_is_public';
+  if (kind === 'publicKey' && found.what === 'private') return 'public_is_private';
+  return keyFault(found.key, kind) ?? found.key;
+}
+
+function keyFault(key: KeyObject, kind: PemKind): FaultCode | undefined {
+  if (key.asymmetricKeyType !== 'rsa') return 'pem_not_rsa';
+  if ((key.asymmetricKeyDetails?.modulusLength ?? 0) < MODULUS_BITS_MIN) return 'pem_short';
+  return kind === 'privateKey' && !signsTrue(key) ? 'pem_damaged' : undefined;
 }
 
 /** Do both hold the same RSA key? Both must have come through `normalizePem`. */

@@ -1,4 +1,5 @@
 /** Reads the environment by the schema: what is absent, and what each present value means by its type. */
+import type { ConfigFault, FaultCode } from './faultWords';
 import { editDistance, mended, suspicionOf } from './mend';
 import { PLATFORM_VARIABLES, SETTINGS, settingOf, type SettingName } from './schema';
 
@@ -7,20 +8,15 @@ export type Env = Readonly<Record<string, string | undefined>>;
 /** What forms and templates leave behind where nobody wrote anything. */
 const BLANK = /^(|undefined|null|\{\{\s*env\.\w+\s*\}\})$/;
 
-/** One sentence in Chinese and English that names the variable. */
-export function say(name: string, zh: string, en: string): string {
-  return `${name}: ${zh} / ${en}`;
-}
-
 export function isBlank(value: string | undefined): boolean {
   return value === undefined || BLANK.test(mended(value));
 }
 
 /** Collects every fault instead of stopping at the first: a person mends a form once, not ten times. */
 export class Values {
-  readonly missing: string[] = [];
-  readonly invalid: string[] = [];
-  readonly warnings: string[] = [];
+  readonly missing: ConfigFault[] = [];
+  readonly invalid: ConfigFault[] = [];
+  readonly warnings: ConfigFault[] = [];
   private readonly rejected = new Set<string>();
 
   constructor(private readonly env: Env) {}
@@ -42,19 +38,22 @@ export class Values {
 
   need(name: SettingName): string | undefined {
     const value = this.given(name);
-    const { zh, en } = settingOf(name);
-    if (value === undefined) this.missing.push(say(name, `缺少，${zh}`, `missing, ${en}`));
+    if (value === undefined) this.lacks(name, 'missing', { setting: name });
     return value;
   }
 
-  reject(name: string, zh: string, en: string): undefined {
-    this.invalid.push(say(name, zh, en));
+  lacks(name: string, code: FaultCode, params: ConfigFault['params'] = {}): void {
+    this.missing.push({ name, code, params });
+  }
+
+  reject(name: string, code: FaultCode, params: ConfigFault['params'] = {}): undefined {
+    this.invalid.push({ name, code, params });
     this.rejected.add(name);
     return undefined;
   }
 
-  warn(name: string, zh: string, en: string): void {
-    this.warnings.push(say(name, zh, en));
+  warn(name: string, code: FaultCode, params: ConfigFault['params'] = {}): void {
+    this.warnings.push({ name, code, params });
   }
 
   list(name: SettingName): readonly string[] {
@@ -69,15 +68,14 @@ export class Values {
     if (/^\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max) {
       return Number(value);
     }
-    const span = `${String(min)}–${String(max)}`;
-    this.reject(name, `应为 ${span} 的整数`, `must be an integer, ${span}`);
+    this.reject(name, 'not_integer', { range: `${String(min)}–${String(max)}` });
     return fallback;
   }
 
   boolean(name: SettingName, fallback = settingOf(name).fallback === 'true'): boolean {
     const value = this.given(name)?.toLowerCase();
     if (value === 'true' || value === 'false') return value === 'true';
-    if (value !== undefined) this.reject(name, '应为 true 或 false', 'must be true or false');
+    if (value !== undefined) this.reject(name, 'not_boolean');
     return fallback;
   }
 
@@ -87,8 +85,7 @@ export class Values {
     if (value === undefined) return fallback;
     const chosen = choices.find((choice) => choice === value);
     if (chosen !== undefined) return chosen;
-    const all = choices.join(', ');
-    this.reject(name, `应为以下之一：${all}`, `must be one of ${all}`);
+    this.reject(name, 'not_choice', { choices: choices.join(', ') });
     return fallback;
   }
 
@@ -109,8 +106,7 @@ export class Values {
     for (const [written, value] of Object.entries(this.env)) {
       if (known.has(written) || PLATFORM.has(written) || isBlank(value)) continue;
       const meant = absent.find((name) => isNear(written, name));
-      if (meant === undefined) continue;
-      this.warn(written, `未被使用，应写作 ${meant}`, `is not read, write ${meant}`);
+      if (meant !== undefined) this.warn(written, 'misspelt', { meant });
     }
   }
 
@@ -118,11 +114,10 @@ export class Values {
   warnSuspicious(): void {
     for (const { name, type } of SETTINGS) {
       if ((type !== 'text' && type !== 'list') || this.rejected.has(name)) continue;
-      const fault = this.list(name)
+      const odd = this.list(name)
         .map(suspicionOf)
         .find((one) => one !== undefined);
-      if (fault === undefined || name === 'hooksModule') continue;
-      this.warn(name, `${fault[0]}，请核对是否误粘贴`, `${fault[1]}: check what was pasted`);
+      if (odd !== undefined && name !== 'hooksModule') this.warn(name, `pasted_${odd}`);
     }
   }
 }

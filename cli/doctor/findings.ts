@@ -1,9 +1,10 @@
 /** What the doctor says: one finding for each thing it looked at, with what to do about it. */
 
-export type Severity = 'ok' | 'warn' | 'fault';
+import type { Words } from '../../config/faultWords';
 
-/** Chinese and English of the same. */
-export type Words = readonly [zh: string, en: string];
+export type { Words };
+
+export type Severity = 'ok' | 'warn' | 'fault';
 
 export interface Finding {
   readonly id: string;

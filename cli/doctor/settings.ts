@@ -1,21 +1,15 @@
 /**
- * The settings as the service itself judges them, each fault under a name of its own. The judging is
- * `loadConfig`'s, so that the doctor can never find well what the service refuses; here its sentences
- * are only told apart, and a remedy added.
+ * The settings as the service itself judges them, each fault under an id of its own. `readConfig` judges, so
+ * the doctor never accepts what the service refuses; here each code gets its id, and a remedy.
  */
-import { loadConfig } from '../../config/config';
+import { readConfig } from '../../config/config';
+import { faultWords, type ConfigFault, type FaultCode, type Words } from '../../config/faultWords';
 import type { Config } from '../../config/types';
-import { ConfigError } from '../../utils/errors';
 import type { Env } from '../io';
-import { fault, ok, warn, type Finding, type More, type Words } from './findings';
+import { fault, ok, warn, type Finding, type More } from './findings';
 
-interface Rule {
-  /** In the English half of the sentence. */
-  readonly says: RegExp;
+interface Rule extends More {
   readonly id: string;
-  readonly severity?: 'warn';
-  readonly faq?: Finding['faq'];
-  readonly fix?: Words;
 }
 
 const PASTE: Words = [
@@ -43,36 +37,51 @@ const FILL: Words = [
   'fill it in at Integration Center (or .env), save, wait 1–2 minutes for the redeployment',
 ];
 
-const RULES: readonly Rule[] = [
-  { says: /^missing, /, id: 'missing', faq: 'Q2', fix: FILL },
-  { says: /^absent: set it with/, id: 'missing', severity: 'warn' },
-  { says: /this is a certificate/, id: 'is_certificate', faq: 'Q3' },
-  { says: /this is a public key/, id: 'is_public_key', faq: 'Q3' },
-  { says: /this is a private key/, id: 'is_private_key', faq: 'Q3' },
-  { says: /merchant's own public key/, id: 'is_merchants_own', faq: 'Q10', fix: PUBLIC_KEY },
-  { says: /this is the path of a file/, id: 'is_path', faq: 'Q3' },
-  { says: /letters and digits only/, id: 'suspicious', faq: 'Q5', fix: API_V3_KEY },
-  { says: /check what was pasted$/, id: 'suspicious', severity: 'warn' },
-  { says: /not a complete PEM|damaged and cannot sign/, id: 'damaged', faq: 'Q3' },
-  { says: /protected by a password/, id: 'encrypted', faq: 'Q3' },
-  { says: /must be an RSA key|shorter than 2048/, id: 'not_rsa', faq: 'Q3' },
-  { says: /must be 32 bytes/, id: 'length', faq: 'Q5', fix: API_V3_KEY },
-  { says: /must be https$/, id: 'not_https', faq: 'Q5', fix: NOTIFY },
-  { says: /no query and no fragment/, id: 'has_query', faq: 'Q5', fix: NOTIFY },
-  { says: /cannot reach a local or private host/, id: 'local', faq: 'Q5', fix: NOTIFY },
-  { says: /not a full URL/, id: 'not_url', faq: 'Q5', fix: NOTIFY },
-  { says: /^signMode=gateway, yet/, id: 'mode_gateway', severity: 'warn', faq: 'Q5', fix: MODE },
-  { says: /^signMode=sdk, yet/, id: 'mode_sdk', severity: 'warn', faq: 'Q5', fix: MODE },
-  { says: /does not forward transfer/, id: 'not_forwarded', severity: 'warn' },
-  { says: /^only the default port/, id: 'port', severity: 'warn', faq: 'Q5', fix: NOTIFY },
-  { says: /^has no path/, id: 'no_path', severity: 'warn', faq: 'Q5', fix: NOTIFY },
-  { says: /^does not look like wx/, id: 'unusual', severity: 'warn', faq: 'Q4' },
-  { says: /^usually begins with/, id: 'unusual', severity: 'warn', faq: 'Q10' },
-  { says: /anyone can forge x-wx-openid/, id: 'outside_scf', severity: 'warn' },
-  { says: /^files vanish/, id: 'vanishes', severity: 'warn' },
-  { says: /^is not read, write/, id: 'misspelt', severity: 'warn', faq: 'Q2' },
-  { says: /^only one of them/, id: 'both' },
-];
+const SUSPICIOUS: Rule = { id: 'suspicious' };
+const SUSPICIOUS_KEY: Rule = { id: 'suspicious', faq: 'Q5', fix: API_V3_KEY };
+const notify = (id: string): Rule => ({ id, faq: 'Q5', fix: NOTIFY });
+const mode = (id: string): Rule => ({ id, faq: 'Q5', fix: MODE });
+const pem = (id: string): Rule => ({ id, faq: 'Q3' });
+
+/** All other codes are `invalid`. */
+const RULES: Readonly<Partial<Record<FaultCode, Rule>>> = {
+  missing: { id: 'missing' },
+  environment_missing: { id: 'missing' },
+  pair_absent: { id: 'missing' },
+  misspelt: { id: 'misspelt', faq: 'Q2' },
+  private_is_public: pem('is_public_key'),
+  private_is_certificate: pem('is_certificate'),
+  public_is_private: pem('is_private_key'),
+  public_is_certificate: pem('is_certificate'),
+  pem_is_path: pem('is_path'),
+  pem_incomplete: pem('damaged'),
+  pem_damaged: pem('damaged'),
+  pem_encrypted: pem('encrypted'),
+  pem_not_rsa: pem('not_rsa'),
+  pem_short: pem('not_rsa'),
+  merchants_own_key: { id: 'is_merchants_own', faq: 'Q10', fix: PUBLIC_KEY },
+  key_quote: SUSPICIOUS_KEY,
+  key_blank: SUSPICIOUS_KEY,
+  key_wide: SUSPICIOUS_KEY,
+  key_length: { id: 'length', faq: 'Q5', fix: API_V3_KEY },
+  pasted_quote: SUSPICIOUS,
+  pasted_blank: SUSPICIOUS,
+  pasted_wide: SUSPICIOUS,
+  not_https: notify('not_https'),
+  has_query: notify('has_query'),
+  local_host: notify('local'),
+  not_url: notify('not_url'),
+  has_port: notify('port'),
+  no_path: notify('no_path'),
+  mode_gateway: mode('mode_gateway'),
+  mode_sdk: mode('mode_sdk'),
+  transfers_not_forwarded: { id: 'not_forwarded' },
+  unusual_appid: { id: 'unusual', faq: 'Q4' },
+  unusual_key_id: { id: 'unusual', faq: 'Q10' },
+  headers_outside_scf: { id: 'outside_scf' },
+  files_vanish: { id: 'vanishes' },
+  one_receiver: { id: 'both' },
+};
 
 /** What is best said for a name rather than for a kind of fault. */
 const REMEDIES: Readonly<Record<string, More>> = {
@@ -94,33 +103,27 @@ const REMEDIES: Readonly<Record<string, More>> = {
   },
 };
 
-const CJK = /[\u3000-\u9fff\uff00-\uffef]/;
+type Make = typeof warn;
 
-/** `name: 中文 / English[. 建议 / advice]`, as `config/` writes its sentences. */
-function partsOf(sentence: string): { name: string; zh: string; en: string } {
-  const at = sentence.indexOf(': ');
-  const name = sentence.slice(0, at);
-  const text = sentence.slice(at + 2).replace(/\. 请[^/]*\/ paste .*$/, '');
-  // Both halves may hold a slash of their own: the English one begins where no Chinese follows.
-  for (let cut = text.indexOf(' / '); cut >= 0; cut = text.indexOf(' / ', cut + 1)) {
-    const en = text.slice(cut + 3);
-    if (!CJK.test(en)) return { name, zh: text.slice(0, cut), en };
-  }
-  return { name, zh: text, en: text };
+function severityOf({ code, name }: ConfigFault, given: Make): Make {
+  // A merchant on platform certificates has neither of the pair.
+  if (code === 'pair_absent') return warn;
+  // Written as ours are, it was meant for us, and may be a safety; capitals alone may be another program's.
+  return code === 'misspelt' && /[a-z]/.test(name) ? fault : given;
 }
 
-function findingOf(sentence: string): Finding {
-  const { name, zh, en } = partsOf(sentence);
-  const rule = RULES.find(({ says }) => says.test(en));
+function findingOf(found: ConfigFault, given: Make): Finding {
+  const { name, code } = found;
+  const rule = RULES[code] ?? { id: 'invalid' };
   const own = REMEDIES[name];
-  const id = `${name.replaceAll(', ', '+')}.${rule?.id ?? 'invalid'}`;
+  const [zh, en] = faultWords(found);
   // The FAQ sends whoever misses something to the checklist, whatever it is that is missing.
-  const faq = rule?.id === 'missing' ? 'Q2' : (own?.faq ?? rule?.faq);
-  const fix = rule?.id === 'missing' ? FILL : (rule?.fix ?? own?.fix);
-  // Written as ours are, it was meant for us, and may be a safety; capitals alone may be another program's.
-  const ours = rule?.id === 'misspelt' && /[a-z]/.test(name);
-  const make = rule?.severity === 'warn' && !ours ? warn : fault;
-  return make(id, [`${name}：${zh}`, `${name}: ${en}`], { faq, fix });
+  const more =
+    rule.id === 'missing'
+      ? ({ faq: 'Q2', fix: FILL } as const)
+      : { faq: own?.faq ?? rule.faq, fix: rule.fix ?? own?.fix };
+  const id = `${name.replaceAll(', ', '+')}.${rule.id}`;
+  return severityOf(found, given)(id, [`${name}：${zh}`, `${name}: ${en}`], more);
 }
 
 /** The settings, and all that is wrong with them; no settings where the service would refuse them. */
@@ -128,15 +131,11 @@ export function checkSettings(env: Env): {
   readonly config: Config | undefined;
   readonly findings: readonly Finding[];
 } {
-  try {
-    const config = loadConfig(env);
-    const warned = config.warnings.map(findingOf);
-    return {
-      config,
-      findings: [ok('settings.complete', ['设置齐全', 'the settings are complete']), ...warned],
-    };
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return { config: undefined, findings: error.faults.map(findingOf) };
-  }
+  const { config, faults, warnings } = readConfig(env);
+  const complete = ok('settings.complete', ['设置齐全', 'the settings are complete']);
+  const findings = [
+    ...(config === undefined ? faults.map((found) => findingOf(found, fault)) : [complete]),
+    ...warnings.map((found) => findingOf(found, warn)),
+  ];
+  return { config, findings };
 }
