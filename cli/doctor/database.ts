@@ -17,7 +17,7 @@ import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
 import { silentLogger } from '../../utils/logger';
 import { fault, ok, warn, type Finding } from './findings';
-import { checkSigns } from './recordSymptoms';
+import { checkRecordSymptoms } from './recordSymptoms';
 
 export interface DatabaseDeps {
   readonly config: Config;
@@ -190,7 +190,7 @@ async function look(store: OrderStore, { clock }: DatabaseDeps): Promise<Finding
     ]);
     const rules = store.name === 'cloudbase' ? [adminOnly()] : [];
     const damaged = await damagedRecords(store);
-    return [reached, ...rules, ...damaged, ...(await checkSigns(store, clock.now()))];
+    return [reached, ...rules, ...damaged, ...(await checkRecordSymptoms(store, clock.now()))];
   } finally {
     await store.close();
   }

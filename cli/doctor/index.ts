@@ -6,7 +6,7 @@ import { UsageError, type Command, type Env, type ExitCode, type Io } from '../i
 import { createProgress } from '../progress';
 import { readSettings } from '../settings';
 import { checkCertificate } from './certificate';
-import { checkChoices } from './settingAdvice';
+import { adviseOnSettings } from './settingAdvice';
 import { checkDatabase } from './database';
 import { checkEcho, type EchoOptions } from './echo';
 import { FAQ } from './faq';
@@ -37,7 +37,7 @@ export async function examine(io: Io, env: Env, options: DoctorOptions): Promise
   return [
     ...program,
     ...findings,
-    ...checkChoices(config, env),
+    ...adviseOnSettings(config, env),
     ...(options.cert === undefined
       ? []
       : checkCertificate(resolve(io.cwd, options.cert), config.credentials, io.clock.now())),

@@ -11,7 +11,7 @@ const TINY_FEN = 10;
 const BEHIND_MS = 10 * 60_000;
 const MINUTE_MS = 60_000;
 
-export async function checkSigns(store: OrderStore, nowMs: number): Promise<Finding[]> {
+export async function checkRecordSymptoms(store: OrderStore, nowMs: number): Promise<Finding[]> {
   const { items } = await store.list({ kind: 'order', limit: ORDERS_LOOKED_AT });
   const orders = items as readonly OrderRecord[];
   return [

@@ -16,7 +16,7 @@ const CALLBACK_PATHS = {
 type NotifyName = keyof typeof CALLBACK_PATHS;
 const NOTIFY_NAMES = Object.keys(CALLBACK_PATHS) as NotifyName[];
 
-export function checkChoices(config: Config, env: Env): Finding[] {
+export function adviseOnSettings(config: Config, env: Env): Finding[] {
   return [
     ...operators(config),
     ...prices(config),

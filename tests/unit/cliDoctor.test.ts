@@ -4,7 +4,7 @@ import { report } from '../../cli/doctor/print';
 import { checkProgram } from '../../cli/doctor/program';
 import { fault, ok, warn } from '../../cli/doctor/findings';
 import { checkSettings } from '../../cli/doctor/settings';
-import { checkSigns } from '../../cli/doctor/recordSymptoms';
+import { checkRecordSymptoms } from '../../cli/doctor/recordSymptoms';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
 import type { OrderRecord, Payment, Source } from '../../services/ledger/record';
 import type { Config } from '../../config/types';
@@ -100,7 +100,7 @@ describe('the clock', () => {
   });
 });
 
-describe('signs in the records', () => {
+describe('symptoms in the records', () => {
   const NOW = Date.parse('2026-01-02T03:04:05Z');
   const payment = (source: Source): Payment => ({
     transaction_id: '4200000000000000000000000001',
@@ -111,12 +111,12 @@ describe('signs in the records', () => {
     proof: 'signature',
     source,
   });
-  const signs = async (facts: readonly Partial<OrderRecord>[]): Promise<string[]> => {
+  const symptoms = async (facts: readonly Partial<OrderRecord>[]): Promise<string[]> => {
     const store = createMemoryOrderStore();
     for (const [i, fact] of facts.entries()) {
       await store.insert(anOrder(`ORDER000${String(i)}`, { agenda: [], effects: [], ...fact }));
     }
-    const found = await checkSigns(store, NOW);
+    const found = await checkRecordSymptoms(store, NOW);
     await store.close();
     return found.map(({ id }) => id);
   };
@@ -126,32 +126,32 @@ describe('signs in the records', () => {
   const told = { state: 'PAID', payment: payment('callback') } as const;
 
   it('show that no callback ever arrives', async () => {
-    expect(await signs(times(5, asked))).toEqual(['callbacks.never']);
-    expect(await signs(times(4, asked))).toEqual([]);
-    expect(await signs([...times(9, asked), told])).toEqual([]);
+    expect(await symptoms(times(5, asked))).toEqual(['callbacks.never']);
+    expect(await symptoms(times(4, asked))).toEqual([]);
+    expect(await symptoms([...times(9, asked), told])).toEqual([]);
   });
 
   it('show that nobody gets to pay', async () => {
-    expect(await signs(times(5, { state: 'CLOSED' }))).toEqual(['payments.never']);
-    expect(await signs([...times(9, { state: 'CLOSED' }), told])).toEqual([]);
+    expect(await symptoms(times(5, { state: 'CLOSED' }))).toEqual(['payments.never']);
+    expect(await symptoms([...times(9, { state: 'CLOSED' }), told])).toEqual([]);
   });
 
   it('show that WeChat refused the appid', async () => {
     const refusal = { code: 'PARAM_ERROR', message: 'appid与openid不匹配', proven: false };
-    expect(await signs([{ refusal }])).toEqual(['orders.appid_refused']);
-    expect(await signs([{ refusal: { ...refusal, message: '金额' } }])).toEqual([]);
+    expect(await symptoms([{ refusal }])).toEqual(['orders.appid_refused']);
+    expect(await symptoms([{ refusal: { ...refusal, message: '金额' } }])).toEqual([]);
   });
 
   it('show that nothing sweeps', async () => {
-    const due = (at: number) => signs([{ agenda: [{ do: 'query', at, tries: 0 }] }]);
+    const due = (at: number) => symptoms([{ agenda: [{ do: 'query', at, tries: 0 }] }]);
     expect(await due(NOW - 600_000)).toEqual(['sweep.behind']);
     expect(await due(NOW - 599_000)).toEqual([]);
   });
 
   it('show effects that were given up', async () => {
     const effect = { id: 'ef_1', type: 'order.paid', at: 1, data: {}, tries: 10 } as const;
-    expect(await signs([{ effects: [{ ...effect, state: 'dead' }] }])).toEqual(['effects.dead']);
-    expect(await signs([{ effects: [{ ...effect, state: 'delivered' }] }])).toEqual([]);
+    expect(await symptoms([{ effects: [{ ...effect, state: 'dead' }] }])).toEqual(['effects.dead']);
+    expect(await symptoms([{ effects: [{ ...effect, state: 'delivered' }] }])).toEqual([]);
   });
 });
 
