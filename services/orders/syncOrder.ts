@@ -3,6 +3,7 @@
  * Used by the routes that query and close, by notifications that need asking, and by the sweep.
  */
 import { createAdopting } from './adoptRecord';
+import { openIntent } from '../ledger/abnormalState';
 import { isPartView } from '../ledger/combinationState';
 import {
   createCombinationFollowing,
@@ -11,6 +12,7 @@ import {
 } from '../combinations/syncCombination';
 import { asText, readRefund, readTransaction, readTransfer } from '../wechat/readFacts';
 import type { Applied, OrderService } from '../orderService';
+import { heldRefund } from '../ledger/refundMoney';
 import type { RefundFacts } from '../ledger/refundSeen';
 import {
   guardNumbers,
@@ -244,9 +246,32 @@ export function createFollowing(deps: FollowingDeps): Following {
     return applyTransaction(reply.body, fromReply('query'), { absent: 'adopt' });
   };
 
+  /**
+   * The order of a refund that was sent on to an account and is under way there, when it is told as abnormal: that may
+   * be a late repeat of why it was sent on, or say that the account could not take it. WeChat knows.
+   */
+  async function sentOn(no: string, facts: RefundFacts): Promise<OrderRecord | undefined> {
+    if (facts.status !== 'ABNORMAL') return undefined;
+    const record = await orders.findRefundable(no);
+    const held = record === undefined ? undefined : heldRefund(record, facts.out_refund_no);
+    const underWay = held?.status === 'PROCESSING' && openIntent(held) !== undefined;
+    return underWay ? record : undefined;
+  }
+
   const applyRefund: Following['applyRefund'] = async (no, facts, from, options = {}) => {
     const event = { type: 'refund_seen', refund: facts, ...from } as const;
     const asked = from.source !== 'callback';
+    const doubted = asked ? undefined : await sentOn(no, facts);
+    if (doubted !== undefined) {
+      const { reply, record } = await syncRefund(
+        doubted,
+        facts.out_refund_no,
+        'query',
+        options.limits,
+      );
+      if (reply.kind !== 'proven' || reply.status !== 200) throw asError(reply);
+      return record;
+    }
     const known = asked ? await orders.findRefundable(no) : undefined;
     if (known !== undefined) guardRefund(facts, known);
     let done = await orders.apply(no, event, known === undefined ? options : { ...options, known });

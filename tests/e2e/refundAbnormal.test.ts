@@ -173,6 +173,24 @@ test('an account that could not take it may be followed by another', async () =>
   expect(new Set(w.sent()).size).toBe(2);
 });
 
+test('a late repeat of the first notice does not undo what was sent, nor is it told again', async () => {
+  const { sim, run, ask, refund, no, refundNo, sent } = await world();
+  const [first] = await sim.deliver('refund', refundNo);
+  expect((await ask()).status).toBe(200);
+  const told = await run.effects(no);
+  const repeat = () => run.send('POST', '/wechatpay/refund', first?.body, first?.headers);
+  expect((await repeat()).status).toBe(200);
+  expect((await refund()).status).toBe('PROCESSING');
+  expect(await run.effects(no)).toEqual(told);
+  const other = await ask({ bank_account: '6222020200012345679' });
+  expect([other.status, other.body.error]).toEqual([409, 'MOVE_FORBIDDEN']);
+  expect(sent()).toHaveLength(1);
+  // WeChat cannot be asked: its sender comes again.
+  sim.faults.add({ route: /^GET .*refunds/, kind: 'status', status: 500, times: 9 });
+  expect((await repeat()).status).toBeGreaterThanOrEqual(500);
+  expect((await refund()).status).toBe('PROCESSING');
+});
+
 test('only what WeChat calls ABNORMAL is sent on', async () => {
   const w = await world(false);
   expect(await w.ask()).toMatchObject({ status: 409, body: { error: 'MOVE_FORBIDDEN' } });
