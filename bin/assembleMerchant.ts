@@ -36,6 +36,7 @@ import type { HttpClient } from '../services/strategies/http';
 import type { PayStrategy } from '../services/strategies/strategy';
 import { createSweepService, type SweepService } from '../services/sweep/sweepService';
 import { createTransferring } from '../services/transfers/requestTransfer';
+import { createDialect } from '../services/wechat';
 import { createRequestGuard } from '../services/wechat/storedRequest';
 import { createWechatApi } from '../services/wechat/wechatApi';
 import type { Clock } from '../utils/clock';
@@ -83,7 +84,7 @@ export function assembleMerchant(config: Config, shared: Shared): Wing {
         combine: createCombineController(placements),
         chores: createChoreController(operations),
       },
-      notify: createNotifyController({ payService, clock: shared.clock }),
+      notify: createNotifyController({ ...base, payService }),
       operators: {
         keys: config.operatorKeys.length > 0,
         openids: config.operatorOpenids.length > 0,
@@ -109,32 +110,32 @@ type Placements = ReturnType<typeof placementsOf>;
 /** What every service of the wing stands on. */
 function baseOf(config: Config, shared: Shared) {
   const { store, clock, logger } = shared;
-  const mchid = config.credentials.merchantId;
-  const strategy = createStrategy({ config, clock, logger, http: shared.http });
+  const { transferMaxFen } = config;
+  const dialect = createDialect(config);
+  const strategy = createStrategy({ ...shared, config, dialect });
   const sink = createSink(config.sink, shared);
   const orders = createOrderService({ store, clock, logger, sink: sink !== undefined });
-  const api = createWechatApi({ strategy, mchid });
-  const requests = createRequestGuard(requestsOf(config), logger);
+  const api = createWechatApi({ strategy, dialect });
+  const requests = createRequestGuard({ dialect, logger, transferMaxFen });
   const ownerOf = async (
     kind: 'refund' | 'transaction' | 'transfer_bill',
     no: string,
   ): Promise<string | undefined> => (await store.reservation(kind, no))?.owner;
-  const following = createFollowing({ orders, api, clock, logger, mchid, ownerOf });
-  return { ...shared, mchid, strategy, sink, orders, api, requests, following, ownerOf };
+  const following = createFollowing({ orders, api, dialect, clock, logger, ownerOf });
+  return { ...shared, dialect, strategy, sink, orders, api, requests, following, ownerOf };
 }
 
 /** Money that goes out. */
 function payoutsOf(config: Config, base: Base) {
   const { apiV3Key } = config.credentials;
   return {
-    refunding: createRefunding({ ...base, notifyUrl: config.notifyURLRefundsURL }),
+    refunding: createRefunding(base),
     abnormal: createAbnormalRefunding({ ...base, apiV3Key }),
     transferring: createTransferring({
       ...base,
       settings: {
         ...shopOf(config),
         apiV3Key,
-        notifyUrl: config.transferNotifyUrl,
         maxFen: config.transferMaxFen,
         dayFen: config.transferDayFen,
       },
@@ -172,7 +173,7 @@ function operationsOf(config: Config, parts: Base & Payouts & Placements) {
   const steps = { ...codepay.steps(parts), ...combinationSteps(parts) };
   return {
     sweepService: createSweepService({ ...parts, deliverer, steps }),
-    billService: createBillService(parts),
+    billService: createBillService({ ...parts, mchid: parts.dialect.account.mchid }),
     reconciler: createReconciler({ ...parts, settings: booksOf(config) }),
     recordService: createRecordService({ ...parts, sink: sink !== undefined }),
   };
@@ -198,18 +199,11 @@ function identityOf(config: Config, shared: Shared): Identity {
   });
 }
 
-/** What every request must agree with before it is signed. */
-const requestsOf = (config: Config) => ({
-  ...booksOf(config),
-  transferMaxFen: config.transferMaxFen,
-});
-
 /** How orders are placed here, and under which accounts. */
 const shopOf = (config: Config) => ({
   appId: config.credentials.appId,
   serviceAppId: config.credentials.serviceAppId,
   mchid: config.credentials.merchantId,
-  notifyUrl: config.notifyURLPayURL,
   expireMinutes: config.orderExpireMinutes,
   requirePrepared: config.requirePreparedOrders,
 });

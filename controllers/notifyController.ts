@@ -1,10 +1,12 @@
 /** Notifications: bytes in, proven, recorded; then, and only then, an answer. */
 import type { PayService } from '../services/payService';
-import type { NotificationInput } from '../services/strategies/strategy';
+import type { NotificationInput, PayStrategy } from '../services/strategies/strategy';
 import type { Clock } from '../utils/clock';
 import { StoreError } from '../utils/errors';
+import type { Acknowledgement } from '../utils/respond';
 
 export interface NotifyController {
+  readonly acknowledgement: Acknowledgement;
   /** Resolves when the notification is recorded. @throws otherwise: 4xx not genuine, 5xx try again. */
   receive(input: Omit<NotificationInput, 'deadline'>): Promise<void>;
 }
@@ -14,9 +16,11 @@ export const NOTIFY_DEADLINE_MS = 4000;
 
 export function createNotifyController(deps: {
   payService: PayService;
+  strategy: Pick<PayStrategy, 'acknowledgement'>;
   clock: Clock;
 }): NotifyController {
   return {
+    acknowledgement: deps.strategy.acknowledgement,
     receive: (input) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => {

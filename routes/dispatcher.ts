@@ -30,7 +30,14 @@ import type { Metrics } from '../utils/metrics';
 import { normalizeInput, type Ours } from '../utils/normalizeInput';
 import { readBody, type BodyBudget } from '../utils/readBody';
 import { createRequestIds } from '../utils/requestId';
-import { sendError, sendNotRecorded, sendNotified, sendSuccess } from '../utils/respond';
+import {
+  JSON_ACKNOWLEDGEMENT,
+  sendError,
+  sendNotRecorded,
+  sendNotified,
+  sendSuccess,
+  type Acknowledgement,
+} from '../utils/respond';
 import { emptySchema } from '../utils/schemas/recordSchemas';
 import type { Validate } from '../utils/validate';
 
@@ -66,6 +73,8 @@ export interface Visit {
   /** To be written with the answer. */
   readonly headers: string[];
   voice: 'api' | 'notify';
+  /** How a notification is answered; as the strategy says, once there is one. */
+  acknowledgement: Acknowledgement;
   bytes: Buffer;
 }
 
@@ -186,8 +195,10 @@ export function createDesk(deps: AppDeps): Desk {
     read: { readonly expected: NotificationKind } | { readonly body: Json },
   ): Promise<void> {
     visit.voice = 'notify';
-    await ready().notify.receive({ headers: visit.req.headers, raw: visit.bytes, ...read });
-    sendNotified(visit.res, visit.headers);
+    const { notify } = ready();
+    visit.acknowledgement = notify.acknowledgement;
+    await notify.receive({ headers: visit.req.headers, raw: visit.bytes, ...read });
+    sendNotified(visit.res, visit.acknowledgement, visit.headers);
   }
 
   /** `POST /`: the old dispatch by `_action` or `path`, or a notification as Integration Center forwards it. */
@@ -280,7 +291,15 @@ function createOpening(deps: AppDeps): Desk['open'] {
       deps.logger.debug({ requestId, method, status: res.statusCode, ms }, 'request');
       deps.afterRequest?.();
     });
-    return { req, res, requestId, headers, voice: 'api', bytes: NOTHING };
+    return {
+      req,
+      res,
+      requestId,
+      headers,
+      voice: 'api',
+      acknowledgement: JSON_ACKNOWLEDGEMENT,
+      bytes: NOTHING,
+    };
   };
 }
 
@@ -358,6 +377,6 @@ function failed(logger: Logger, thrown: unknown, visit: Visit): void {
   }
   // What was not read of a refused body must not be taken for the next request.
   if (!req.complete) headers.push('connection', 'close');
-  if (voice === 'notify') sendNotRecorded(res, error, headers);
+  if (voice === 'notify') sendNotRecorded(res, visit.acknowledgement, error, headers);
   else sendError(res, error, requestId, headers);
 }

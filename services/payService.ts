@@ -6,11 +6,12 @@ import type { AbnormalInput, AbnormalRefunding } from './refunds/requestAbnormal
 import type { AskLimit } from './access/foreignQueryLimit';
 import type { Caller } from './access/caller';
 import { actsAsOperator } from './access/caller';
-import { asObject, asText, readRefund } from './wechat/readFacts';
+import { asObject, asText } from './wechat/readFacts';
 import type { Following } from './orders/syncOrder';
 import { createHintFollowing } from './notifications/followHint';
 import type { OrderService } from './orderService';
-import type { OrderInput, PlacedProduct, Placing } from './orders/placeOrder';
+import type { OrderInput, Placing } from './orders/placeOrder';
+import { ownRef, type Dialect, type PlacedProduct } from './wechat/dialect';
 import type { PrepareInput, Preparing } from './orders/prepareOrder';
 import type { OrderRecord, TransferRecord } from './ledger/record';
 import { forPayer, refundAnswer, type RefundAnswer } from './refunds/refundAnswer';
@@ -42,6 +43,7 @@ export interface PayServiceDeps {
   readonly strategy: PayStrategy;
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly placing: Placing;
   readonly preparing: Preparing;
   readonly refunding: Refunding;
@@ -100,7 +102,7 @@ function askedInVain(error: unknown): unknown {
 }
 
 export function createPayService(deps: PayServiceDeps): PayService {
-  const { strategy, orders, api, placing, following, asks, clock, logger } = deps;
+  const { strategy, orders, api, dialect, placing, following, asks, clock, logger } = deps;
   const hints = createHintFollowing({ orders, following, clock });
 
   const mayRead = (record: { readonly payer?: string }, caller: Caller): boolean =>
@@ -117,7 +119,10 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   async function queryByOutTradeNo(no: string, caller: Caller): Promise<Answer> {
     const held = askable(await orders.findOrder(no), caller);
-    return judge(await api.queryOrder(no), caller, { held, must: { out_trade_no: no } });
+    return judge(await api.queryOrder(ownRef(dialect, no)), caller, {
+      held,
+      must: { out_trade_no: no },
+    });
   }
 
   async function queryByTransactionId(id: string, caller: Caller): Promise<Answer> {
@@ -127,7 +132,10 @@ export function createPayService(deps: PayServiceDeps): PayService {
     // A reservation without its fact proves nothing.
     const holds = found !== undefined && transactionsOf(found).includes(id);
     const held = askable(holds ? found : undefined, caller);
-    return judge(await api.queryTransaction(id), caller, { held, must: { transaction_id: id } });
+    return judge(await api.queryTransaction(held ?? dialect.account, id), caller, {
+      held,
+      must: { transaction_id: id },
+    });
   }
 
   /**
@@ -206,7 +214,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   /** An order of another system, closed for an operator: nothing of ours learns from it. */
   async function closeForeign(no: string): Promise<Answer> {
-    const reply = await api.closeOrder(no);
+    const reply = await api.closeOrder(ownRef(dialect, no));
     if (reply.kind === 'proven' && reply.status === 204) return { status: 204, data: null };
     throw upstreamError(reply);
   }
@@ -233,7 +241,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
 
   /** A refund made elsewhere: taken in with its order. */
   async function refundQueryForeign(no: string): Promise<Answer> {
-    const reply = await api.queryRefund(no);
+    const reply = await api.queryRefund(dialect.account, no);
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
       if (refusal !== undefined && saysNotFound(refusal)) {
@@ -243,7 +251,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
     }
     const { body } = reply;
     guardNumbers(body, { out_refund_no: no });
-    const facts = readRefund(body);
+    const facts = dialect.readRefund(body);
     const order_no = asText(body.out_trade_no);
     if (facts !== undefined && order_no !== undefined) {
       await following.applyRefund(order_no, facts, QUERY_FROM);
@@ -254,7 +262,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
   async function transferQuery(no: string, caller: Caller): Promise<Answer> {
     const held = await orders.findTransfer(no);
     guardTransfer(held, caller);
-    return judgeTransfer(await api.queryTransfer(no), held, { out_bill_no: no });
+    return judgeTransfer(await api.queryTransfer(ownRef(dialect, no)), held, { out_bill_no: no });
   }
 
   async function transferQueryByNo(billNo: string, caller: Caller): Promise<Answer> {
@@ -263,7 +271,7 @@ export function createPayService(deps: PayServiceDeps): PayService {
     const held = found?.transfer_bill_no === billNo ? found : undefined;
     guardTransfer(held, caller);
     const must = { transfer_bill_no: billNo, out_bill_no: held?.no };
-    return judgeTransfer(await api.queryTransferByNo(billNo), held, must);
+    return judgeTransfer(await api.queryTransferByNo(held ?? dialect.account, billNo), held, must);
   }
 
   function guardTransfer(held: TransferRecord | undefined, caller: Caller): void {

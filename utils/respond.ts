@@ -20,9 +20,15 @@ export function sendJson(
   sendText(res, status, JSON.stringify(body), headers);
 }
 
-function sendText(res: ServerResponse, status: number, text: string, headers: HeaderList): void {
+function sendText(
+  res: ServerResponse,
+  status: number,
+  text: string,
+  headers: HeaderList,
+  type = JSON_TYPE,
+): void {
   const length = String(Buffer.byteLength(text));
-  res.writeHead(status, [...headers, 'content-type', JSON_TYPE, 'content-length', length]);
+  res.writeHead(status, [...headers, 'content-type', type, 'content-length', length]);
   res.end(text);
 }
 
@@ -60,13 +66,33 @@ export function sendError(
   );
 }
 
-const NOTIFIED = JSON.stringify({ code: 'SUCCESS', message: '成功' });
+/** How a callback is answered: the words its sender reads. */
+export interface Acknowledgement {
+  readonly contentType: string;
+  readonly recorded: string;
+  notRecorded(message: string): string;
+}
 
-export function sendNotified(res: ServerResponse, headers: HeaderList): void {
-  sendText(res, 200, NOTIFIED, headers);
+export const JSON_ACKNOWLEDGEMENT: Acknowledgement = {
+  contentType: JSON_TYPE,
+  recorded: JSON.stringify({ code: 'SUCCESS', message: '成功' }),
+  notRecorded: (message) => JSON.stringify({ code: 'FAIL', message }),
+};
+
+export function sendNotified(
+  res: ServerResponse,
+  { contentType, recorded }: Acknowledgement,
+  headers: HeaderList,
+): void {
+  sendText(res, 200, recorded, headers, contentType);
 }
 
 /** 4xx: not genuine. 5xx: try again. */
-export function sendNotRecorded(res: ServerResponse, error: AppError, headers: HeaderList): void {
-  sendJson(res, error.status, { code: 'FAIL', message: ERRORS[error.code].msg }, headers);
+export function sendNotRecorded(
+  res: ServerResponse,
+  { contentType, notRecorded }: Acknowledgement,
+  error: AppError,
+  headers: HeaderList,
+): void {
+  sendText(res, error.status, notRecorded(ERRORS[error.code].msg), headers, contentType);
 }

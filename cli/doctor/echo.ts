@@ -6,6 +6,7 @@ import { constants, privateDecrypt, publicEncrypt, randomBytes } from 'node:cryp
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Config } from '../../config/types';
 import { textOf } from '../../services/strategies/readJsonObject';
+import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
 import type { PayStrategy } from '../../services/strategies/strategy';
 import type { Clock } from '../../utils/clock';
@@ -102,7 +103,11 @@ async function callback(deps: EchoDeps, options: EchoOptions): Promise<Finding> 
       'callbacks were not tested: lead a public https URL here, give --echo-url and --echo-port',
     ]);
   }
-  const strategy = createStrategy({ ...deps, logger: silentLogger });
+  const strategy = createStrategy({
+    ...deps,
+    dialect: createDialect(deps.config),
+    logger: silentLogger,
+  });
   const inbox = openInbox(strategy, deps.clock);
   try {
     const failure = await inbox.listen(options.port);

@@ -26,13 +26,7 @@ import type { OrderService } from '../orderService';
 import { withExpiry } from '../ledger/orderState';
 import { unitsOf } from '../ledger/payerAsks';
 import { paymentOf, type Answer } from '../payService';
-import {
-  freshPrepay,
-  askPrepay,
-  TELLING,
-  type PlacedProduct,
-  type PlacingDeps,
-} from '../orders/placeOrder';
+import { freshPrepay, askPrepay, TELLING, type PlacingDeps } from '../orders/placeOrder';
 import {
   SCHEMA_VERSION,
   type AgendaItem,
@@ -59,7 +53,8 @@ import {
   type Steps,
   type StepsDeps,
 } from '../sweep/steps';
-import { combinePath, type WechatApi } from '../wechat/wechatApi';
+import { ownRef, type CombinationDraft, type Dialect, type PlacedProduct } from '../wechat/dialect';
+import type { WechatApi } from '../wechat/wechatApi';
 import { plainCode, refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import {
@@ -69,7 +64,6 @@ import {
   StoreError,
   ValidationError,
 } from '../../utils/errors';
-import { toRfc3339 } from '../../utils/time';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -104,6 +98,7 @@ export interface Combining {
 export interface CombiningDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly following: Following;
@@ -117,13 +112,8 @@ export interface CombiningDeps {
 /** Part numbers that one combination may ever take: each signed refusal may bring in others. */
 const PARTS_TAKEN_MAX = 50;
 
-interface Draft {
+interface Draft extends CombinationDraft {
   readonly input: CombineInput;
-  readonly openid: string | undefined;
-  readonly appid: string;
-  readonly expires_at: number;
-  /** `scene_info` as WeChat gets it. */
-  readonly scene: Json | undefined;
 }
 
 export function createCombining(deps: CombiningDeps): Combining {
@@ -142,6 +132,9 @@ export function createCombining(deps: CombiningDeps): Combining {
     }
     return {
       input,
+      no: input.combine_out_trade_no,
+      product: input.type,
+      sub_orders: input.sub_orders,
       openid: openidOfAsk(caller, input.combine_payer_info?.openid, {
         field: 'combine_payer_info.openid',
         required: input.type === 'jsapi',
@@ -150,26 +143,6 @@ export function createCombining(deps: CombiningDeps): Combining {
       expires_at: expiryOfAsk(input.time_expire, settings.expireMinutes, clock.now()),
       scene: completeScene(input.scene_info, { caller, h5: input.type === 'h5' }),
     };
-  }
-
-  /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
-  function requestOf(draft: Draft): { path: string; body: string; method: 'POST' } {
-    const { input, openid } = draft;
-    const body = {
-      combine_appid: draft.appid,
-      combine_mchid: settings.mchid,
-      combine_out_trade_no: input.combine_out_trade_no,
-      ...(input.type === 'jsapi' ? { combine_payer_info: { openid } } : {}),
-      ...(draft.scene === undefined ? {} : { scene_info: draft.scene }),
-      sub_orders: input.sub_orders.map((sub) => ({
-        ...sub,
-        mchid: settings.mchid,
-        amount: { total_amount: sub.amount.total_amount, currency: 'CNY' },
-      })),
-      time_expire: toRfc3339(draft.expires_at),
-      notify_url: settings.notifyUrl,
-    };
-    return { method: 'POST', path: combinePath(input.type), body: JSON.stringify(body) };
   }
 
   /** What an order at WeChat is made of; also what a corrected one replaces. */
@@ -187,7 +160,7 @@ export function createCombining(deps: CombiningDeps): Combining {
       payer_named: input.type === 'jsapi',
       facts_hash: hashOf(draft),
       expires_at: draft.expires_at,
-      request: requestOf(draft),
+      request: deps.dialect.requests.combination(draft),
       sub_orders: input.sub_orders.map((sub): SubOrder => ({
         mchid: settings.mchid,
         out_trade_no: sub.out_trade_no,
@@ -410,7 +383,7 @@ export function createCombining(deps: CombiningDeps): Combining {
     const held = found !== undefined && mayRead(found, caller) ? found : undefined;
     // Another's is treated like one that we do not hold: it counts, WeChat is asked, the answer is the same.
     if (held === undefined) deps.asks.guard(caller);
-    const reply = await api.queryCombination(no);
+    const reply = await api.queryCombination(ownRef(deps.dialect, no));
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
       if (held === undefined && refusal !== undefined && saysNotFound(refusal)) {

@@ -4,7 +4,9 @@
  */
 import { addEffect } from '../ledger/outbox';
 import { combinationEffectData } from '../ledger/effectData';
-import { asObject, asText, productOf, readCoupons } from '../wechat/readFacts';
+import { ownRef, type Dialect, type From, type Json } from '../wechat/dialect';
+import { partsOf, type CombinationFacts } from '../wechat/readCombination';
+import { asText, productOf } from '../wechat/readFacts';
 import {
   isPaidCombination,
   type CombinationEvent,
@@ -12,7 +14,7 @@ import {
 } from '../ledger/combinationState';
 import type { OrderService } from '../orderService';
 import { guardNumbers, otherAnswer } from '../wechat/replyNumbers';
-import { SCHEMA_VERSION, type CombinationRecord, type Proof, type Source } from '../ledger/record';
+import { SCHEMA_VERSION, type CombinationRecord, type Source } from '../ledger/record';
 import type { WechatReply } from '../strategies/strategy';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
 import { guardUnasked, neverTaken } from '../orders/refusedAsk';
@@ -20,13 +22,6 @@ import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { UpstreamError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
-import { isFen } from '../../utils/money';
-
-type Json = Readonly<Record<string, unknown>>;
-interface From {
-  readonly source: Source;
-  readonly proof: Proof;
-}
 
 export interface CombinationFollowing {
   /** Queries a combination and applies the proven answer. */
@@ -53,77 +48,16 @@ export interface CombinationFollowingDeps {
   readonly api: WechatApi;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly mchid: string;
+  readonly dialect: Dialect;
   /** Throws where an answer names the transaction_id of another order. */
   readonly guardTransaction: (outTradeNo: string, transactionId: string) => Promise<void>;
-}
-
-const PAID = new Set(['SUCCESS', 'REFUND']);
-const OVER = new Set(['CLOSED', 'REVOKED', 'PAYERROR']);
-const OPEN = new Set(['NOTPAY', 'USERPAYING', 'ACCEPT']);
-
-/** What a proven combination object says. All parts are paid or none: anything else is not understood. */
-export type CombinationFacts =
-  | { readonly is: 'paid'; readonly parts: readonly PaidPart[] }
-  | { readonly is: 'closed' | 'unpaid'; readonly trade_state: string };
-
-/** @returns undefined for a shape or state we do not understand: unknown, never a guess. */
-export function readCombination(body: Json, from: From): CombinationFacts | undefined {
-  const subs = partsOf(body);
-  const states = subs.map((sub) => asText(sub?.trade_state) ?? '');
-  const [first] = states;
-  if (first === undefined) return undefined;
-  if (states.every((state) => PAID.has(state))) {
-    const parts = subs.map((sub) => (sub === undefined ? undefined : readPart(sub, body, from)));
-    return parts.every((part) => part !== undefined) ? { is: 'paid', parts } : undefined;
-  }
-  if (states.every((state) => OVER.has(state))) return { is: 'closed', trade_state: first };
-  if (states.some((state) => PAID.has(state))) return undefined;
-  const open = states.find((state) => OPEN.has(state));
-  const known = states.every((state) => OPEN.has(state) || OVER.has(state));
-  return open !== undefined && known ? { is: 'unpaid', trade_state: open } : undefined;
-}
-
-const partsOf = (body: Json): readonly (Json | undefined)[] =>
-  Array.isArray(body.sub_orders) ? body.sub_orders.map((sub: unknown) => asObject(sub)) : [];
-
-function readPart(sub: Json, body: Json, from: From): PaidPart | undefined {
-  const amount = asObject(sub.amount);
-  const total = amount?.total_amount;
-  const payer_total = amount?.payer_amount;
-  const out_trade_no = asText(sub.out_trade_no);
-  const transaction_id = asText(sub.transaction_id);
-  const appid = asText(body.combine_appid);
-  const mchid = asText(sub.mchid);
-  if (!isFen(total) || total < 1 || out_trade_no === undefined) return undefined;
-  if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
-  const openid = asText(asObject(body.combine_payer_info)?.openid);
-  const trade_type = asText(sub.trade_type);
-  const bank_type = asText(sub.bank_type);
-  const success_time = asText(sub.success_time);
-  const promotion_detail = readCoupons(sub.promotion_detail);
-  const payment = {
-    transaction_id,
-    total,
-    currency: asText(amount?.currency) ?? 'CNY',
-    appid,
-    mchid,
-    ...(isFen(payer_total) ? { payer_total } : {}),
-    ...(openid === undefined ? {} : { openid }),
-    ...(trade_type === undefined ? {} : { trade_type }),
-    ...(bank_type === undefined ? {} : { bank_type }),
-    ...(success_time === undefined ? {} : { success_time }),
-    ...(promotion_detail === undefined ? {} : { promotion_detail }),
-    ...from,
-  };
-  return { out_trade_no, payment, refunded: sub.trade_state === 'REFUND' };
 }
 
 export function createCombinationFollowing(deps: CombinationFollowingDeps): CombinationFollowing {
   const { orders, api, clock, logger } = deps;
 
   const sync: CombinationFollowing['sync'] = async (no, limits = {}, source = 'query') => {
-    const reply = await api.queryCombination(no, limits);
+    const reply = await api.queryCombination(ownRef(deps.dialect, no), limits);
     if (reply.kind !== 'proven' || reply.status !== 200) {
       return { reply, record: await orders.findCombination(no) };
     }
@@ -135,10 +69,10 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
   const apply: CombinationFollowing['apply'] = async (body, from, options) => {
     const no = asText(body.combine_out_trade_no);
     if (no === undefined) return undefined;
-    if (body.combine_mchid !== undefined && body.combine_mchid !== deps.mchid) {
+    if (deps.dialect.merchantOf(body) === 'foreign') {
       throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'foreign mchid' });
     }
-    const facts = readCombination(body, from);
+    const facts = deps.dialect.readCombination(body, from);
     if (facts === undefined) {
       logger.error({ alarm: true, combine_out_trade_no: no }, 'combination not understood');
       return orders.findCombination(no);
@@ -201,7 +135,7 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
       effect_seq: 0,
       product: productOf(payment?.trade_type),
       appid: asText(body.combine_appid) ?? '',
-      mchid: deps.mchid,
+      mchid: deps.dialect.account.mchid,
       payer_named: false,
       made_by: 'adopted',
       facts_hash: '',

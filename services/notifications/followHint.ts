@@ -5,7 +5,7 @@
  * A hint that leads nowhere is refused with 4xx. One that a bound of ours stopped is answered 503, because it may be
  * genuine: its sender must come again.
  */
-import { readCombination } from '../combinations/syncCombination';
+import { readCombination } from '../wechat/readCombination';
 import { combinationMismatch, isPaidCombination, type PaidPart } from '../ledger/combinationState';
 import { asObject, asText } from '../wechat/readFacts';
 import { QUERY_IN_CALLBACK, type Following } from '../orders/syncOrder';

@@ -4,32 +4,25 @@
  */
 import { addEffect } from '../ledger/outbox';
 import { orderEffectData } from '../ledger/effectData';
-import { asObject, asText, productOf, type readTransfer } from '../wechat/readFacts';
+import type { AccountRef, From, Json } from '../wechat/dialect';
+import { asObject, asText, productOf } from '../wechat/readFacts';
 import type { OrderService } from '../orderService';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
 import {
   SCHEMA_VERSION,
   type OrderRecord,
   type Payment,
-  type Proof,
-  type Source,
   type TransferRecord,
 } from '../ledger/record';
-import { decideTransfer } from '../ledger/transferState';
+import { decideTransfer, type TransferFacts } from '../ledger/transferState';
 import type { Clock } from '../../utils/clock';
 import { invariant } from '../../utils/invariant';
 import { isFen } from '../../utils/money';
 
-type Json = Readonly<Record<string, unknown>>;
-interface From {
-  readonly source: Source;
-  readonly proof: Proof;
-}
-
 export interface AdoptingDeps {
   readonly orders: OrderService;
   readonly clock: Clock;
-  readonly mchid: string;
+  readonly dialect: { readonly account: AccountRef };
 }
 
 export interface PaidOrder {
@@ -48,11 +41,7 @@ export interface Adopting {
    */
   unpaid(no: string, body: Json, from: From): Promise<OrderRecord | undefined>;
   /** @returns undefined where the answer does not say how much: such a transfer cannot be counted. */
-  transfer(
-    body: Json,
-    facts: NonNullable<ReturnType<typeof readTransfer>>,
-    from: From,
-  ): Promise<TransferRecord | undefined>;
+  transfer(body: Json, facts: TransferFacts, from: From): Promise<TransferRecord | undefined>;
 }
 
 /** WeChat closes an unpaid order by itself after seven days; then it is asked about once more, and closed here. */
@@ -107,7 +96,14 @@ export function createAdopting(deps: AdoptingDeps): Adopting {
       if (openid === undefined || appid === undefined || !isFen(total) || total < 1) {
         return undefined;
       }
-      const known = { no, appid, mchid: deps.mchid, total, openid, attach: asText(body.attach) };
+      const known = {
+        no,
+        appid,
+        mchid: deps.dialect.account.mchid,
+        total,
+        openid,
+        attach: asText(body.attach),
+      };
       const record: OrderRecord = {
         ...baseOf(known, from, now),
         state: 'PENDING',
@@ -154,7 +150,7 @@ export function createAdopting(deps: AdoptingDeps): Adopting {
         effects: [],
         effect_seq: 0,
         appid: asText(body.appid) ?? '',
-        mchid: deps.mchid,
+        mchid: deps.dialect.account.mchid,
         transfer_amount: facts.transfer_amount,
         facts_hash: '',
         attempts: 0,

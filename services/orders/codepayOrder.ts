@@ -10,7 +10,6 @@
 import { createHash } from 'node:crypto';
 import { findItem } from '../ledger/agenda';
 import { TURNS_MAX, WAIT_MAX_MS, type AskWaiters } from './askWaiters';
-import { readTransaction } from '../wechat/readFacts';
 import type { Following } from './syncOrder';
 import type { OrderService } from '../orderService';
 import { isOpenState } from '../ledger/orderState';
@@ -29,7 +28,8 @@ import {
   type Steps,
   type StepsDeps,
 } from '../sweep/steps';
-import { orderPath, type CallLimits, type WechatApi } from '../wechat/wechatApi';
+import type { Dialect } from '../wechat/dialect';
+import type { CallLimits, WechatApi } from '../wechat/wechatApi';
 import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, NotFoundError } from '../../utils/errors';
@@ -62,6 +62,7 @@ export interface Codepay {
 export interface CodepayDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly requests: RequestGuard;
   readonly following: Following;
   readonly clock: Clock;
@@ -135,16 +136,9 @@ export function createCodepay(deps: CodepayDeps): Codepay {
 
   /** One call, never repeated: what became of it is asked. */
   async function charge(record: OrderRecord, input: CodepayInput): Promise<Answer> {
-    const { out_trade_no: _no, amount, ...rest } = input;
-    const body = {
-      appid: record.appid,
-      mchid: record.mchid,
-      out_trade_no: record.no,
-      ...rest,
-      amount: { total: amount.total, currency: 'CNY' },
-    };
-    const path = orderPath('codepay');
-    const request = { method: 'POST', path, body: JSON.stringify(body) } as const;
+    const { out_trade_no: no, amount, ...fields } = input;
+    const { total } = amount;
+    const request = deps.dialect.requests.charge({ no, appid: record.appid, total, fields });
     const reply = without(
       input.payer.auth_code,
       await api.send(deps.requests.charge(record, request), {
@@ -162,7 +156,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
 
   async function learn(record: OrderRecord, reply: WechatReply): Promise<OrderRecord> {
     const body = aboutUs(reply, record);
-    const facts = body === undefined ? undefined : readTransaction(body, BY_REPLY);
+    const facts = body === undefined ? undefined : deps.dialect.readTransaction(body, BY_REPLY);
     if (body !== undefined && facts !== undefined && facts.is !== 'unpaid') {
       return (await following.applyTransaction(body, BY_REPLY, { absent: 'ignore' })) ?? record;
     }
@@ -250,7 +244,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     source: 'reply' | 'sweep',
   ): Promise<{ reply: WechatReply; record: OrderRecord }> {
     const { no } = record;
-    const reply = await api.reverse(no, record.appid, limits);
+    const reply = await api.reverseOrder(record, limits);
     const refusal = refusalOf(reply);
     const missing = refusal?.proven === true && saysNotFound(refusal);
     // No charge can arrive any more that was signed so long ago: WeChat's 5-minute window fences it.

@@ -31,12 +31,12 @@ import {
 import { completeScene } from './scene';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { WechatReply } from '../strategies/strategy';
-import { orderPath, type WechatApi } from '../wechat/wechatApi';
+import type { WechatApi } from '../wechat/wechatApi';
+import type { Dialect, OrderDraft, PlacedProduct } from '../wechat/dialect';
 import { refusalOf, upstreamError, plainCode } from '../wechat/wechatErrors';
 import { asText } from '../wechat/readFacts';
 import type { Clock } from '../../utils/clock';
 import { AuthError, ConflictError, StoreError, ValidationError } from '../../utils/errors';
-import { toRfc3339 } from '../../utils/time';
 
 const PREPAY_LIFE_MS = 2 * 3600_000;
 const PREPAY_LEFT_MS = 5 * 60_000;
@@ -44,8 +44,6 @@ const H5_LIFE_MS = 5 * 60_000;
 const H5_LEFT_MS = 60_000;
 /** Refusals that say that the order has moved on at WeChat. */
 export const TELLING: ReadonlySet<string> = new Set(['ORDERPAID', 'ORDERCLOSED']);
-
-export type PlacedProduct = Exclude<Product, 'codepay'>;
 
 /** A checked request body. What a payer may send of it is decided by the schemas. */
 export interface OrderInput {
@@ -67,6 +65,7 @@ export interface OrderInput {
 export interface PlacingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly requests: RequestGuard;
   readonly clock: Clock;
   readonly rate: OrderRate;
@@ -79,7 +78,6 @@ export interface PlacingDeps {
     readonly appId: string;
     readonly serviceAppId: string | undefined;
     readonly mchid: string;
-    readonly notifyUrl: string;
     readonly expireMinutes: number;
     readonly requirePrepared: boolean;
   };
@@ -114,6 +112,10 @@ export async function askPrepay(
   return { reply, prepay: told ? readPrepay(record.product, reply.body, clock.now()) : undefined };
 }
 
+interface Draft extends OrderDraft {
+  readonly input: OrderInput;
+}
+
 export function createPlacing(deps: PlacingDeps): Placing {
   const { orders, clock, settings } = deps;
 
@@ -126,41 +128,8 @@ export function createPlacing(deps: PlacingDeps): Placing {
       required: product === 'jsapi',
     });
 
-  interface Draft {
-    readonly product: PlacedProduct;
-    readonly input: OrderInput;
-    readonly openid: string | undefined;
-    readonly appid: string;
-    readonly expires_at: number;
-    readonly description: string;
-    readonly total: number;
-    readonly attach: string | undefined;
-    readonly extra: Readonly<Record<string, unknown>>;
-    /** `scene_info` as WeChat gets it. */
-    readonly scene: Readonly<Record<string, unknown>> | undefined;
-  }
-
-  const sceneOf = (product: Product, input: OrderInput, caller: Caller): Draft['scene'] =>
+  const sceneOf = (product: Product, input: OrderInput, caller: Caller): OrderDraft['scene'] =>
     completeScene(input.scene_info, { caller, h5: product === 'h5' });
-
-  /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
-  function requestOf(draft: Draft): { path: string; body: string; method: 'POST' } {
-    const { product, input, openid } = draft;
-    const body = {
-      appid: draft.appid,
-      mchid: settings.mchid,
-      description: draft.description,
-      out_trade_no: input.out_trade_no,
-      time_expire: toRfc3339(draft.expires_at),
-      ...(draft.attach === undefined ? {} : { attach: draft.attach }),
-      notify_url: settings.notifyUrl,
-      amount: { total: draft.total, currency: 'CNY' },
-      ...(product === 'jsapi' ? { payer: { openid } } : {}),
-      ...(draft.scene === undefined ? {} : { scene_info: draft.scene }),
-      ...draft.extra,
-    };
-    return { method: 'POST', path: orderPath(product), body: JSON.stringify(body) };
-  }
 
   /** Hash of what the caller chose; what we add (expiry, notify URL) is not his. */
   const factsOf = (draft: Draft): string =>
@@ -181,6 +150,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
     const appid = appidOf(input);
     if (input.description === undefined || input.amount === undefined) return undefined;
     return {
+      no: input.out_trade_no,
       product,
       input,
       openid,
@@ -220,7 +190,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
       prepared: false,
       facts_hash: factsOf(draft),
       expires_at: draft.expires_at,
-      request: requestOf(draft),
+      request: deps.dialect.requests.order(draft),
       asking_until: now + ASK_LEASE_MS,
       contradictions: [],
       refunds: [],
@@ -397,7 +367,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
       payer_named: draft.product === 'jsapi',
       facts_hash: factsOf(draft),
       expires_at: draft.expires_at,
-      request: requestOf(draft),
+      request: deps.dialect.requests.order(draft),
     };
   }
 
@@ -421,9 +391,9 @@ export function createPlacing(deps: PlacingDeps): Placing {
       return undefined;
     }
     const openid = record.payer ?? openidOf(product, input, caller);
-    const draft: Draft = {
+    const draft: OrderDraft = {
+      no: record.no,
       product,
-      input: { ...input, out_trade_no: record.no },
       openid,
       appid: input.useServiceAccount === undefined ? record.appid : appidOf(input),
       expires_at: preparedExpiry(record),
@@ -433,7 +403,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
       extra: record.extra ?? {},
       scene: sceneOf(product, input, caller),
     };
-    const request = requestOf(draft);
+    const request = deps.dialect.requests.order(draft);
     const { request: sent } = record;
     const same = sent?.body === request.body && sent.path === request.path;
     if (same && record.state === 'CREATED') return undefined;

@@ -7,10 +7,10 @@ import { openIntent } from '../ledger/abnormalState';
 import { isPartView } from '../ledger/combinationState';
 import {
   createCombinationFollowing,
-  readCombination,
   type CombinationFollowing,
 } from '../combinations/syncCombination';
-import { asText, readRefund, readTransaction, readTransfer } from '../wechat/readFacts';
+import { ownRef, type Dialect, type From, type Json } from '../wechat/dialect';
+import { asText } from '../wechat/readFacts';
 import type { Applied, OrderService } from '../orderService';
 import { heldRefund } from '../ledger/refundMoney';
 import type { RefundFacts } from '../ledger/refundSeen';
@@ -21,7 +21,7 @@ import {
   otherAnswer,
   transactionsOf,
 } from '../wechat/replyNumbers';
-import type { OrderRecord, Proof, Source, TransferRecord } from '../ledger/record';
+import type { OrderRecord, Source, TransferRecord } from '../ledger/record';
 import type { OpenedNotification, WechatReply } from '../strategies/strategy';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
 import { guardUnasked, neverTaken } from './refusedAsk';
@@ -30,18 +30,12 @@ import type { Clock } from '../../utils/clock';
 import { ConflictError, UpstreamError, type ErrorCode } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 
-type Json = Readonly<Record<string, unknown>>;
-interface From {
-  readonly source: Source;
-  readonly proof: Proof;
-}
-
 export interface FollowingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly mchid: string;
+  readonly dialect: Dialect;
   /** Who holds a number, from the reservations. */
   readonly ownerOf: (
     kind: 'refund' | 'transaction' | 'transfer_bill',
@@ -106,7 +100,7 @@ const fromReply = (source: Source): From => ({ source, proof: 'signature' });
 export const QUERY_IN_CALLBACK = { totalMs: 2500, retriesMax: 0 } as const;
 
 export function createFollowing(deps: FollowingDeps): Following {
-  const { orders, api, clock, logger } = deps;
+  const { orders, api, dialect, clock, logger } = deps;
   const combinations = createCombinationFollowing({ ...deps, guardTransaction });
   const adopting = createAdopting(deps);
 
@@ -115,7 +109,7 @@ export function createFollowing(deps: FollowingDeps): Following {
     limits: CallLimits = {},
     source: Source = 'query',
   ): Promise<Synced<OrderRecord>> {
-    const reply = await api.queryOrder(no, limits);
+    const reply = await api.queryOrder(ownRef(dialect, no), limits);
     if (reply.kind !== 'proven' || reply.status !== 200) {
       return { reply, record: await orders.findOrder(no) };
     }
@@ -140,10 +134,10 @@ export function createFollowing(deps: FollowingDeps): Following {
   const applyTransaction: Following['applyTransaction'] = async (body, from, options) => {
     const no = asText(body.out_trade_no);
     if (no === undefined) return undefined;
-    if (body.mchid !== undefined && body.mchid !== deps.mchid) {
+    if (dialect.merchantOf(body) === 'foreign') {
       throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'foreign mchid' });
     }
-    const facts = readTransaction(body, from);
+    const facts = dialect.readTransaction(body, from);
     if (facts === undefined) {
       logger.error(
         { alarm: true, out_trade_no: no, trade_state: asText(body.trade_state) },
@@ -194,7 +188,7 @@ export function createFollowing(deps: FollowingDeps): Following {
     const refusal = refusalOf(before.reply);
     const mayClose = before.reply.kind === 'proven' || (refusal && saysNotFound(refusal));
     if (mayClose !== true && refusal === undefined) throw asError(before.reply);
-    const closed = await api.closeOrder(no, limits);
+    const closed = await api.closeOrder(record, limits);
     const after = await syncOrder(no, limits, source);
     const now = after.record ?? known;
     if (now.state === 'CLOSED' || now.payment !== undefined) return now;
@@ -212,10 +206,10 @@ export function createFollowing(deps: FollowingDeps): Following {
     limits = {},
   ) => {
     const asked_at = clock.now();
-    const reply = await api.queryRefund(outRefundNo, limits);
+    const reply = await api.queryRefund(record, outRefundNo, limits);
     if (reply.kind === 'proven' && reply.status === 200) {
       guardNumbers(reply.body, { out_refund_no: outRefundNo, out_trade_no: record.no });
-      const facts = readRefund(reply.body);
+      const facts = dialect.readRefund(reply.body);
       if (facts === undefined) return { reply, record };
       const after = await applyRefund(record.no, facts, fromReply(source));
       return { reply, record: after ?? record };
@@ -240,7 +234,7 @@ export function createFollowing(deps: FollowingDeps): Following {
       if (reply.kind !== 'proven' || reply.status !== 200) throw asError(reply);
       return orders.findRefundable(no);
     }
-    const reply = await api.queryOrder(no, limits);
+    const reply = await api.queryOrder(ownRef(dialect, no), limits);
     if (reply.kind !== 'proven' || reply.status !== 200) throw asError(reply);
     guardNumbers(reply.body, { out_trade_no: no });
     return applyTransaction(reply.body, fromReply('query'), { absent: 'adopt' });
@@ -295,7 +289,7 @@ export function createFollowing(deps: FollowingDeps): Following {
     limits: CallLimits = {},
     source: Source = 'query',
   ): Promise<Synced<TransferRecord>> {
-    const reply = await api.queryTransfer(no, limits);
+    const reply = await api.queryTransfer(ownRef(dialect, no), limits);
     if (reply.kind !== 'proven' || reply.status !== 200) {
       return { reply, record: await orders.findTransfer(no) };
     }
@@ -305,13 +299,13 @@ export function createFollowing(deps: FollowingDeps): Following {
   }
 
   const applyTransfer: Following['applyTransfer'] = async (body, from, options) => {
-    const facts = readTransfer(body);
+    const facts = dialect.readTransfer(body);
     if (facts === undefined) {
       logger.error({ alarm: true, state: asText(body.state) }, 'unknown transfer state');
       return undefined;
     }
     const known = options.known ?? (await orders.findTransfer(facts.out_bill_no));
-    if (from.source !== 'callback') guardTransferReply(body, known, deps.mchid);
+    if (from.source !== 'callback') guardTransferReply(body, known, dialect.account.mchid);
     const applied = await orders.applyTransfer(
       facts.out_bill_no,
       { type: 'seen', facts, ...from },
@@ -328,13 +322,13 @@ export function createFollowing(deps: FollowingDeps): Following {
     if (n.kind === 'payment') {
       const done = await applyTransaction(n.plaintext, from, { absent: 'adopt', deadline });
       // Genuine, but with facts we cannot read: not recorded, so not acknowledged.
-      if (done === undefined || readTransaction(n.plaintext, from) === undefined) {
+      if (done === undefined || dialect.readTransaction(n.plaintext, from) === undefined) {
         throw new UpstreamError('NOTIFICATION_REFUSED', { status: 400 });
       }
       return;
     }
     if (n.kind === 'refund') {
-      const facts = readRefund(n.plaintext);
+      const facts = dialect.readRefund(n.plaintext);
       const no = asText(n.plaintext.out_trade_no);
       if (facts === undefined || no === undefined) {
         throw new UpstreamError('NOTIFICATION_REFUSED', { status: 400 });
@@ -351,7 +345,7 @@ export function createFollowing(deps: FollowingDeps): Following {
       const options = { absent: 'adopt', deadline } as const;
       const record = await combinations.apply(n.plaintext, from, options);
       // Genuine, but with facts we cannot read: not recorded, so not acknowledged.
-      if (record === undefined || readCombination(n.plaintext, from) === undefined) {
+      if (record === undefined || dialect.readCombination(n.plaintext, from) === undefined) {
         throw new UpstreamError('NOTIFICATION_REFUSED', { status: 400 });
       }
     }

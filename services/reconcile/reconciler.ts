@@ -76,6 +76,7 @@ export interface Reconciler {
 export interface ReconcilerDeps extends Pick<BillSource, 'strategy'> {
   readonly store: OrderStore;
   readonly api: BillSource['api'] & ResolveDeps['api'];
+  readonly dialect: ResolveDeps['dialect'];
   readonly following: ResolveDeps['following'];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -147,6 +148,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const appids = settings.appids.map((appid) => Buffer.from(appid));
   const resolve = createResolver({
     api: deps.api,
+    dialect: deps.dialect,
     following: deps.following,
     find: findPaid,
     wholeOf,

@@ -5,10 +5,11 @@
 import { judgePayment, judgeRefund, type Paid } from './judge';
 import type { TradeRow } from './billRows';
 import type { Difference, DifferenceClass, Facts } from './report';
-import { asObject, asText, readRefund } from '../wechat/readFacts';
+import { asObject, asText } from '../wechat/readFacts';
 import type { Following } from '../orders/syncOrder';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { WechatReply } from '../strategies/strategy';
+import { ownRef, type Dialect } from '../wechat/dialect';
 import type { WechatApi } from '../wechat/wechatApi';
 import { refusalOf } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
@@ -27,6 +28,7 @@ export interface Found {
 
 export interface ResolveDeps {
   readonly api: Pick<WechatApi, 'queryOrder' | 'queryTransaction' | 'queryRefund'>;
+  readonly dialect: Pick<Dialect, 'account' | 'readRefund'>;
   readonly following: Pick<Following, 'applyTransaction' | 'applyRefund'> & {
     readonly combinations: Pick<Following['combinations'], 'sync'>;
   };
@@ -60,7 +62,7 @@ function partOf(body: Json | undefined, no: string): Json | undefined {
 }
 
 export function createResolver(deps: ResolveDeps) {
-  const { api, following, find, logger } = deps;
+  const { api, dialect, following, find, logger } = deps;
 
   /** What WeChat's answer is called in the report. */
   function answerOf(reply: WechatReply, no: string): string {
@@ -78,8 +80,8 @@ export function createResolver(deps: ResolveDeps) {
     const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
     const reply =
       id === undefined
-        ? await api.queryOrder(found.out_trade_no, QUERY)
-        : await api.queryTransaction(id, QUERY);
+        ? await api.queryOrder(ownRef(dialect, found.out_trade_no), QUERY)
+        : await api.queryTransaction(dialect.account, id, QUERY);
     if (reply.kind === 'proven' && reply.status === 200) {
       guardNumbers(reply.body, { out_trade_no: found.out_trade_no, transaction_id: id });
       await following.applyTransaction(reply.body, FROM, { absent: 'adopt' });
@@ -89,10 +91,10 @@ export function createResolver(deps: ResolveDeps) {
 
   async function askRefund(found: Found): Promise<WechatReply> {
     const no = found.out_refund_no ?? '';
-    const reply = await api.queryRefund(no, QUERY);
+    const reply = await api.queryRefund(dialect.account, no, QUERY);
     if (reply.kind !== 'proven' || reply.status !== 200) return reply;
     guardNumbers(reply.body, { out_refund_no: no, out_trade_no: found.out_trade_no });
-    const facts = readRefund(reply.body);
+    const facts = dialect.readRefund(reply.body);
     if (facts !== undefined) await following.applyRefund(found.out_trade_no, facts, FROM);
     return reply;
   }

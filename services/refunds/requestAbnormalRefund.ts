@@ -7,7 +7,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import { isAbnormal, isQuiet, openIntent } from '../ledger/abnormalState';
 import type { Caller } from '../access/caller';
-import { readRefund } from '../wechat/readFacts';
 import type { Following } from '../orders/syncOrder';
 import type { OrderService } from '../orderService';
 import type { Answer } from '../payService';
@@ -16,7 +15,8 @@ import { findRefund } from './requestRefund';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { PayStrategy, WechatReply } from '../strategies/strategy';
-import { abnormalRefundPath, type WechatApi } from '../wechat/wechatApi';
+import type { Dialect } from '../wechat/dialect';
+import type { WechatApi } from '../wechat/wechatApi';
 import { refusalOf, saysNotDone, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, NotFoundError, StoreError, ValidationError } from '../../utils/errors';
@@ -37,6 +37,7 @@ export interface AbnormalRefunding {
 export interface AbnormalRefundingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly following: Following;
@@ -67,25 +68,27 @@ export function createAbnormalRefunding(deps: AbnormalRefundingDeps): AbnormalRe
     ]);
 
   /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
-  async function requestOf(input: AbnormalInput, refundId: string): Promise<WechatRequest> {
-    const { bank_account, real_name, ...rest } = input;
+  async function requestOf(
+    record: OrderRecord,
+    input: AbnormalInput,
+    refundId: string,
+  ): Promise<WechatRequest> {
+    const { out_refund_no, type, bank_type, bank_account, real_name } = input;
     const account = bank_account === undefined ? undefined : await strategy.encrypt(bank_account);
     const name = real_name === undefined ? undefined : await strategy.encrypt(real_name);
     // One Wechatpay-Serial names the key of both fields.
     if (account !== undefined && name !== undefined && account.serial !== name.serial) {
       throw new StoreError('KEYS_UNAVAILABLE');
     }
-    const serial = account?.serial ?? name?.serial;
-    return {
-      method: 'POST',
-      path: abnormalRefundPath(refundId),
-      body: JSON.stringify({
-        ...rest,
-        ...(account === undefined ? {} : { bank_account: account.ciphertext }),
-        ...(name === undefined ? {} : { real_name: name.ciphertext }),
-      }),
-      ...(serial === undefined ? {} : { serial }),
-    };
+    return deps.dialect.requests.abnormalRefund(record, {
+      refund_id: refundId,
+      out_refund_no,
+      type,
+      bank_type,
+      bank_account: account?.ciphertext,
+      real_name: name?.ciphertext,
+      serial: account?.serial ?? name?.serial,
+    });
   }
 
   async function heldOf(no: string): Promise<{ record: OrderRecord; refund: Refund }> {
@@ -119,7 +122,7 @@ export function createAbnormalRefunding(deps: AbnormalRefundingDeps): AbnormalRe
     const before = openIntent(refund);
     const refundId = refund.refund_id ?? '';
     const request =
-      before?.facts_hash === facts_hash ? before.request : await requestOf(input, refundId);
+      before?.facts_hash === facts_hash ? before.request : await requestOf(record, input, refundId);
     const { type, bank_type, bank_account } = input;
     const asked = await orders.apply(record.no, {
       type: 'abnormal_ask',
@@ -152,7 +155,7 @@ export function createAbnormalRefunding(deps: AbnormalRefundingDeps): AbnormalRe
     if (reply.kind === 'proven' && reply.status === 200) {
       const { refund_id } = findRefund(record, no) ?? {};
       guardNumbers(reply.body, { out_refund_no: no, out_trade_no: record.no, refund_id });
-      const facts = readRefund(reply.body);
+      const facts = deps.dialect.readRefund(reply.body);
       if (facts !== undefined) await following.applyRefund(record.no, facts, BY_REPLY);
       return { status: 200, data: reply.body };
     }

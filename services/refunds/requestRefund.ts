@@ -13,7 +13,8 @@ import { refundAnswer, refusedRefund, type RefundAnswer } from './refundAnswer';
 import { isUnsettled } from '../ledger/refundAsking';
 import { createRefundSending, type RefundSending } from './sendRefund';
 import { guardNumbers, transactionsOf } from '../wechat/replyNumbers';
-import { REFUND_PATH, type WechatApi } from '../wechat/wechatApi';
+import { ownRef, type Dialect } from '../wechat/dialect';
+import type { WechatApi } from '../wechat/wechatApi';
 import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, NotFoundError, ValidationError } from '../../utils/errors';
@@ -35,10 +36,10 @@ type RefundOrder = RefundInput & { readonly amount: NonNullable<RefundInput['amo
 export interface RefundingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly requests: RequestGuard;
   readonly following: Following;
   readonly clock: Clock;
-  readonly notifyUrl: string;
   readonly ownerOf: (kind: 'refund' | 'transaction', no: string) => Promise<string | undefined>;
 }
 
@@ -49,7 +50,7 @@ export interface Refunding {
 }
 
 export function createRefunding(deps: RefundingDeps): Refunding {
-  const { orders, api, following } = deps;
+  const { orders, api, dialect, following } = deps;
   const sending = createRefundSending(deps);
 
   /**
@@ -83,7 +84,10 @@ export function createRefunding(deps: RefundingDeps): Refunding {
 
   async function askedOf(input: RefundInput): Promise<OrderRecord> {
     const { out_trade_no: no, transaction_id: id = '' } = input;
-    const reply = no === undefined ? await api.queryTransaction(id) : await api.queryOrder(no);
+    const reply =
+      no === undefined
+        ? await api.queryTransaction(dialect.account, id)
+        : await api.queryOrder(ownRef(dialect, no));
     if (reply.kind !== 'proven' || reply.status !== 200) {
       const refusal = refusalOf(reply);
       if (refusal !== undefined && saysNotFound(refusal))
@@ -100,28 +104,22 @@ export function createRefunding(deps: RefundingDeps): Refunding {
     return now;
   }
 
-  function requestOf(input: RefundOrder, record: OrderRecord): Refund['request'] {
-    const body = {
-      transaction_id: record.payment?.transaction_id,
-      out_refund_no: input.out_refund_no,
-      ...(input.reason === undefined ? {} : { reason: input.reason }),
-      notify_url: deps.notifyUrl,
-      ...(input.funds_account === undefined ? {} : { funds_account: input.funds_account }),
-      amount: { refund: input.amount.refund, total: input.amount.total, currency: 'CNY' },
-      ...(input.goods_detail === undefined ? {} : { goods_detail: input.goods_detail }),
-    };
-    return { method: 'POST', path: REFUND_PATH, body: JSON.stringify(body) };
-  }
-
   async function refund(input: RefundInput, source: Source): Promise<RefundAnswer> {
     if (input.release === true) return release(input, source);
     guardInput(input);
     const record = await orderOf(input);
     const owner = await deps.ownerOf('refund', input.out_refund_no);
     if (owner !== undefined && owner !== record.no) throw new ConflictError('REFUND_NUMBER_TAKEN');
-    const request = requestOf(input, record);
-    if (request === undefined) throw new ConflictError('ORDER_NOT_PAID');
-    const { out_refund_no, reason, amount } = input;
+    const { out_refund_no, reason, amount, funds_account, goods_detail } = input;
+    const request = dialect.requests.refund(record, {
+      transaction_id: record.payment?.transaction_id,
+      out_refund_no,
+      refund: amount.refund,
+      total: amount.total,
+      reason,
+      funds_account,
+      goods_detail,
+    });
     const asked = await orders.apply(
       record.no,
       {

@@ -2,7 +2,7 @@
  * Sends a refund's stored bytes to WeChat, and lets the record learn from the answer. One asker at a time: the
  * right to send is a lease in the record, written before anything is sent, and given back with the answer.
  */
-import { readRefund } from '../wechat/readFacts';
+import type { Dialect } from '../wechat/dialect';
 import type { Following } from '../orders/syncOrder';
 import type { OrderService } from '../orderService';
 import { heldRefund } from '../ledger/refundMoney';
@@ -18,6 +18,7 @@ import { ConflictError } from '../../utils/errors';
 export interface RefundSendingDeps {
   readonly orders: OrderService;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly requests: RequestGuard;
   readonly following: Following;
   readonly clock: Clock;
@@ -120,7 +121,7 @@ async function guardNumber(
 }
 
 async function learn(
-  { orders, following }: RefundSendingDeps,
+  { orders, dialect, following }: RefundSendingDeps,
   record: OrderRecord,
   held: Refund,
   reply: WechatReply,
@@ -128,7 +129,7 @@ async function learn(
   const { out_refund_no, attempts } = held;
   if (reply.kind === 'proven' && reply.status === 200) {
     guardNumbers(reply.body, { out_refund_no, out_trade_no: record.no });
-    const facts = readRefund(reply.body);
+    const facts = dialect.readRefund(reply.body);
     if (facts !== undefined) {
       await following.applyRefund(record.no, facts, { source: 'reply', proof: 'signature' });
       return;

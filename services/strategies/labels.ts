@@ -1,4 +1,4 @@
-import { isJsonObject, textOf, type JsonObject } from './readJsonObject';
+import { textOf, type JsonObject } from './readJsonObject';
 import type { NotificationKind } from './strategy';
 
 /** What the envelope calls it. Not covered by the AES-GCM tag: may agree with the plaintext, never lead. */
@@ -10,7 +10,7 @@ export interface Labels {
   readonly associatedData: unknown;
 }
 
-interface Rule {
+export interface NotificationRule {
   readonly originalType: string;
   /** The field that tells this kind from the others. */
   readonly number: string;
@@ -20,17 +20,18 @@ interface Rule {
   readonly eventOf: (state: string) => string;
 }
 
-const PAYMENT_EVENT = 'TRANSACTION.SUCCESS';
+export type NotificationRules = Readonly<
+  Record<Exclude<NotificationKind, 'echo'>, NotificationRule>
+>;
+
+/** What a strategy must know of the merchant's dialect to open a notification. */
+export interface NotificationWords {
+  readonly notificationRules: NotificationRules;
+  /** The merchant that a plaintext names, under each name it uses. */
+  merchantOf(plaintext: JsonObject): 'ours' | 'foreign' | 'unnamed';
+}
+
 const ECHO_EVENT = 'SECURITY_ECHO.SUCCESS';
-/** v2's words for refunds, still seen. */
-const REFUND_STATES: Readonly<Record<string, string | undefined>> = {
-  SUCCESS: 'SUCCESS',
-  CLOSED: 'CLOSED',
-  ABNORMAL: 'ABNORMAL',
-  CHANGE: 'ABNORMAL',
-  REFUNDCLOSE: 'CLOSED',
-};
-const TRANSFER_STATES: ReadonlySet<string> = new Set(['SUCCESS', 'FAIL', 'CANCELLED']);
 const KNOWN_TYPES: ReadonlySet<string> = new Set([
   'transaction',
   'refund',
@@ -40,35 +41,6 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 /** In the order of the decision: a refund also names the order it belongs to, so it is asked for first. */
-const RULES: Readonly<Record<Exclude<NotificationKind, 'echo'>, Rule>> = {
-  combination: {
-    originalType: 'transaction',
-    number: 'combine_out_trade_no',
-    stateOf: combinationState,
-    eventOf: () => PAYMENT_EVENT,
-  },
-  refund: {
-    originalType: 'refund',
-    number: 'out_refund_no',
-    stateOf: (plaintext) => ownOf(REFUND_STATES, textOf(plaintext, 'refund_status')),
-    eventOf: (state) => `REFUND.${state}`,
-  },
-  transfer: {
-    originalType: 'mch_payment',
-    number: 'out_bill_no',
-    stateOf: (plaintext) => {
-      const state = textOf(plaintext, 'state');
-      return state !== undefined && TRANSFER_STATES.has(state) ? state : undefined;
-    },
-    eventOf: () => 'MCHTRANSFER.BILL.FINISHED',
-  },
-  payment: {
-    originalType: 'transaction',
-    number: 'out_trade_no',
-    stateOf: (plaintext) => successOnly(textOf(plaintext, 'trade_state')),
-    eventOf: () => PAYMENT_EVENT,
-  },
-};
 const KINDS = ['combination', 'refund', 'transfer', 'payment'] as const;
 
 export interface LabelledNotification {
@@ -86,10 +58,13 @@ export interface LabelledNotification {
  *
  * @returns the kind, or in words what contradicts what (holding no secret).
  */
-export function kindOf(n: LabelledNotification): { kind: NotificationKind } | { fault: string } {
-  const rule = KINDS.find((kind) => textOf(n.plaintext, RULES[kind].number) !== undefined);
+export function kindOf(
+  n: LabelledNotification,
+  rules: NotificationRules,
+): { kind: NotificationKind } | { fault: string } {
+  const rule = KINDS.find((kind) => textOf(n.plaintext, rules[kind].number) !== undefined);
   if (rule === undefined) return echoOf(n);
-  const { originalType, stateOf, eventOf } = RULES[rule];
+  const { originalType, stateOf, eventOf } = rules[rule];
   const state = stateOf(n.plaintext);
   if (state === undefined) return { fault: `no state of a ${rule} notification` };
   const fault = contradiction(n, { kind: rule, event: eventOf(state), originalType });
@@ -127,37 +102,4 @@ function contradiction(
   const route = expected === 'payment' && target.kind === 'combination' ? 'combination' : expected;
   if (route !== undefined && route !== target.kind) return 'the route is of another kind';
   return undefined;
-}
-
-/** The merchant a plaintext names must be ours, under each name it uses; `required`: it must name one. */
-export function merchantAgrees(
-  plaintext: JsonObject,
-  merchantId: string,
-  required: boolean,
-): boolean {
-  const named = ['mchid', 'mch_id', 'combine_mchid'].filter((key) => Object.hasOwn(plaintext, key));
-  if (named.length === 0) return !required;
-  return named.every((key) => plaintext[key] === merchantId);
-}
-
-/** Paid as a whole: every part must say so. */
-function combinationState(plaintext: JsonObject): string | undefined {
-  const parts = plaintext['sub_orders'];
-  if (!Array.isArray(parts) || parts.length === 0) return undefined;
-  const paid = (parts as readonly unknown[]).every(
-    (part) => isJsonObject(part) && textOf(part, 'trade_state') === 'SUCCESS',
-  );
-  return paid ? 'SUCCESS' : undefined;
-}
-
-/** Only success of a payment is ever notified. */
-function successOnly(state: string | undefined): string | undefined {
-  return state === 'SUCCESS' ? state : undefined;
-}
-
-function ownOf(
-  table: Readonly<Record<string, string | undefined>>,
-  key: string | undefined,
-): string | undefined {
-  return key !== undefined && Object.hasOwn(table, key) ? table[key] : undefined;
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../../utils/logger';
 import { openAesGcm } from './aesGcm';
 import { idOf, labelsOf, readForward, type Forward } from './forward';
 import { isJsonObject, parseJsonObject, type JsonObject } from './readJsonObject';
-import { kindOf, merchantAgrees, type LabelledNotification, type Labels } from './labels';
+import { kindOf, type LabelledNotification, type Labels, type NotificationWords } from './labels';
 import { claimsSignature, isProbe, type Unproven } from './signature';
 import type { NotificationHint, NotificationInput, OpenedNotification } from './strategy';
 import type { Verifier } from './verifier';
@@ -24,7 +24,8 @@ const CODES: Readonly<Record<Exclude<Unproven, 'keys'>, ErrorCode>> = {
 
 export interface OpenerDeps {
   readonly aesKey: KeyObject;
-  readonly merchantId: string;
+  /** What a plaintext says, and whose it is. */
+  readonly words: NotificationWords;
   readonly verifier: Verifier;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -154,11 +155,12 @@ function checkedKind(
     expected: input.expected,
     complete,
   };
-  const result = kindOf(labelled);
+  const result = kindOf(labelled, deps.words.notificationRules);
   if ('fault' in result) throw refuse(deps, 'NOTIFICATION_REFUSED', result.fault);
   // A hint may leave the merchant out, it is only asked about; the self-test names none.
   const required = proof !== 'none' && result.kind !== 'echo';
-  if (!merchantAgrees(plaintext, deps.merchantId, required)) {
+  const merchant = deps.words.merchantOf(plaintext);
+  if (merchant === 'foreign' || (required && merchant === 'unnamed')) {
     throw refuse(deps, 'NOTIFICATION_REFUSED', 'mchid is not ours');
   }
   return result.kind;

@@ -9,6 +9,7 @@ import { createHttpClient, type HttpClient } from './http';
 import { createKeyRing, KEY_WAIT_MS, type KeyRing } from './keyRing';
 import { createReplyJudge, faultReply } from './reply';
 import { createSigner, type Signer } from './signer';
+import type { NotificationWords } from './labels';
 import type { PayStrategy, WechatCall, WechatReply } from './strategy';
 import { createTransport } from './transport';
 import { createVerifier, type Verifier } from './verifier';
@@ -19,6 +20,8 @@ export interface StrategyDeps {
   readonly logger: Logger;
   /** Shared by merchants, so that connections and names are kept once; else one of its own. */
   readonly http?: HttpClient | undefined;
+  /** How this merchant's notifications are worded. */
+  readonly dialect: NotificationWords;
 }
 
 /** What both modes share: the way out, the keys, the check of signatures. */
@@ -33,7 +36,7 @@ export interface Outbound {
 }
 
 /** @throws ConfigError CONFIG_INVALID when a key cannot be read. Opens no connection. */
-export function createOutbound(deps: StrategyDeps): Outbound {
+export function createOutbound(deps: Omit<StrategyDeps, 'dialect'>): Outbound {
   const { config, clock, logger, http = createHttpClient() } = deps;
   const { credentials, wxPayBaseUrl: baseUrl, wxPayBackupUrl: backupUrl } = config;
   const aesKey = createAesKey(credentials.apiV3Key);

@@ -1,5 +1,6 @@
 import type { Credentials } from '../../config/types';
 import { UpstreamError } from '../../utils/errors';
+import { JSON_ACKNOWLEDGEMENT } from '../../utils/respond';
 import { createOpener, isSigned, type Opener } from './notification';
 import { createOutbound, type Outbound, type StrategyDeps } from './outbound';
 import type { PayStrategy } from './strategy';
@@ -36,8 +37,10 @@ export function createStrategyBase(deps: StrategyDeps): StrategyBase {
   let sdk: Promise<Sdk> | undefined;
 
   return {
-    opener: createOpener({ aesKey, merchantId: credentials.merchantId, verifier, clock, logger }),
+    opener: createOpener({ aesKey, words: deps.dialect, verifier, clock, logger }),
     strategy: {
+      acknowledgement: JSON_ACKNOWLEDGEMENT,
+      can: { encrypt: true, transfer: true, combine: true },
       call,
       download,
       signJsapi: (input) => signer.signJsapi(input),

@@ -2,6 +2,7 @@
  * How this service speaks with WeChat Pay. Outbound calls are the same in both modes (we sign them
  * ourselves); what differs is how a notification's origin is proven.
  */
+import type { Acknowledgement } from '../../utils/respond';
 
 export interface WechatCall {
   readonly method: 'GET' | 'POST';
@@ -95,6 +96,15 @@ export interface PaymentParams {
 
 export interface PayStrategy {
   readonly mode: 'sdk' | 'gateway';
+  /** How a callback of this kind is answered. */
+  readonly acknowledgement: Acknowledgement;
+  /** What this way of speaking to WeChat has at all; the rest is refused before anything is recorded. */
+  readonly can: {
+    /** Fields encrypted for WeChat: a receiver's name, a bank account. */
+    readonly encrypt: boolean;
+    readonly transfer: boolean;
+    readonly combine: boolean;
+  };
   call(call: WechatCall): Promise<WechatReply>;
   /** The parameters of wx.requestPayment, all strings. */
   signJsapi(input: { appid: string; prepay_id: string }): Promise<PaymentParams>;

@@ -3,7 +3,6 @@
  * renumbered. No error code is a verdict: the end comes from a proven state alone.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { readTransfer } from '../wechat/readFacts';
 import type { Following } from '../orders/syncOrder';
 import type { OrderService } from '../orderService';
 import { SCHEMA_VERSION, type Source, type TransferRecord } from '../ledger/record';
@@ -17,7 +16,8 @@ import {
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import type { OrderStore } from '../stores/orderStore';
-import { TRANSFER_PATH, type CallLimits, type WechatApi } from '../wechat/wechatApi';
+import { ownRef, type Dialect } from '../wechat/dialect';
+import type { CallLimits, WechatApi } from '../wechat/wechatApi';
 import { refusalOf, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { AuthError, ConflictError, StoreError, ValidationError } from '../../utils/errors';
@@ -46,6 +46,7 @@ export interface TransferringDeps {
   readonly orders: OrderService;
   readonly store: OrderStore;
   readonly api: WechatApi;
+  readonly dialect: Dialect;
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly following: Following;
@@ -55,7 +56,6 @@ export interface TransferringDeps {
     readonly serviceAppId: string | undefined;
     readonly mchid: string;
     readonly apiV3Key: string;
-    readonly notifyUrl: string | undefined;
     readonly maxFen: number;
     readonly dayFen: number;
   };
@@ -124,20 +124,6 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     const name = input.user_name;
     const encrypted = name === undefined ? undefined : await strategy.encrypt(name);
     const appid = appidOf(input);
-    const body = {
-      appid,
-      out_bill_no: input.out_bill_no,
-      transfer_scene_id: input.transfer_scene_id,
-      openid: input.openid,
-      ...(encrypted === undefined ? {} : { user_name: encrypted.ciphertext }),
-      transfer_amount: input.transfer_amount,
-      transfer_remark: input.transfer_remark,
-      ...(settings.notifyUrl === undefined ? {} : { notify_url: settings.notifyUrl }),
-      ...(input.user_recv_perception === undefined
-        ? {}
-        : { user_recv_perception: input.user_recv_perception }),
-      transfer_scene_report_infos: input.transfer_scene_report_infos,
-    };
     return {
       kind: 'transfer',
       no: input.out_bill_no,
@@ -157,12 +143,18 @@ export function createTransferring(deps: TransferringDeps): Transferring {
       transfer_scene_id: input.transfer_scene_id,
       transfer_remark: input.transfer_remark,
       facts_hash,
-      request: {
-        method: 'POST',
-        path: TRANSFER_PATH,
-        body: JSON.stringify(body),
-        ...(encrypted === undefined ? {} : { serial: encrypted.serial }),
-      },
+      request: deps.dialect.requests.transfer({
+        no: input.out_bill_no,
+        appid,
+        transfer_scene_id: input.transfer_scene_id,
+        openid: input.openid,
+        transfer_amount: input.transfer_amount,
+        transfer_remark: input.transfer_remark,
+        user_recv_perception: input.user_recv_perception,
+        transfer_scene_report_infos: input.transfer_scene_report_infos,
+        user_name: encrypted?.ciphertext,
+        serial: encrypted?.serial,
+      }),
       attempts: 0,
     };
   }
@@ -302,7 +294,7 @@ export function createTransferring(deps: TransferringDeps): Transferring {
   async function learn({ no, attempts }: TransferRecord, reply: WechatReply): Promise<void> {
     const proven = reply.kind === 'proven' && reply.status === 200;
     if (proven) guardNumbers(reply.body, { out_bill_no: no });
-    if (proven && readTransfer(reply.body) !== undefined) {
+    if (proven && deps.dialect.readTransfer(reply.body) !== undefined) {
       const from = { source: 'reply', proof: 'signature' } as const;
       await following.applyTransfer(reply.body, from, { absent: 'ignore' });
       return;
@@ -325,7 +317,7 @@ export function createTransferring(deps: TransferringDeps): Transferring {
   async function cancel(outBillNo: string): Promise<TransferAnswer> {
     const held = await orders.findTransfer(outBillNo);
     if (held !== undefined && isFinalTransfer(held.state)) return known(held);
-    const reply = await api.cancelTransfer(outBillNo);
+    const reply = await api.cancelTransfer(held ?? ownRef(deps.dialect, outBillNo));
     const from = { source: 'reply', proof: 'signature' } as const;
     if (reply.kind === 'proven' && reply.status === 200) {
       guardNumbers(reply.body, { out_bill_no: outBillNo });

@@ -2,21 +2,13 @@
  * Reads WeChat's proven answers and notifications: from its JSON to facts a record understands.
  * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
  */
-import type {
-  Payment,
-  Product,
-  Proof,
-  RecordedProduct,
-  RefundAmounts,
-  Source,
-} from '../ledger/record';
+import type { From, Json } from './dialect';
+import type { Payment, Product, RecordedProduct, RefundAmounts } from '../ledger/record';
 import type { RefundFacts } from '../ledger/refundSeen';
 import type { TransferFacts } from '../ledger/transferState';
 import { TRANSFER_STATES, type TransferState } from '../ledger/record';
 import { asWritten } from '../../utils/exactOptional';
 import { isFen } from '../../utils/money';
-
-type Json = Readonly<Record<string, unknown>>;
 
 export const asObject = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -35,21 +27,19 @@ export type TransactionFacts =
   | { readonly is: 'paid'; readonly payment: Payment; readonly refunded: boolean }
   | { readonly is: 'closed' | 'unpaid'; readonly trade_state: string };
 
-const OVER = new Set(['CLOSED', 'REVOKED', 'PAYERROR']);
-const OPEN = new Set(['NOTPAY', 'USERPAYING', 'ACCEPT']);
+export const OVER_TRADES: ReadonlySet<string> = new Set(['CLOSED', 'REVOKED', 'PAYERROR']);
+/** What may yet be paid. */
+export const OPEN_TRADES: ReadonlySet<string> = new Set(['NOTPAY', 'USERPAYING', 'ACCEPT']);
 
 /**
  * @param from how it was proven and where it came from; kept with the payment.
  * @returns undefined for an unknown trade_state or missing facts: treat as unknown, alarm.
  */
-export function readTransaction(
-  body: Json,
-  from: { source: Source; proof: Proof },
-): TransactionFacts | undefined {
+export function readTransaction(body: Json, from: From): TransactionFacts | undefined {
   const state = asText(body.trade_state);
   if (state === undefined) return undefined;
-  if (OVER.has(state)) return { is: 'closed', trade_state: state };
-  if (OPEN.has(state)) return { is: 'unpaid', trade_state: state };
+  if (OVER_TRADES.has(state)) return { is: 'closed', trade_state: state };
+  if (OPEN_TRADES.has(state)) return { is: 'unpaid', trade_state: state };
   if (state !== 'SUCCESS' && state !== 'REFUND') return undefined;
   const payment = readPayment(body, from);
   return payment === undefined ? undefined : { is: 'paid', payment, refunded: state === 'REFUND' };
@@ -84,7 +74,7 @@ function readRefundAmounts(amount: Json | undefined): RefundAmounts | undefined 
   return stated.length === 0 ? undefined : Object.fromEntries(stated);
 }
 
-function readPayment(body: Json, from: { source: Source; proof: Proof }): Payment | undefined {
+function readPayment(body: Json, from: From): Payment | undefined {
   const amount = asObject(body.amount);
   const total = amount?.total;
   const transaction_id = asText(body.transaction_id);
@@ -124,7 +114,7 @@ export function productOf(tradeType: string | undefined): RecordedProduct {
   return Object.hasOwn(PRODUCTS, tradeType) ? (PRODUCTS[tradeType] ?? tradeType) : tradeType;
 }
 
-/** v2's words still seen in older documents. */
+/** v2's words are still seen in older documents. */
 const REFUND_WORDS: Readonly<Record<string, RefundFacts['status']>> = {
   SUCCESS: 'SUCCESS',
   CLOSED: 'CLOSED',
@@ -134,10 +124,12 @@ const REFUND_WORDS: Readonly<Record<string, RefundFacts['status']>> = {
   REFUNDCLOSE: 'CLOSED',
 };
 
+export const refundStatusOf = (word: string | undefined): RefundFacts['status'] | undefined =>
+  word !== undefined && Object.hasOwn(REFUND_WORDS, word) ? REFUND_WORDS[word] : undefined;
+
 /** A refund object: reply of refund and refund query (`status`) or notification (`refund_status`). */
 export function readRefund(body: Json): RefundFacts | undefined {
-  const word = asText(body.refund_status) ?? asText(body.status);
-  const status = word === undefined ? undefined : ownValue(REFUND_WORDS, word);
+  const status = refundStatusOf(asText(body.refund_status) ?? asText(body.status));
   const amount = asObject(body.amount);
   const out_refund_no = asText(body.out_refund_no);
   const refund = amount?.refund;
@@ -182,8 +174,4 @@ export function readTransfer(body: Json): TransferFacts | undefined {
 function withoutName(body: Json): Json {
   const { user_name: _name, ...rest } = body;
   return rest;
-}
-
-function ownValue<V>(table: Readonly<Record<string, V>>, key: string): V | undefined {
-  return Object.hasOwn(table, key) ? table[key] : undefined;
 }

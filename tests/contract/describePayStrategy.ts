@@ -1,5 +1,6 @@
 import { createPublicKey, privateDecrypt, verify, constants } from 'node:crypto';
 import { createStrategy } from '../../services/strategies';
+import { createDialect } from '../../services/wechat';
 import { invocationText, requestText } from '../../services/strategies/signer';
 import type { PayStrategy, WechatReply } from '../../services/strategies/strategy';
 import {
@@ -31,13 +32,15 @@ export function describePayStrategy(mode: PayStrategy['mode']): void {
     afterAll(() => peer.close());
     beforeEach(() => {
       peer.received.length = 0;
+      const config = configOf({
+        signMode: mode,
+        merchant,
+        wechatPublicKey: wechat.publicKey,
+        baseUrl: peer.url,
+      });
       strategy = createStrategy({
-        config: configOf({
-          signMode: mode,
-          merchant,
-          wechatPublicKey: wechat.publicKey,
-          baseUrl: peer.url,
-        }),
+        config,
+        dialect: createDialect(config),
         clock: { now: () => NOW },
         logger: createLogBook().logger,
       });

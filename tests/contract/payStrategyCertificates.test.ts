@@ -1,3 +1,4 @@
+import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
 import type { PayStrategy, WechatCall } from '../../services/strategies/strategy';
 import {
@@ -77,7 +78,12 @@ function open(withPublicKey = false): PayStrategy {
     wechatPublicKey: withPublicKey ? wechat.publicKey : undefined,
     baseUrl: peer.url,
   });
-  strategy = createStrategy({ config, clock: { now: () => now }, logger: book.logger });
+  strategy = createStrategy({
+    config,
+    dialect: createDialect(config),
+    clock: { now: () => now },
+    logger: book.logger,
+  });
   return strategy;
 }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { createStrategy } from '../../services/strategies';
+import { createDialect } from '../../services/wechat';
 import type {
   NotificationHint,
   NotificationKind,
@@ -48,17 +49,20 @@ beforeAll(() => {
 beforeEach(() => {
   const book = createLogBook();
   lines = book.lines;
-  const open = (signMode: PayStrategy['mode']): PayStrategy =>
-    createStrategy({
-      config: configOf({
-        signMode,
-        merchant,
-        wechatPublicKey: wechat.publicKey,
-        baseUrl: 'http://127.0.0.1:1',
-      }),
+  const open = (signMode: PayStrategy['mode']): PayStrategy => {
+    const config = configOf({
+      signMode,
+      merchant,
+      wechatPublicKey: wechat.publicKey,
+      baseUrl: 'http://127.0.0.1:1',
+    });
+    return createStrategy({
+      config,
+      dialect: createDialect(config),
       clock: { now: () => NOW },
       logger: book.logger,
     });
+  };
   strategies = { sdk: open('sdk'), gateway: open('gateway') };
 });
 afterEach(() => Promise.all([strategies.sdk.close(), strategies.gateway.close()]));

@@ -1,5 +1,6 @@
 import type { LogLine, KeyPair } from '../helpers/wechatKeys';
 import { configOf, createKeyPair, createLogBook, NOW, PUBLIC_KEY_ID } from '../helpers/wechatKeys';
+import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
 import type { PayStrategy, WechatCall } from '../../services/strategies/strategy';
 import {
@@ -41,7 +42,12 @@ function open(baseUrl: string, backupUrl?: string): PayStrategy {
     baseUrl,
     ...(backupUrl === undefined ? {} : { backupUrl }),
   });
-  return createStrategy({ config, clock: { now: () => now }, logger: book.logger });
+  return createStrategy({
+    config,
+    dialect: createDialect(config),
+    clock: { now: () => now },
+    logger: book.logger,
+  });
 }
 
 beforeAll(async () => {

@@ -1,5 +1,6 @@
 import Sdk from 'wechatpay-node-v3';
 import { createCipheriv } from 'node:crypto';
+import { createDialect } from '../../services/wechat';
 import type * as Strategies from '../../services/strategies';
 import { createAesKey, openAesGcm } from '../../services/strategies/aesGcm';
 import { createSigner, requestText } from '../../services/strategies/signer';
@@ -94,7 +95,12 @@ describe('in the strategy', () => {
       wechatPublicKey: merchant.publicKey,
       baseUrl: 'http://127.0.0.1:1',
     });
-    return createStrategy({ config, clock: { now: () => NOW }, logger: silentLogger });
+    return createStrategy({
+      config,
+      dialect: createDialect(config),
+      clock: { now: () => NOW },
+      logger: silentLogger,
+    });
   }
 
   test('the SDK is loaded on the first field to encrypt, and not before', async () => {

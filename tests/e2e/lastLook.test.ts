@@ -1,4 +1,5 @@
 /** A close that WeChat took for something it did not know: whether a late copy was paid is asked until told. */
+import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
 import type { CombinationRecord, OrderRecord } from '../../services/ledger/record';
 import { createStage, DAY, HOUR, MINUTE, openidOf, orderBody, type Stage } from './sweepSupport';
@@ -65,7 +66,7 @@ async function lateCopy(kind: Kind): Promise<void> {
   const { request } = await found(kind);
   if (config === undefined || request === undefined) throw new Error('no request');
   const clock = { now: () => stage.simulator.clock.now() };
-  const strategy = createStrategy({ config, clock, logger });
+  const strategy = createStrategy({ config, dialect: createDialect(config), clock, logger });
   expect(await strategy.call(request)).toMatchObject({ kind: 'proven', status: 200 });
   await strategy.close();
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import { createDirectDialect } from '../../services/wechat/directDialect';
 import { createFollowing } from '../../services/orders/syncOrder';
 import { createOrderService } from '../../services/orderService';
 import {
@@ -231,9 +232,9 @@ export function createBooks(
         proven({ hash_type: 'SHA1', hash_value: hashOf(texts()), download_url: url }),
       );
     },
-    queryOrder: (no: string) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
-    queryTransaction: (no: string) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
-    queryRefund: (no: string) => ask(truth.refunds, no, 'RESOURCE_NOT_EXISTS'),
+    queryOrder: ({ no }: { no: string }) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
+    queryTransaction: (_account: object, no: string) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
+    queryRefund: (_account: object, no: string) => ask(truth.refunds, no, 'RESOURCE_NOT_EXISTS'),
   };
   const download = (url: string): Promise<NodeJS.ReadableStream> => {
     const ready = truth.file?.(url.slice(url.lastIndexOf('/') + 1));
@@ -245,18 +246,26 @@ export function createBooks(
     const parts = [...chunked(texts?.() ?? [])];
     return Promise.resolve(Readable.from([spoil(Buffer.concat(parts))]));
   };
+  const dialect = createDirectDialect({
+    mchid: MCHID,
+    appids: [APPID],
+    payNotifyUrl: '',
+    refundNotifyUrl: '',
+    transferNotifyUrl: undefined,
+  });
   const orders = createOrderService({ store, clock, logger, sink: false });
   const following = createFollowing({
     orders,
     api: api as unknown as Parameters<typeof createFollowing>[0]['api'],
     clock,
     logger,
-    mchid: MCHID,
+    dialect,
     ownerOf: async (kind, no) => (await store.reservation(kind, no))?.owner,
   });
   const reconciler = createReconciler({
     store,
     api,
+    dialect,
     strategy: { download },
     following,
     clock,

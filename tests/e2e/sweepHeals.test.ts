@@ -4,6 +4,7 @@
  */
 import type { OrderRecord, StoredRecord, TransferRecord } from '../../services/ledger/record';
 import type { Simulator } from '../../simulator';
+import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
 import {
   callsOf,
@@ -76,7 +77,7 @@ async function payAfterClosing(nos: readonly string[]): Promise<void> {
   const { config, logger } = stage.service;
   if (config === undefined) throw new Error('no settings');
   const clock = { now: () => stage.simulator.clock.now() };
-  const strategy = createStrategy({ config, clock, logger });
+  const strategy = createStrategy({ config, dialect: createDialect(config), clock, logger });
   for (const no of nos) {
     const record = await stage.store.find('order', no);
     expect([no, record?.state]).toEqual([no, 'CLOSED']);

@@ -12,7 +12,7 @@ import { openStore } from '../../services/stores';
 import { createMemoryOrderStore, type MemoryRow } from '../../services/stores/memoryOrderStore';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { columnsOf } from '../../services/stores/storeRules';
-import { TRANSFER_PATH } from '../../services/wechat/wechatApi';
+import { TRANSFER_PATH } from '../../services/wechat/v3Paths';
 import type { Simulator } from '../../simulator';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';

@@ -8,7 +8,7 @@ import {
   type CombinationEventType,
   type PaidPart,
 } from '../../services/ledger/combinationState';
-import { readCombination } from '../../services/combinations/syncCombination';
+import { readCombination } from '../../services/wechat/readCombination';
 import type { Decision } from '../../services/ledger/decision';
 import {
   ORDER_STATES,

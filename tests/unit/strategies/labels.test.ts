@@ -1,8 +1,17 @@
-import { kindOf, merchantAgrees } from '../../../services/strategies/labels';
+import { kindOf } from '../../../services/strategies/labels';
+import { createDirectDialect } from '../../../services/wechat/directDialect';
 import type { JsonObject } from '../../../services/strategies/readJsonObject';
 import type { NotificationKind } from '../../../services/strategies/strategy';
 
 /** Every label against every plaintext: only the pairs WeChat sends may pass. */
+
+const dialect = createDirectDialect({
+  mchid: '1',
+  appids: ['wx1'],
+  payNotifyUrl: 'https://example.com/pay',
+  refundNotifyUrl: 'https://example.com/refund',
+  transferNotifyUrl: undefined,
+});
 
 interface Sample {
   readonly kind: NotificationKind;
@@ -55,16 +64,19 @@ interface Overrides {
 }
 
 function judge(sample: Sample, over: Overrides = {}): NotificationKind | 'refused' {
-  const result = kindOf({
-    plaintext: over.plaintext ?? sample.plaintext,
-    labels: {
-      eventTypes: over.eventTypes ?? [sample.event],
-      originalTypes: over.originalTypes ?? [sample.type],
-      associatedData: over.associatedData,
+  const result = kindOf(
+    {
+      plaintext: over.plaintext ?? sample.plaintext,
+      labels: {
+        eventTypes: over.eventTypes ?? [sample.event],
+        originalTypes: over.originalTypes ?? [sample.type],
+        associatedData: over.associatedData,
+      },
+      expected: over.expected,
+      complete: over.complete ?? true,
     },
-    expected: over.expected,
-    complete: over.complete ?? true,
-  });
+    dialect.notificationRules,
+  );
   return 'kind' in result ? result.kind : 'refused';
 }
 
@@ -137,12 +149,12 @@ describe('the plaintext alone decides', () => {
 });
 
 test('every merchant a plaintext names must be ours', () => {
-  expect(merchantAgrees({ mchid: '1' }, '1', true)).toBe(true);
-  expect(merchantAgrees({ mch_id: '1' }, '1', true)).toBe(true);
-  expect(merchantAgrees({ combine_mchid: '1' }, '1', true)).toBe(true);
-  expect(merchantAgrees({ mchid: '1', mch_id: '2' }, '1', true)).toBe(false);
-  expect(merchantAgrees({ mchid: 1 }, '1', true)).toBe(false);
-  expect(merchantAgrees({ mchid: null }, '1', false)).toBe(false);
-  expect(merchantAgrees({}, '1', true)).toBe(false);
-  expect(merchantAgrees({}, '1', false)).toBe(true);
+  const { merchantOf } = dialect;
+  expect(merchantOf({ mchid: '1' })).toBe('ours');
+  expect(merchantOf({ mch_id: '1' })).toBe('ours');
+  expect(merchantOf({ combine_mchid: '1' })).toBe('ours');
+  expect(merchantOf({ mchid: '1', mch_id: '2' })).toBe('foreign');
+  expect(merchantOf({ mchid: 1 })).toBe('foreign');
+  expect(merchantOf({ mchid: null })).toBe('foreign');
+  expect(merchantOf({})).toBe('unnamed');
 });

@@ -1,0 +1,206 @@
+/**
+ * How things are said to WeChat and read from its answers: paths, bodies and field names, for one merchant. How a
+ * call is carried and proven is the strategy's part. A dialect is pure: it sends nothing and keeps nothing.
+ *
+ * A new way to speak to WeChat (service provider, API v2) is a new implementation of this interface.
+ */
+import type { CombinationFacts } from './readCombination';
+import type { TransactionFacts } from './readFacts';
+import type {
+  CombinationRecord,
+  OrderRecord,
+  Product,
+  Proof,
+  Refund,
+  Source,
+  TransferRecord,
+  WechatRequest,
+} from '../ledger/record';
+import type { RefundFacts } from '../ledger/refundSeen';
+import type { TransferFacts } from '../ledger/transferState';
+import type { NotificationWords } from '../strategies/labels';
+import type { WechatCall } from '../strategies/strategy';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** How a fact was proven and where it came from. */
+export interface From {
+  readonly source: Source;
+  readonly proof: Proof;
+}
+
+/** Whose something is at WeChat, and in which version of its API it was made. A record is one. */
+export interface AccountRef {
+  readonly mchid: string;
+  /** The shop of a service provider (服务商). */
+  readonly sub_mchid?: string;
+  /** Order, query and close of one order stay in one version. */
+  readonly api?: 'v3' | 'v2';
+}
+
+/** What to ask about: an order, a combination or a transfer. A record is one. */
+export interface OrderRef extends AccountRef {
+  readonly no: string;
+}
+
+export type PlacedProduct = Exclude<Product, 'codepay'>;
+
+/** Amounts in fen; `expires_at` in milliseconds since 1970. */
+export interface OrderDraft {
+  readonly no: string;
+  readonly product: PlacedProduct;
+  readonly appid: string;
+  readonly description: string;
+  readonly total: number;
+  readonly attach: string | undefined;
+  readonly openid: string | undefined;
+  readonly expires_at: number;
+  /** `scene_info` as WeChat gets it. */
+  readonly scene: Json | undefined;
+  /** Further fields that go to WeChat as they are. */
+  readonly extra: Json;
+}
+
+export interface ChargeDraft {
+  readonly no: string;
+  readonly appid: string;
+  readonly total: number;
+  /** Description, payment code, scene: as the till sent them. */
+  readonly fields: Json;
+}
+
+export interface SubOrderDraft {
+  readonly out_trade_no: string;
+  readonly description: string;
+  readonly amount: { readonly total_amount: number };
+}
+
+export interface CombinationDraft {
+  readonly no: string;
+  readonly product: PlacedProduct;
+  readonly appid: string;
+  readonly openid: string | undefined;
+  readonly expires_at: number;
+  readonly scene: Json | undefined;
+  /** Their further fields go to WeChat as they are. */
+  readonly sub_orders: readonly SubOrderDraft[];
+}
+
+export interface RefundDraft {
+  readonly transaction_id: string | undefined;
+  readonly out_refund_no: string;
+  readonly refund: number;
+  readonly total: number;
+  readonly reason: string | undefined;
+  readonly funds_account: string | undefined;
+  readonly goods_detail: readonly Json[] | undefined;
+}
+
+/** `bank_account` and `real_name` are encrypted, with the key that `serial` names. */
+export interface AbnormalDraft {
+  readonly refund_id: string;
+  readonly out_refund_no: string;
+  readonly type: string;
+  readonly bank_type: string | undefined;
+  readonly bank_account: string | undefined;
+  readonly real_name: string | undefined;
+  readonly serial: string | undefined;
+}
+
+export interface TransferDraft {
+  readonly no: string;
+  readonly appid: string;
+  readonly transfer_scene_id: string;
+  readonly openid: string;
+  readonly transfer_amount: number;
+  readonly transfer_remark: string;
+  readonly user_recv_perception: string | undefined;
+  readonly transfer_scene_report_infos: readonly unknown[];
+  /** Encrypted, with the key that `serial` names. */
+  readonly user_name: string | undefined;
+  readonly serial: string | undefined;
+}
+
+/** Requests that move money: made once, stored, repeated byte for byte. */
+export interface DialectRequests {
+  order(draft: OrderDraft): WechatRequest;
+  /** A payment code's request, which is never stored. */
+  charge(draft: ChargeDraft): WechatRequest;
+  combination(draft: CombinationDraft): WechatRequest;
+  refund(order: OrderRef, draft: RefundDraft): WechatRequest;
+  abnormalRefund(order: OrderRef, draft: AbnormalDraft): WechatRequest;
+  transfer(draft: TransferDraft): WechatRequest;
+}
+
+export interface DialectCalls {
+  queryOrder(order: OrderRef): WechatCall;
+  queryTransaction(account: AccountRef, transactionId: string): WechatCall;
+  closeOrder(order: OrderRef): WechatCall;
+  /** Of a payment code's order, with the money if it was paid. */
+  reverseOrder(order: OrderRef & { readonly appid: string }): WechatCall;
+  queryRefund(account: AccountRef, outRefundNo: string): WechatCall;
+  queryCombination(combination: OrderRef): WechatCall;
+  /** Names exactly all of its parts: WeChat refuses any other list. */
+  closeCombination(
+    combination: OrderRef & Pick<CombinationRecord, 'appid' | 'sub_orders'>,
+  ): WechatCall;
+  queryTransfer(transfer: OrderRef): WechatCall;
+  queryTransferByNo(account: AccountRef, transferBillNo: string): WechatCall;
+  cancelTransfer(transfer: OrderRef): WechatCall;
+  bill(kind: BillKind, query: Readonly<Record<string, string>>): WechatCall;
+}
+
+export type BillKind = 'tradebill' | 'fundflowbill';
+
+/** Each reads a proven object. @returns undefined for a shape that is not understood: never a guess. */
+export interface DialectReaders {
+  readTransaction(body: Json, from: From): TransactionFacts | undefined;
+  /** A reply of refund or refund query, or a notification. */
+  readRefund(body: Json): RefundFacts | undefined;
+  /** A reply of create, query or cancel, or a notification. */
+  readTransfer(body: Json): TransferFacts | undefined;
+  readCombination(body: Json, from: From): CombinationFacts | undefined;
+}
+
+export type Pair = readonly [field: string, sent: unknown, ours: unknown];
+
+/** Stands for `ours` where nothing that is sent would be right. */
+export const NOTHING = Symbol('nothing');
+
+/** What to compare of a stored request, and which further fields it may have. */
+export interface Expected {
+  /** undefined: there is no such request. */
+  readonly path: string | undefined;
+  readonly pairs: readonly Pair[];
+  readonly further: readonly string[];
+}
+
+/** What a stored request must be to fit its record. `body` is the stored one, parsed. */
+export interface DialectExpectations {
+  order(record: OrderRecord, body: Json): Expected;
+  combination(record: CombinationRecord, body: Json): Expected;
+  /** `record` may be the part of a combination seen as an order. */
+  refund(record: OrderRecord, outRefundNo: string, body: Json): Expected;
+  abnormalRefund(record: OrderRecord, held: Refund | undefined, body: Json): Expected;
+  transfer(record: TransferRecord, body: Json): Expected;
+}
+
+export interface Dialect extends DialectCalls, DialectReaders, NotificationWords {
+  /** Our own account: for numbers of which we hold no record. */
+  readonly account: AccountRef;
+  readonly requests: DialectRequests;
+  readonly expected: DialectExpectations;
+}
+
+/** Whose account it is, and where WeChat sends notifications. */
+export interface DialectSettings {
+  readonly mchid: string;
+  readonly appids: readonly string[];
+  readonly payNotifyUrl: string;
+  readonly refundNotifyUrl: string;
+  readonly transferNotifyUrl: string | undefined;
+}
+
+/** A number of which we hold no record, under our own account. */
+export const ownRef = ({ account }: Pick<Dialect, 'account'>, no: string): OrderRef =>
+  Object.assign({ no }, account);
