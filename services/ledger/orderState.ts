@@ -76,6 +76,8 @@ export type OrderEvent =
   | AbnormalEvent
   /** `onlyIfOpen`: an order found paid meanwhile is left alone. */
   | ({ readonly type: 'reversing'; readonly onlyIfOpen?: boolean } & From)
+  /** WeChat reverses nothing any more, and proves that the order is still paid. */
+  | ({ readonly type: 'reversal_over' } & From)
   /** A hint is about to be followed: about the payment, or about the refund it names. */
   | ({ readonly type: 'hinted'; readonly out_refund_no?: string } & From);
 
@@ -435,6 +437,19 @@ const onReversing: Handler<'reversing'> = (record, event, ctx) => {
   });
 };
 
+/** Its money never went back: it may be refunded, and nothing is delivered for it. */
+const onReversalOver: Handler<'reversal_over'> = (record, event, ctx) => {
+  const { payment, state, refunds } = record;
+  if (state !== 'REVERSING' || payment === undefined) return ignored(state);
+  const mismatch = mismatchOf(record, payment);
+  return next(drop(record, 'reversing_at'), event, ctx, {
+    to: mismatch === undefined ? moneyState(payment.total, refunds) : 'MISMATCH',
+    what: 'not reversed',
+    agenda: settled,
+    alarm: 'WeChat never reversed it and it is still paid: refund it',
+  });
+};
+
 /**
  * Nothing to follow within five seconds of the last hint, whoever sends them and wherever they arrive. A mark from
  * the future was made by a clock that ran ahead: it must not keep hints out until then.
@@ -475,6 +490,7 @@ const HANDLERS: { readonly [T in OrderEventType]: Handler<T> } = {
   abnormal_ask: onAbnormalAsk,
   abnormal_refused: onAbnormalRefused,
   reversing: onReversing,
+  reversal_over: onReversalOver,
   hinted: onHinted,
 };
 

@@ -256,8 +256,17 @@ export function createCodepay(deps: CodepayDeps): Codepay {
       return { reply, record: closed.outcome === 'absent' ? record : closed.record };
     }
     if (reply.kind === 'unknown') return { reply, record };
-    const synced = await following.syncOrder(no, limits, source === 'sweep' ? 'sweep' : 'query');
-    return { reply, record: synced.record ?? record };
+    const asker = source === 'sweep' ? 'sweep' : 'query';
+    const synced = await following.syncOrder(no, limits, asker);
+    const { reply: told } = synced;
+    const paid =
+      told.kind === 'proven' && told.status === 200 && told.body.trade_state === 'SUCCESS';
+    if (!paid || clock.now() - record.created_at < REVERSE_MAX_MS) {
+      return { reply, record: synced.record ?? record };
+    }
+    const from = { source: asker, proof: 'signature' } as const;
+    const kept = await orders.apply(no, { type: 'reversal_over', ...from });
+    return { reply, record: kept.outcome === 'absent' ? record : kept.record };
   }
 
   function answerReverse(record: OrderRecord, reply: WechatReply | undefined): Answer {

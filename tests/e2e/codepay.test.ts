@@ -426,3 +426,26 @@ describe('a payment code that was reversed', () => {
     expect(sim.refunds()).toEqual([]);
   });
 });
+
+test('what WeChat never reversed, and proves to be paid after its seven days, can be refunded', async () => {
+  const { sim, run, advance, sweep } = await start();
+  const no = number('C');
+  await pay(run, no);
+  await advance(20_000);
+  const refusal = { code: 'INVALID_REQUEST', message: 'x' };
+  sim.faults.add({ route: REVERSAL, kind: 'status', status: 400, body: refusal, times: 99 });
+  expect((await reverse(run, no)).status).toBe(400);
+  const early = await run.call(
+    '/wx-pay/wxpay_refund',
+    refundBody(no, number('R'), 100),
+    operator(),
+  );
+  expect([early.status, early.body.error]).toEqual([409, 'MOVE_FORBIDDEN']);
+  await advance(7 * 24 * 3600_000);
+  await sweep();
+  expect(await run.order(no)).toMatchObject({ state: 'PAID', agenda: [] });
+  expect(await run.effects(no)).toEqual(['order.paid']);
+  expect(run.alarms()).toMatchObject([{ no, reason: expect.stringContaining('refund') as string }]);
+  const back = await run.call('/wx-pay/wxpay_refund', refundBody(no, number('R'), 100), operator());
+  expect(back.status).toBe(200);
+});

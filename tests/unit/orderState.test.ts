@@ -179,6 +179,7 @@ const EVENTS: { readonly [T in OrderEventType]: Extract<OrderEvent, { type: T }>
     ...FROM,
   },
   reversing: { type: 'reversing', ...FROM },
+  reversal_over: { type: 'reversal_over', ...FROM },
   hinted: { type: 'hinted', ...FROM },
 };
 
@@ -229,6 +230,7 @@ const TABLE: Readonly<Record<OrderEventType, readonly string[]>> = {
   ],
   abnormal_refused: ['-', '-', '-', '-', '-', '-', '-', '-', '-', '-', '-'],
   reversing: Array.from({ length: 11 }, () => 'MOVE_FORBIDDEN'),
+  reversal_over: Array.from({ length: 11 }, () => '-'),
   hinted: [...ORDER_STATES],
 };
 
