@@ -1,18 +1,12 @@
 /** Who may call, and what is believed about callers. */
 import { createHash } from 'node:crypto';
 import type { FaultCode } from './faultWords';
-import type { Config, OperatorKey } from './types';
+import type { DeploymentSettings, MerchantSettings, OperatorKey } from './types';
 import type { Values } from './values';
 
 export type AccessSettings = Pick<
-  Config,
-  | 'operatorKeys'
-  | 'operatorOpenids'
-  | 'trustWxHeaders'
-  | 'trustWxHeadersByHand'
-  | 'foreignBearer'
-  | 'cloudbaseEnv'
-  | 'requirePreparedOrders'
+  DeploymentSettings,
+  'trustWxHeaders' | 'trustWxHeadersByHand' | 'foreignBearer' | 'cloudbaseEnv'
 >;
 
 /** Each request compares with every key: a bound keeps that constant. */
@@ -32,7 +26,7 @@ function operatorKey(item: string): OperatorKey | FaultCode {
   if (hashed === undefined && !KEY.test(rest)) return 'operator_key';
   const digest =
     hashed === undefined ? createHash('sha256').update(rest).digest() : Buffer.from(rest, 'hex');
-  return { scope: scope === 'read' || scope === 'sweep' ? scope : 'all', digest };
+  return Object.freeze({ scope: scope === 'read' || scope === 'sweep' ? scope : 'all', digest });
 }
 
 function readOperatorKeys(values: Values): readonly OperatorKey[] {
@@ -79,17 +73,22 @@ function readCloudbaseEnv(values: Values): string | undefined {
   return env !== undefined && ENV_ID.test(env) ? env : undefined;
 }
 
+/** A merchant's own people and systems. */
+export const readOperators = (
+  values: Values,
+): Pick<MerchantSettings, 'operatorKeys' | 'operatorOpenids'> => ({
+  operatorKeys: Object.freeze(readOperatorKeys(values)),
+  operatorOpenids: Object.freeze(readOperatorOpenids(values)),
+});
+
 export function readAccess(values: Values, scf: boolean): AccessSettings {
   const trustWxHeaders = values.boolean('trustWxHeaders', scf);
   const trustWxHeadersByHand = values.given('trustWxHeaders') !== undefined && trustWxHeaders;
   if (trustWxHeadersByHand && !scf) values.warn('trustWxHeaders', 'headers_outside_scf');
   return {
-    operatorKeys: readOperatorKeys(values),
-    operatorOpenids: readOperatorOpenids(values),
     trustWxHeaders,
     trustWxHeadersByHand,
     foreignBearer: values.choice('foreignBearer', ['refuse', 'ignore'], 'refuse'),
     cloudbaseEnv: readCloudbaseEnv(values),
-    requirePreparedOrders: values.boolean('requirePreparedOrders'),
   };
 }

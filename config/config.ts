@@ -1,10 +1,10 @@
 /** The environment → the settings the service works with, or all that is wrong with it at once. */
 import { ConfigError } from '../utils/errors';
 import { faultSentence, type ConfigFault } from './faultWords';
-import { readAccess, type AccessSettings } from './access';
-import { readCredentials, readNotifyUrls, type NotifyUrls } from './merchant';
-import { readDatabase, readSink, readWxPayHosts } from './connections';
-import type { Config, Credentials, ListenConfig } from './types';
+import { readAccess } from './access';
+import { readDatabase, readWxPayHosts } from './connections';
+import { readMerchant } from './merchant';
+import type { Config, DeploymentSettings, ListenConfig } from './types';
 import { Values, type Env } from './values';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -54,7 +54,20 @@ export function loadListen(env: Env): ListenConfig {
   return Object.freeze(readListen(new Values(env)));
 }
 
-/** What the environment says, and each fault in it. */
+function readDeployment(values: Values, scf: boolean): DeploymentSettings {
+  const access = readAccess(values, scf);
+  const database = readDatabase(values, scf, access.cloudbaseEnv);
+  return {
+    ...access,
+    ...database,
+    recordKeys: Object.freeze([...database.recordKeys]),
+    ...readWxPayHosts(values),
+    merchantsFile: values.given('merchantsFile'),
+    sweepSeconds: values.integer('sweepSeconds', scf ? 0 : SWEEP_SECONDS),
+  };
+}
+
+/** What the environment, or an entry of `merchantsFile`, says, and each fault in it. */
 export interface ConfigReading {
   /** undefined when there is a fault. */
   readonly config: Config | undefined;
@@ -69,64 +82,34 @@ export interface ConfigReading {
 export function readConfig(env: Env): ConfigReading {
   const values = new Values(env);
   const listen = readListen(values);
-  const signMode = values.choice('signMode', ['gateway', 'sdk'], 'gateway');
-  const credentials = readCredentials(values);
-  const notify = readNotifyUrls(values, signMode);
-  const access = readAccess(values, listen.scf);
-  const rest = {
-    ...readDatabase(values, listen.scf, access.cloudbaseEnv),
-    ...readWxPayHosts(values),
-    sink: readSink(values),
-    transferMaxFen: values.integer('transferMaxFen'),
-    transferDayFen: values.integer('transferDayFen'),
-    orderExpireMinutes: values.integer('orderExpireMinutes'),
-    ordersPerMinute: values.integer('ordersPerMinute'),
-    openOrdersMax: values.integer('openOrdersMax'),
-    sweepSeconds: values.integer('sweepSeconds', listen.scf ? 0 : SWEEP_SECONDS),
-  };
+  const merchant = readMerchant(values);
+  const deployment = readDeployment(values, listen.scf);
   values.warnSuspicious();
   values.warnNearMisses();
   const { missing, invalid, warnings } = values;
   const faults = [...missing, ...invalid];
-  const whole = credentials !== undefined && notify !== undefined && faults.length === 0;
-  const settings = { signMode, ...access, ...rest };
-  const config = whole ? frozen(listen, settings, credentials, notify, warnings) : undefined;
+  const whole = merchant !== undefined && faults.length === 0;
+  const sentences = Object.freeze(warnings.map(faultSentence));
+  const config = whole
+    ? Object.freeze({ ...listen, ...deployment, ...merchant, warnings: sentences })
+    : undefined;
   return { config, faults, warnings, incomplete: missing.length > 0 };
+}
+
+/** MISSING_CREDENTIALS when anything that must be given is absent, else CONFIG_INVALID. */
+export function configErrorOf({ faults, warnings, incomplete }: ConfigReading): ConfigError {
+  // A misspelt name is the likeliest reason for a missing one: the same list names both.
+  const sentences = [...faults, ...warnings].map(faultSentence);
+  return new ConfigError(incomplete ? 'MISSING_CREDENTIALS' : 'CONFIG_INVALID', sentences);
 }
 
 /**
  * All settings, frozen.
  *
- * @throws ConfigError MISSING_CREDENTIALS when anything that must be given is absent, else
- *         CONFIG_INVALID; `faults` lists every fault of both kinds, one sentence each.
+ * @throws ConfigError; `faults` lists every fault, one sentence each.
  */
 export function loadConfig(env: Env): Config {
-  const { config, faults, warnings, incomplete } = readConfig(env);
-  if (config !== undefined) return config;
-  // A misspelt name is the likeliest reason for a missing one: the same list names both.
-  const sentences = [...faults, ...warnings].map(faultSentence);
-  throw new ConfigError(incomplete ? 'MISSING_CREDENTIALS' : 'CONFIG_INVALID', sentences);
-}
-
-type Rest = Omit<Config, keyof ListenConfig | keyof NotifyUrls | 'credentials' | 'warnings'> &
-  AccessSettings;
-
-function frozen(
-  listen: ListenConfig,
-  rest: Rest,
-  credentials: Credentials,
-  notify: NotifyUrls,
-  warnings: readonly ConfigFault[],
-): Config {
-  return Object.freeze({
-    ...listen,
-    ...rest,
-    ...notify,
-    credentials: Object.freeze(credentials),
-    operatorKeys: Object.freeze(rest.operatorKeys.map((key) => Object.freeze(key))),
-    recordKeys: Object.freeze([...rest.recordKeys]),
-    operatorOpenids: Object.freeze([...rest.operatorOpenids]),
-    sink: Object.freeze(rest.sink),
-    warnings: Object.freeze(warnings.map(faultSentence)),
-  });
+  const reading = readConfig(env);
+  if (reading.config === undefined) throw configErrorOf(reading);
+  return reading.config;
 }

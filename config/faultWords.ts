@@ -169,6 +169,39 @@ const WORDS = {
     '应为 https 地址（本机或内网 IP 可用 http），不含用户名密码',
     'must be https, or http on a loopback or private address, without a user name',
   ],
+
+  file_unreadable: ['无法读取（{reason}）', 'cannot be read ({reason})'],
+  file_open_to_others: [
+    '其他用户也能读写此文件，请执行 chmod 600 {path}',
+    'others may open this file: chmod 600 {path}',
+  ],
+  file_not_array: ['内容应为 JSON 数组', 'must hold a JSON array'],
+  not_object: ['应为 JSON 对象', 'must be a JSON object'],
+  merchant_key: [
+    '应为 1–32 个小写字母、数字或 -，用作路径 /m/<key>',
+    'must be 1 to 32 of a-z, 0-9 and -, as it stands in paths: /m/<key>',
+  ],
+  merchant_key_taken: ['与 {other} 重复，由其处理', 'is the key of {other}, which serves it'],
+  mchid_taken: ['商户号已属于 {other}，由其处理', 'is the merchant id of {other}, which serves it'],
+  mchid_of_environment: [
+    '商户号与环境变量中的相同，由后者处理',
+    'is the merchant id of the environment, which serves it',
+  ],
+  unknown_field: ['没有这个设置', 'is no setting'],
+  of_deployment: [
+    '属于整个部署，只能写在环境变量中',
+    'belongs to the whole deployment: set it in the environment',
+  ],
+  not_plain: [
+    '应为文本、数字或 true/false；列表也可为数组',
+    'must be text, a number, true or false; a list may be an array',
+  ],
+  file_and_value: ['不能与 {other} 同时设置', 'cannot stand beside {other}'],
+  derived_from_integration: [
+    '由环境变量中的集成中心地址推得，微信支付的回调不会到达；请填写此商户自己的回调地址',
+    'is made from the Integration Center address of the environment, where nothing of this merchant arrives: set its own',
+  ],
+
   amqp_url: ['应为 amqp:// 或 amqps:// 地址', 'must be amqp:// or amqps://'],
 } as const satisfies Readonly<Record<string, Words>>;
 

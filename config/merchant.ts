@@ -4,14 +4,15 @@ import { placeOf, plainUrl } from './hosts';
 import { suspicionOf } from './mend';
 import { normalizePem, sameKey, type PemKind } from './pem';
 import type { SettingName } from './schema';
-import type { Credentials } from './types';
+import { readOperators } from './access';
+import { readSink } from './connections';
+import type { Credentials, MerchantSettings } from './types';
 import type { Values } from './values';
 
-export interface NotifyUrls {
-  readonly notifyURLPayURL: string;
-  readonly notifyURLRefundsURL: string;
-  readonly transferNotifyUrl: string | undefined;
-}
+type NotifyUrls = Pick<
+  MerchantSettings,
+  'notifyURLPayURL' | 'notifyURLRefundsURL' | 'transferNotifyUrl'
+>;
 
 const API_V3_KEY_BYTES = 32;
 const NOTIFY_URL_CHARS_MAX = 255;
@@ -109,7 +110,7 @@ function lacks(values: Values, name: Paired, half: boolean): void {
 }
 
 /** `undefined` when any of them is missing or damaged; the faults are in `values`. */
-export function readCredentials(values: Values): Credentials | undefined {
+function readCredentials(values: Values): Credentials | undefined {
   const plain = {
     appId: appId(values, 'appId'),
     merchantId: merchantId(values),
@@ -158,22 +159,49 @@ function notifyUrl(
   return text;
 }
 
+/** Integration Center receives there, and forwards. */
+export const isIntegrationUrl = (url: string): boolean =>
+  INTEGRATION_HOST.test(new URL(url).hostname);
+
 function warnMode(values: Values, name: SettingName, signMode: string, text: string): void {
-  const integration = INTEGRATION_HOST.test(new URL(text).hostname);
+  const integration = isIntegrationUrl(text);
   if (signMode === 'gateway' && !integration) values.warn(name, 'mode_gateway');
   if (signMode === 'sdk' && integration) values.warn(name, 'mode_sdk');
 }
 
 /** `undefined` when a required one is missing or damaged; the faults are in `values`. */
-export function readNotifyUrls(values: Values, signMode: string): NotifyUrls | undefined {
+function readNotifyUrls(values: Values, signMode: string): NotifyUrls | undefined {
   const pay = notifyUrl(values, 'notifyURLPayURL', values.need('notifyURLPayURL'));
   const refund = notifyUrl(values, 'notifyURLRefundsURL', values.need('notifyURLRefundsURL'));
   const transfer = notifyUrl(values, 'transferNotifyUrl', values.given('transferNotifyUrl'));
   if (pay !== undefined) warnMode(values, 'notifyURLPayURL', signMode, pay);
   if (refund !== undefined) warnMode(values, 'notifyURLRefundsURL', signMode, refund);
-  if (transfer !== undefined && INTEGRATION_HOST.test(new URL(transfer).hostname)) {
+  if (transfer !== undefined && isIntegrationUrl(transfer)) {
     values.warn('transferNotifyUrl', 'transfers_not_forwarded');
   }
   if (pay === undefined || refund === undefined) return undefined;
   return { notifyURLPayURL: pay, notifyURLRefundsURL: refund, transferNotifyUrl: transfer };
+}
+
+/**
+ * What belongs to one merchant, frozen. `undefined` when something required is missing or damaged; all faults are
+ * in `values`.
+ */
+export function readMerchant(values: Values): MerchantSettings | undefined {
+  const signMode = values.choice('signMode', ['gateway', 'sdk'], 'gateway');
+  const credentials = readCredentials(values);
+  const notifyUrls = readNotifyUrls(values, signMode);
+  const rest = {
+    signMode,
+    ...readOperators(values),
+    requirePreparedOrders: values.boolean('requirePreparedOrders'),
+    sink: Object.freeze(readSink(values)),
+    transferMaxFen: values.integer('transferMaxFen'),
+    transferDayFen: values.integer('transferDayFen'),
+    orderExpireMinutes: values.integer('orderExpireMinutes'),
+    ordersPerMinute: values.integer('ordersPerMinute'),
+    openOrdersMax: values.integer('openOrdersMax'),
+  };
+  if (credentials === undefined || notifyUrls === undefined) return undefined;
+  return Object.freeze({ ...rest, ...notifyUrls, credentials: Object.freeze(credentials) });
 }

@@ -15,6 +15,8 @@ export interface Setting {
   readonly choices?: readonly string[];
   /** Inclusive, for integers. */
   readonly range?: readonly [min: number, max: number];
+  /** Of the deployment as a whole: an entry of `merchantsFile` may not hold it. */
+  readonly deployment?: true;
   /** Set by the place the process runs in, not by the person who deploys. */
   readonly byPlatform?: true;
   readonly en: string;
@@ -110,12 +112,14 @@ export const SETTINGS = [
   {
     name: 'corsAllowOrigin',
     type: 'list',
+    deployment: true,
     en: 'origins of web pages that may call, comma list, or *',
     zh: '允许跨域的网页来源，逗号分隔，或 *',
   },
   {
     name: 'PORT',
     type: 'integer',
+    deployment: true,
     fallback: '3000',
     range: [0, 65_535],
     byPlatform: true,
@@ -125,6 +129,7 @@ export const SETTINGS = [
   {
     name: 'databaseUrl',
     type: 'url',
+    deployment: true,
     fallback: 'file:.data/pay-common.db',
     required: 'scf',
     secret: true,
@@ -134,6 +139,7 @@ export const SETTINGS = [
   {
     name: 'CLOUDBASE_APIKEY',
     type: 'text',
+    deployment: true,
     secret: true,
     en: 'server API key of the CloudBase environment, for databaseUrl=cloudbase:',
     zh: '云开发环境的服务端 API Key，databaseUrl=cloudbase: 时必填',
@@ -141,9 +147,17 @@ export const SETTINGS = [
   {
     name: 'recordKey',
     type: 'list',
+    deployment: true,
     secret: true,
     en: 'seals stored records: comma list of keys, 32 characters or more each; the first seals, any opens; required for cloudbase:',
     zh: '记录封存密钥，逗号分隔，每个不少于 32 个字符；首个用于封存，其余可开启；cloudbase: 时必填',
+  },
+  {
+    name: 'merchantsFile',
+    type: 'text',
+    deployment: true,
+    en: 'further merchants: path of a JSON file that nobody else may read (docs/merchants.md)',
+    zh: '更多商户：JSON 文件路径，文件不得让他人可读（见 docs/merchants.md）',
   },
   {
     name: 'operatorKeys',
@@ -177,12 +191,14 @@ export const SETTINGS = [
   {
     name: 'trustWxHeaders',
     type: 'boolean',
+    deployment: true,
     en: 'believe x-wx-openid; default true inside SCF, else false',
     zh: '是否信任 x-wx-openid 请求头；云函数内默认 true，其他 false',
   },
   {
     name: 'foreignBearer',
     type: 'choice',
+    deployment: true,
     choices: ['refuse', 'ignore'],
     fallback: 'refuse',
     en: 'a Bearer token that is not of our environment: refuse (401) or ignore',
@@ -191,6 +207,7 @@ export const SETTINGS = [
   {
     name: 'cloudbaseEnv',
     type: 'text',
+    deployment: true,
     en: 'CloudBase environment whose access tokens are verified; default TCB_ENV or SCF_NAMESPACE',
     zh: '校验访问令牌所属的云开发环境；默认 TCB_ENV 或 SCF_NAMESPACE',
   },
@@ -254,6 +271,7 @@ export const SETTINGS = [
   {
     name: 'sweepSeconds',
     type: 'integer',
+    deployment: true,
     range: [0, 3600],
     en: 'seconds between sweeps in the process, 0 = off; default 15, inside SCF 0',
     zh: '进程内巡检间隔（秒），0 为关闭；默认 15，云函数内 0',
@@ -261,6 +279,7 @@ export const SETTINGS = [
   {
     name: 'wxPayBaseUrl',
     type: 'url',
+    deployment: true,
     fallback: 'https://api.mch.weixin.qq.com',
     en: 'host of WeChat Pay',
     zh: '微信支付主域名',
@@ -268,6 +287,7 @@ export const SETTINGS = [
   {
     name: 'wxPayBackupUrl',
     type: 'url',
+    deployment: true,
     fallback: 'https://api2.mch.weixin.qq.com',
     en: 'stand-by host of WeChat Pay; none when wxPayBaseUrl is given alone',
     zh: '微信支付备用域名；单独设置 wxPayBaseUrl 时没有备用',
@@ -275,6 +295,7 @@ export const SETTINGS = [
   {
     name: 'logLevel',
     type: 'choice',
+    deployment: true,
     choices: ['debug', 'info', 'warn', 'error'],
     fallback: 'info',
     en: 'least level that is logged',
@@ -283,6 +304,7 @@ export const SETTINGS = [
   {
     name: 'basePath',
     type: 'text',
+    deployment: true,
     en: 'prefix the platform leaves in front of all paths, as /pay',
     zh: '平台保留在路径前的前缀，如 /pay',
   },
@@ -299,6 +321,9 @@ export const PLATFORM_VARIABLES = [
 ] as const;
 
 const BY_NAME: ReadonlyMap<string, Setting> = new Map(SETTINGS.map((s) => [s.name, s]));
+
+/** undefined for a name that is no setting. */
+export const findSetting = (name: string): Setting | undefined => BY_NAME.get(name);
 
 export function settingOf(name: SettingName): Setting {
   const setting = BY_NAME.get(name);

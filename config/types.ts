@@ -39,36 +39,47 @@ export interface ListenConfig {
   readonly present: Readonly<Record<string, boolean>>;
 }
 
-export interface Config extends ListenConfig {
+/** What belongs to one merchant: from the environment, or from an entry of `merchantsFile`. */
+export interface MerchantSettings {
   readonly signMode: 'sdk' | 'gateway';
   readonly credentials: Credentials;
   readonly notifyURLPayURL: string;
   readonly notifyURLRefundsURL: string;
   /** undefined = WeChat sends no transfer notifications: they are polled. */
   readonly transferNotifyUrl: string | undefined;
-  readonly databaseUrl: string;
-  readonly cloudbaseApiKey: string | undefined;
-  /** The first seals records, any opens them; empty = records are not sealed. */
-  readonly recordKeys: readonly string[];
   readonly operatorKeys: readonly OperatorKey[];
   readonly operatorOpenids: readonly string[];
   readonly transferMaxFen: number;
   /** 0 = no limit. */
   readonly transferDayFen: number;
-  readonly trustWxHeaders: boolean;
-  /** true only where the operator wrote `trustWxHeaders=true` by hand. */
-  readonly trustWxHeadersByHand: boolean;
-  readonly foreignBearer: 'refuse' | 'ignore';
-  readonly cloudbaseEnv: string | undefined;
   readonly requirePreparedOrders: boolean;
   readonly orderExpireMinutes: number;
   readonly ordersPerMinute: number;
   readonly openOrdersMax: number;
   readonly sink: EffectSink;
+}
+
+/** What all merchants have in common. */
+export interface DeploymentSettings {
+  readonly databaseUrl: string;
+  readonly cloudbaseApiKey: string | undefined;
+  /** The first seals records, any opens them; empty = records are not sealed. */
+  readonly recordKeys: readonly string[];
+  /** Path of the file of further merchants. */
+  readonly merchantsFile: string | undefined;
+  readonly trustWxHeaders: boolean;
+  /** true only where the operator wrote `trustWxHeaders=true` by hand. */
+  readonly trustWxHeadersByHand: boolean;
+  readonly foreignBearer: 'refuse' | 'ignore';
+  readonly cloudbaseEnv: string | undefined;
   /** 0 = off. */
   readonly sweepSeconds: number;
   readonly wxPayBaseUrl: string;
   readonly wxPayBackupUrl: string | undefined;
+}
+
+/** All that one merchant's wing works with. */
+export interface Config extends ListenConfig, DeploymentSettings, MerchantSettings {
   /** Not faults, but worth a warning at start: one sentence each. */
   readonly warnings: readonly string[];
 }

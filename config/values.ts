@@ -1,7 +1,7 @@
 /** Reads the environment by the schema: what is absent, and what each present value means by its type. */
 import type { ConfigFault, FaultCode } from './faultWords';
 import { editDistance, mended, suspicionOf } from './mend';
-import { PLATFORM_VARIABLES, SETTINGS, settingOf, type SettingName } from './schema';
+import { findSetting, PLATFORM_VARIABLES, SETTINGS, settingOf, type SettingName } from './schema';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -99,15 +99,17 @@ export class Values {
    * a safety that was meant.
    */
   warnNearMisses(): void {
-    const known = new Set<string>(SETTINGS.map(({ name }) => name));
-    const absent = SETTINGS.map(({ name }) => name).filter(
-      (name) => this.given(name) === undefined,
-    );
     for (const [written, value] of Object.entries(this.env)) {
-      if (known.has(written) || PLATFORM.has(written) || isBlank(value)) continue;
-      const meant = absent.find((name) => isNear(written, name));
+      if (findSetting(written) !== undefined || PLATFORM.has(written) || isBlank(value)) continue;
+      const meant = this.meantBy(written);
       if (meant !== undefined) this.warn(written, 'misspelt', { meant });
     }
+  }
+
+  /** The setting that is not given and was probably meant by this name. */
+  meantBy(written: string): SettingName | undefined {
+    const absent = SETTINGS.filter(({ name }) => this.given(name) === undefined);
+    return absent.find(({ name }) => isNear(written, name))?.name;
   }
 
   /** Secrets and names are of plain visible characters: whatever else is in one came with the copying. */

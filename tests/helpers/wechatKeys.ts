@@ -111,6 +111,7 @@ export function configOf(options: TestConfig): Config {
     transferNotifyUrl: undefined,
     databaseUrl: 'memory:',
     cloudbaseApiKey: undefined,
+    merchantsFile: undefined,
     recordKeys: [],
     operatorKeys: [],
     operatorOpenids: [],
