@@ -2,7 +2,7 @@
  * One merchant's wing, whole: its strategy, services, controllers, callers, sink and steps of the sweep. Inside it
  * there is one mchid. What all merchants share comes in as `shared`.
  */
-import type { Ready } from '../app';
+import type { Ready } from '../routes/appDeps';
 import type { Config } from '../config/types';
 import { createChoreController } from '../controllers/operationsController';
 import { createCodepayController } from '../controllers/codepayController';

@@ -1,11 +1,18 @@
 /**
- * What a body says about itself where the path does not: the old dispatch by `_action` or `path`, and the
- * form of a notification. Pure: who may do it is decided where every other request is decided.
+ * `POST /`: the old dispatch by `_action` or `path`, or a notification as Integration Center forwards it. Who may do
+ * it is decided where every other request is decided.
  */
-type Json = Readonly<Record<string, unknown>>;
+import type { Exchange } from './exchange';
+import { isNotification, notified } from './notifyRoutes';
+import { API_BYTES_MAX, receive, requireJson, serve } from './pipeline';
+import type { Context, Endpoint, Json } from './pipeline';
+import { PAY_ROUTES, type RouteSpec } from './payRoutes';
+import { notificationBytesMax } from '../services/strategies/notification';
+import { parseJsonObject } from '../utils/body';
+import { NotFoundError, ValidationError } from '../utils/errors';
 
 /** The route a body asks for, and the body that this route gets. */
-export interface Dispatch {
+interface Dispatch {
   /** undefined: no text, or no route of `/wx-pay/`. Whether the route exists is not checked here. */
   readonly name: string | undefined;
   readonly body: Json;
@@ -13,17 +20,36 @@ export interface Dispatch {
 
 const PREFIX = '/wx-pay/';
 
-/**
- * true: WeChat's envelope, or Integration Center's form of it. It proves nothing: it only says which of our
- * readers has to look at the bytes.
- */
-export const isNotification = (body: Json): boolean =>
-  Object.hasOwn(body, 'rawData') ||
-  Object.hasOwn(body, 'ParsedNotify') ||
-  (Object.hasOwn(body, 'resource') && Object.hasOwn(body, 'event_type'));
+const POST_BY_NAME: ReadonlyMap<string, RouteSpec> = new Map(
+  PAY_ROUTES.filter((r) => r.method === 'POST' && !r.name.includes(':')).map((r) => [r.name, r]),
+);
+
+export const oldDispatchEndpoint = (context: Context): Endpoint => ({
+  method: 'POST',
+  path: '/',
+  async handle(exchange) {
+    await receive(context, exchange, notificationBytesMax(exchange.req.headers));
+    await dispatch(context, exchange);
+  },
+});
+
+async function dispatch(context: Context, exchange: Exchange): Promise<void> {
+  const parsed = parseJsonObject(exchange.bytes);
+  const asked = readDispatch(parsed);
+  if (asked === undefined) {
+    if (!isNotification(parsed)) throw new NotFoundError('ROUTE_NOT_FOUND');
+    return notified(exchange, { body: parsed });
+  }
+  const spec = asked.name === undefined ? undefined : POST_BY_NAME.get(asked.name);
+  if (spec === undefined) throw new ValidationError('PARAM_INVALID', { detail: '_action | path' });
+  if (exchange.bytes.length > API_BYTES_MAX) throw new ValidationError('BODY_TOO_LARGE');
+  requireJson(exchange);
+  const input = { body: asked.body, params: {}, query: {}, oldDispatch: true };
+  await serve(context, spec, input, exchange);
+}
 
 /** @returns undefined for a body that names no route at all. */
-export function readDispatch(parsed: Json): Dispatch | undefined {
+function readDispatch(parsed: Json): Dispatch | undefined {
   const { _action: action, path } = parsed;
   if (action !== undefined) {
     const { _action: _used, ...body } = parsed;

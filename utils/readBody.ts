@@ -3,7 +3,7 @@
  * three event emitters; this path is walked by every order and every callback (see docs/performance.md).
  */
 import type { IncomingMessage } from 'node:http';
-import { AppError, ValidationError } from './errors';
+import { AppError, InvariantError, ValidationError } from './errors';
 
 /**
  * The first bytes of every body: bounded by the number of connections (1,024 × 16 kB = 16 MiB), so they are not
@@ -21,7 +21,8 @@ export interface BodyBudget {
 /**
  * @param limitBytes more than this is refused, before it is read where the sender says how much it is.
  * @throws ValidationError BODY_TOO_LARGE · CONTENT_TYPE_UNSUPPORTED: compressed, so that a small body cannot
- *   become a large one · BODY_INVALID: it broke off · AppError OVERLOADED: there is no room for it now.
+ *   become a large one · BODY_INVALID: it broke off · AppError OVERLOADED: there is no room for it now ·
+ *   InvariantError: somebody in front of us has read it, and a callback is proven by its very bytes.
  */
 export function readBody(
   req: IncomingMessage,
@@ -74,6 +75,7 @@ function refusalOf(
   budget: BodyBudget,
 ): AppError | undefined {
   const { 'content-encoding': encoding, 'content-length': length } = req.headers;
+  if (req.readableDidRead) return new InvariantError('the body was read before this service');
   if (encoding !== undefined && encoding !== 'identity') {
     return new ValidationError('CONTENT_TYPE_UNSUPPORTED', { detail: 'encoding' });
   }

@@ -17,13 +17,17 @@ import {
   startSim,
   temporaryDatabase,
   transferBody,
+  useDoor,
   type Json,
   type Running,
 } from '../helpers/service';
 
 const MODES = ['sdk', 'gateway'] as const;
+const DOORS = ['shortcut', 'express'] as const;
 const SCHEMES = ['publicKey', 'certificate', 'both'] as const;
-const COMBINATIONS = MODES.flatMap((mode) => SCHEMES.map((scheme) => ({ mode, scheme })));
+const COMBINATIONS = MODES.flatMap((mode, m) =>
+  SCHEMES.map((scheme, s) => ({ mode, scheme, door: DOORS[(m + s) % 2] ?? 'express' })),
+);
 
 /** Fails unless WeChat's SDK on the phone would accept these parameters. */
 function expectPayable(sim: Simulator, params: Json): void {
@@ -53,11 +57,12 @@ const success = (data: unknown, status = 200): Json => ({
   data: { status, data },
 });
 
-describe.each(COMBINATIONS)('signMode $mode, scheme $scheme', ({ mode, scheme }) => {
+describe.each(COMBINATIONS)('signMode $mode, scheme $scheme, $door', ({ mode, scheme, door }) => {
   let sim: Simulator;
   let run: Running;
 
   beforeEach(async () => {
+    useDoor(door);
     sim = await startSim({ scheme });
     run = await startService({ sim, mode, env: { databaseUrl: temporaryDatabase() } });
   });

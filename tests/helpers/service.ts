@@ -3,11 +3,17 @@
  * socket, server, store or temporary folder left behind fails the test that left it.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble, type Service } from '../../bin/assemble';
+import { assemble, type Overrides, type Service } from '../../bin/assemble';
 import { listenOn, shutDown } from '../../bin/listen';
 import type { OrderRecord, TransferRecord } from '../../services/ledger/record';
 import type { OrderStore } from '../../services/stores/orderStore';
@@ -74,6 +80,14 @@ export interface ServiceOptions {
   readonly clock?: Clock;
   readonly wait?: (ms: number) => Promise<void>;
 }
+
+/** `shortcut`: as it is deployed (bin/listen.ts). `express`: the app alone, as another Express app mounts it. */
+type Door = 'shortcut' | 'express';
+let door: Door = 'shortcut';
+/** For all services that this test file starts from now on. */
+export const useDoor = (chosen: Door): void => {
+  door = chosen;
+};
 
 const closers: (() => Promise<void> | void)[] = [];
 /** Whatever a test opens besides: closed after it, last opened first. */
@@ -178,11 +192,11 @@ export async function startService(options: ServiceOptions): Promise<Running> {
 /** Starts the service from an environment, whatever is in it. */
 export async function startBare(
   env: Readonly<Record<string, string | undefined>>,
-  overrides: Parameters<typeof assemble>[1] = {},
+  overrides: Overrides = {},
 ): Promise<Running> {
   const logs: LogLine[] = [];
   const service = assemble({ PORT: '0', ...env }, { logger: captureLogger(logs), ...overrides });
-  const server = await listenOn(service, '127.0.0.1');
+  const server = await (door === 'shortcut' ? listenOn(service, '127.0.0.1') : serveApp(service));
   await service.start();
   const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   let closing: Promise<void> | undefined;
@@ -219,6 +233,15 @@ export async function startBare(
     alarms: () => logs.filter((line) => line.alarm === true),
     close,
   };
+}
+
+function serveApp({ app }: Service): Promise<Server> {
+  const server = createServer(app);
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      resolve(server);
+    });
+  });
 }
 
 function found<T>(record: T | undefined): T {

@@ -1,0 +1,35 @@
+/** What the app is made of. */
+import type { OperatorSettings } from './access';
+import type { Controllers } from './payRoutes';
+import type { ListenConfig } from '../config/types';
+import type { NotifyController } from '../controllers/notifyController';
+import type { StatusController } from '../controllers/statusController';
+import type { Identity } from '../services/access/identity';
+import type { RequestsUnderWay } from '../services/access/requestsUnderWay';
+import type { ConfigError } from '../utils/errors';
+import type { Logger } from '../utils/logger';
+import type { Metrics } from '../utils/metrics';
+import type { Ours } from '../utils/normalizeInput';
+import type { Validate } from '../utils/validate';
+
+/** Everything that works only with whole settings. */
+export interface Ready {
+  readonly identity: Identity;
+  readonly controllers: Controllers;
+  readonly notify: NotifyController;
+  readonly operators: OperatorSettings;
+  readonly underWay: RequestsUnderWay;
+  readonly validate: Validate;
+  readonly ours: Ours;
+}
+
+export interface AppDeps {
+  readonly listen: ListenConfig;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly status: StatusController;
+  /** A ConfigError instead: the process listens all the same, and says what is missing. */
+  readonly ready: Ready | ConfigError;
+  /** After an answered request: where no timer runs, the moment to look after what is due. */
+  readonly afterRequest?: () => void;
+}

@@ -1,0 +1,128 @@
+/** One request on its way through: its id, its headers, the voice it is answered in, and how it fails. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
+import type { AppDeps, Ready } from './appDeps';
+import { corsHeaders } from '../utils/cors';
+import { AppError, ConfigError, InvariantError, ValidationError } from '../utils/errors';
+import type { Logger } from '../utils/logger';
+import { createRequestIds } from '../utils/requestId';
+import {
+  JSON_ACKNOWLEDGEMENT,
+  sendError,
+  sendNotRecorded,
+  type Acknowledgement,
+} from '../utils/respond';
+
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly requestId: string;
+  /** To be written with the answer. */
+  readonly headers: string[];
+  /** Who serves it. */
+  readonly ready: Ready | ConfigError;
+  voice: 'api' | 'notify';
+  bytes: Buffer;
+}
+
+/** Request id, safe headers, CORS and metrics; answers an OPTIONS at once (then undefined). */
+export type Open = (req: IncomingMessage, res: ServerResponse) => Exchange | undefined;
+
+const NOTHING = Buffer.alloc(0);
+const SAFE_HEADERS = [
+  ...['Cache-Control', 'no-store'],
+  ...['X-Content-Type-Options', 'nosniff'],
+  ...['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+  ...['Referrer-Policy', 'no-referrer'],
+];
+
+/** @param names  paths that metrics may name. */
+export function createOpening(deps: AppDeps, names: ReadonlySet<string>): Open {
+  const nextId = createRequestIds();
+  const { corsAllowOrigin, basePath } = deps.listen;
+  return (req, res) => {
+    const requestId = nextId();
+    const headers = ['X-Request-Id', requestId, ...SAFE_HEADERS];
+    const cors = corsHeaders(corsAllowOrigin, req.headers.origin);
+    for (const [name, value] of cors) headers.push(name, value);
+    if (req.method === 'OPTIONS') {
+      res.writeHead(204, headers);
+      res.end();
+      return undefined;
+    }
+    const started = performance.now();
+    const { method, url } = req;
+    res.on('finish', () => {
+      const ms = performance.now() - started;
+      deps.metrics.observe(routeName(pathOf(url, basePath), names), res.statusCode, ms);
+      deps.logger.debug({ requestId, method, status: res.statusCode, ms }, 'request');
+      deps.afterRequest?.();
+    });
+    return { req, res, requestId, headers, ready: deps.ready, voice: 'api', bytes: NOTHING };
+  };
+}
+
+/** The path of a request, without query and `basePath`. */
+function pathOf(url: string | undefined, basePath: string): string {
+  const text = url ?? '/';
+  const end = text.indexOf('?');
+  const path = end < 0 ? text : text.slice(0, end);
+  if (basePath === '' || !path.startsWith(basePath)) return path;
+  const inner = path.slice(basePath.length);
+  return inner === '' ? '/' : inner.startsWith('/') ? inner : path;
+}
+
+/** A bounded set of names for metrics: never a caller's own text. */
+function routeName(path: string, names: ReadonlySet<string>): string {
+  if (names.has(path)) return path;
+  return path.startsWith('/wx-pay/records') ? '/wx-pay/records' : 'other';
+}
+
+/** @throws ConfigError: settings are missing or damaged. */
+export function readyOf({ ready }: Exchange): Ready {
+  if (ready instanceof ConfigError) throw ready;
+  return ready;
+}
+
+/** For those who answer with `res` alone. */
+export function setHeaders({ res, headers }: Exchange): void {
+  for (let i = 0; i < headers.length; i += 2) res.setHeader(headers[i] ?? '', headers[i + 1] ?? '');
+  headers.length = 0;
+}
+
+/** Express's own refusals (a path that cannot be decoded) in our words; anything else is a bug. */
+function asAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const status = (error as { status?: unknown } | null)?.status;
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new ValidationError('BODY_INVALID', { cause: error });
+  }
+  const broken = new InvariantError('unexpected');
+  broken.cause = error;
+  return broken;
+}
+
+const acknowledgementOf = ({ ready }: Exchange): Acknowledgement =>
+  ready instanceof ConfigError ? JSON_ACKNOWLEDGEMENT : ready.notify.acknowledgement;
+
+/** The one place where a failure becomes an answer. */
+export function fail(logger: Logger, thrown: unknown, exchange: Exchange): void {
+  const { req, res, requestId, headers } = exchange;
+  const error = asAppError(thrown);
+  const fields = { requestId, error: error.code, status: error.status };
+  // A bound that is reached is no fault: a flood must not fill the error log as well.
+  const fault = error.status >= 500 && error.code !== 'OVERLOADED';
+  if (fault && !(error instanceof ConfigError)) {
+    const alarm = error.code === 'INVARIANT_BROKEN';
+    logger.error({ ...fields, err: error.cause ?? error, alarm }, 'failed');
+  } else logger.info(fields, 'refused');
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  // What was not read of a refused body must not be taken for the next request.
+  if (!req.complete) headers.push('connection', 'close');
+  if (exchange.voice === 'notify') {
+    sendNotRecorded(res, acknowledgementOf(exchange), error, headers);
+  } else sendError(res, error, requestId, headers);
+}

@@ -1,0 +1,119 @@
+/** What every API request passes, in this order: who, whether, what, answer. */
+import { authorize, guardEnabled } from './access';
+import type { AppDeps } from './appDeps';
+import { readyOf, type Exchange } from './exchange';
+import type { RouteSpec } from './payRoutes';
+import type { Reply } from '../controllers/types';
+import { isJsonType, parseJsonObject } from '../utils/body';
+import { ConfigError, ValidationError } from '../utils/errors';
+import type { Logger } from '../utils/logger';
+import { normalizeInput } from '../utils/normalizeInput';
+import { readBody, type BodyBudget } from '../utils/readBody';
+import { sendSuccess } from '../utils/respond';
+import { emptySchema } from '../utils/schemas/recordSchemas';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** What handlers work with: the app's parts, and how much of bodies is held at this moment. */
+export type Context = AppDeps & { readonly budget: BodyBudget };
+
+/** What Express found in the URL. */
+export interface Match {
+  readonly params: Json;
+  readonly query: Json;
+}
+
+/** One line of the surface, as it is mounted on a router. */
+export interface Endpoint {
+  readonly method: 'GET' | 'POST';
+  /** Below `basePath`; a `:name` is a parameter. */
+  readonly path: string;
+  readonly handle: (exchange: Exchange, match?: Match) => Promise<void>;
+}
+
+export interface Input extends Match {
+  readonly body: Json;
+  /** By `POST /`, where headers of the gateway identify nobody. */
+  readonly oldDispatch?: boolean;
+}
+
+export const API_BYTES_MAX = 64 * 1024;
+const NO_MATCH: Match = { params: {}, query: {} };
+
+export const payEndpoint = (context: Context, spec: RouteSpec): Endpoint => ({
+  method: spec.method,
+  path: `/wx-pay/${spec.name}`,
+  async handle(exchange, { params, query } = NO_MATCH) {
+    const body = spec.method === 'POST' ? await readJson(context, exchange) : {};
+    await serve(context, spec, { body, params, query }, exchange);
+  },
+});
+
+/** Checks who, whether and what, and runs a route. */
+export async function serve(
+  context: Context,
+  spec: RouteSpec,
+  input: Input,
+  exchange: Exchange,
+): Promise<void> {
+  const { identity, operators, validate, controllers, underWay, ours } = readyOf(exchange);
+  guardEnabled(spec.access, operators);
+  const caller = await identity.identify(exchange.req.headers, input.oldDispatch === true);
+  authorize(spec.access, caller);
+  const isPayer = caller.role === 'payer';
+  const schema = isPayer && spec.payerSchema !== undefined ? spec.payerSchema : spec.schema;
+  const body = normalizeInput(input.body, ours, spec.notify);
+  validate(schema)(spec.method === 'GET' ? input.query : body);
+  validate(spec.paramsSchema ?? emptySchema)(input.params);
+  const run = spec.controller(controllers);
+  const { params, query } = input;
+  answer(
+    context.logger,
+    exchange,
+    await underWay.run(caller, () => run({ caller, body, params, query })),
+  );
+}
+
+export async function receive(
+  { budget }: Context,
+  exchange: Exchange,
+  limitBytes: number,
+): Promise<void> {
+  exchange.bytes = await readBody(exchange.req, limitBytes, budget);
+}
+
+/** The body as an object; one that was not sent is empty, of whatever type. */
+async function readJson(context: Context, exchange: Exchange): Promise<Json> {
+  await receive(context, exchange, API_BYTES_MAX);
+  // Settings before all else about a request: a half-configured service says what is missing to anyone.
+  readyOf(exchange);
+  if (exchange.bytes.length > 0) requireJson(exchange);
+  return parseJsonObject(exchange.bytes);
+}
+
+export function requireJson({ req }: Exchange): void {
+  if (!isJsonType(req.headers['content-type'])) {
+    throw new ValidationError('CONTENT_TYPE_UNSUPPORTED');
+  }
+}
+
+/** true for a valid X-API-Key, of any scope. @throws AuthError for another. Nobody else is asked who he is. */
+export async function holdsKey({ req: { headers }, ready }: Exchange): Promise<boolean> {
+  if (headers['x-api-key'] === undefined || ready instanceof ConfigError) return false;
+  return (await ready.identity.identify(headers, false)).role === 'operator';
+}
+
+function answer(logger: Logger, { res, requestId, headers }: Exchange, reply: Reply): void {
+  if ('data' in reply) {
+    sendSuccess(res, reply.status, reply.data, headers);
+    return;
+  }
+  res.writeHead(200, [...headers, ...Object.entries(reply.headers).flat()]);
+  reply.stream.on('error', (error) => {
+    logger.error({ err: error, requestId }, 'stream broken');
+    // Half a bill must not look like a whole one: the connection is broken, not ended.
+    res.destroy();
+  });
+  res.on('close', () => (reply.stream as unknown as { destroy?: () => void }).destroy?.());
+  reply.stream.pipe(res);
+}
