@@ -276,10 +276,12 @@ export function createBooks(
   return { reconciler, lines, clock: time };
 }
 
+/** Ordered ten minutes before it was paid, on the same day. */
 export function paidOrder(line: PaymentLine, facts: Partial<OrderRecord> = {}): OrderRecord {
+  const paidAt = line.atMs ?? DAY_START + 3600_000;
   return anOrder(line.no, {
     state: 'PAID',
-    created_at: DAY_START + 3000_000,
+    created_at: Math.max(DAY_START, paidAt - 600_000),
     updated_at: DAY_START + 3600_000,
     amount: { total: line.total, currency: 'CNY' },
     payment: {
@@ -288,7 +290,7 @@ export function paidOrder(line: PaymentLine, facts: Partial<OrderRecord> = {}): 
       currency: 'CNY',
       appid: APPID,
       mchid: MCHID,
-      success_time: toRfc3339(line.atMs ?? DAY_START + 3600_000),
+      success_time: toRfc3339(paidAt),
       proof: 'signature',
       source: 'callback',
     },
