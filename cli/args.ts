@@ -28,3 +28,7 @@ export function positionals(given: readonly string[], min: number, max = min): v
     given.length < min ? '缺少参数 / an argument is missing' : '参数过多 / too many arguments',
   );
 }
+
+/** Names the merchant above what is printed of him; the environment's own is nobody in particular. */
+export const merchantLine = (key: string | undefined): string =>
+  key === undefined ? '' : `商户 merchant ${key}\n`;

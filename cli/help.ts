@@ -23,7 +23,8 @@ export const HELP = `node bin/pay-common <命令 command> [选项 options]
 `;
 
 export const COMMAND_HELP: Readonly<Record<string, string>> = {
-  doctor: `node bin/pay-common doctor [--live] [--faq] [--json] [--progress] [--env FILE] [--cert FILE] [--project FILE]
+  doctor: `node bin/pay-common doctor [--merchant KEY] [--live] [--faq] [--json] [--progress] [--env FILE] [--cert FILE] [--project FILE]
+  --merchant KEY   检查 merchantsFile 中的此商户   looks at this merchant of merchantsFile
   --live           向微信支付发送一次无害的签名请求   signs a harmless call to WeChat Pay
   --cert FILE      apiclient_cert.pem：离线核对序列号与私钥   checks serial and key offline
   --project FILE   小程序的 project.config.json：核对基础库版本与 AppID

@@ -37,10 +37,13 @@ const MERCHANT_KEY = /^[a-z0-9-]{1,32}$/;
 const FILE = 'File';
 const NOTIFY_URLS = ['notifyURLPayURL', 'notifyURLRefundsURL', 'transferNotifyUrl'] as const;
 
-/** @param own  The environment's settings: its merchant comes first, and every entry shares its deployment. */
-export function readMerchantsFile(own: Config): MerchantsReading {
+/**
+ * @param own  The environment's settings: its merchant comes first, and every entry shares its deployment.
+ * @param cwd  Where the path begins if it is not absolute. Paths in the file begin beside the file.
+ */
+export function readMerchantsFile(own: Config, cwd = '.'): MerchantsReading {
   if (own.merchantsFile === undefined) return { fault: undefined, entries: [] };
-  const path = resolve(own.merchantsFile);
+  const path = resolve(cwd, own.merchantsFile);
   const items = itemsOf(path, own.scf);
   if (!Array.isArray(items)) return { fault: items, entries: [] };
   const entries = items.map((item, index) =>

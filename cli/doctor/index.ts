@@ -1,7 +1,7 @@
 /** `node bin/pay-common doctor`: what is wrong with this set-up, and what to do about each. */
 import { resolve } from 'node:path';
 import type { Config } from '../../config/types';
-import { positionals, readArgs, wholeNumber } from '../args';
+import { merchantLine, positionals, readArgs, wholeNumber } from '../args';
 import { UsageError, type Command, type Env, type ExitCode, type Io } from '../io';
 import { createProgress } from '../progress';
 import { readSettings } from '../settings';
@@ -12,6 +12,7 @@ import { checkEcho, type EchoOptions } from './echo';
 import { FAQ } from './faq';
 import { ok, type Finding } from './findings';
 import { answers, report } from './print';
+import { checkMerchants } from './merchants';
 import { checkProgram } from './program';
 import { checkProject } from './project';
 import { checkSettings } from './settings';
@@ -24,6 +25,8 @@ const PORT_MAX = 65_535;
 
 export interface DoctorOptions {
   readonly live: boolean;
+  /** The key of a further merchant; undefined = the environment's own. */
+  readonly merchant?: string | undefined;
   readonly cert: string | undefined;
   readonly project: string | undefined;
   readonly echo: EchoOptions;
@@ -31,7 +34,13 @@ export interface DoctorOptions {
 
 /** All findings, the good ones too. */
 export async function examine(io: Io, env: Env, options: DoctorOptions): Promise<Finding[]> {
-  const { config, findings } = checkSettings(env);
+  const own = checkSettings(env);
+  const merchants =
+    own.config === undefined
+      ? undefined
+      : checkMerchants(own.config, { key: options.merchant, cwd: io.cwd });
+  const findings = [...own.findings, ...(merchants?.findings ?? [])];
+  const config = merchants?.config;
   const program = checkProgram(io.folder, process.versions.node);
   if (config === undefined) return [...program, ...findings, ...skipped(options.live)];
   return [
@@ -80,6 +89,7 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
     json: { type: 'boolean' },
     progress: { type: 'boolean' },
     env: { type: 'string' },
+    merchant: { type: 'string' },
     cert: { type: 'string' },
     project: { type: 'string' },
     'echo-url': { type: 'string' },
@@ -103,6 +113,7 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
   if (isLive) progress.wait('检查中 checking');
   const options = {
     live: isLive,
+    merchant: values.merchant,
     cert: values.cert,
     project: values.project,
     echo: { url, port, waitMs: waitSeconds * 1000 },
@@ -114,7 +125,9 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
     progress.end();
   }
   const failed = findings.some(isFault);
-  if (values.json === true) io.out(`${JSON.stringify({ ok: !failed, live: isLive, findings })}\n`);
-  else io.out(report(findings));
+  const named = values.merchant === undefined ? {} : { merchant: values.merchant };
+  if (values.json === true)
+    io.out(`${JSON.stringify({ ok: !failed, live: isLive, ...named, findings })}\n`);
+  else io.out(merchantLine(values.merchant) + report(findings));
   return failed ? 1 : 0;
 };

@@ -112,10 +112,13 @@ function severityOf({ code, name }: ConfigFault, given: Make): Make {
   return code === 'misspelt' && /[a-z]/.test(name) ? fault : given;
 }
 
-function findingOf(found: ConfigFault, given: Make): Finding {
+/** In the file of merchants a name has its place in front. */
+const PLACE = /^merchantsFile\[\d+\]\./;
+
+export function findingOf(found: ConfigFault, given: Make): Finding {
   const { name, code } = found;
   const rule = RULES[code] ?? { id: 'invalid' };
-  const own = REMEDIES[name];
+  const own = REMEDIES[name.replace(PLACE, '')];
   const [zh, en] = faultWords(found);
   // The FAQ sends whoever misses something to the checklist, whatever it is that is missing.
   const more =
