@@ -73,6 +73,15 @@ const CLOCK = {
     "CallExpression[callee.object.name='Date'][callee.property.name='now'], NewExpression[callee.name='Date'][arguments.length=0]",
   message: 'Time is handed in: use the injected clock.',
 };
+/** A record is written in one place: any other `store.replace` would be a second answer to "what may change it?". */
+const WRITER = {
+  selector: [
+    'CallExpression[callee.property.name=/^(insert|replace|reserve)$/][callee.object.name=/([sS]tore|target)$/]',
+    'CallExpression[callee.property.name=/^(insert|replace|reserve)$/][callee.object.property.name=/[sS]tore$/]',
+    "CallExpression[callee.property.name='replace'][arguments.1.property.name='version']",
+  ].join(', '),
+  message: 'Only records/recordWriter.ts writes records: use its create, change or patch.',
+};
 /** Node 18.15, where the generated function runs, does not have these. */
 const TOO_NEW = {
   selector: [
@@ -144,8 +153,12 @@ export default tseslint.config(
       'prefer-const': 'error',
     },
   },
-  { files: SERVICE, rules: syntax(CATCH, ENVIRONMENT, CLOCK, TOO_NEW) },
-  { files: ['{bin,config}/**/*.ts'], rules: syntax(CATCH, CLOCK, TOO_NEW) },
+  { files: SERVICE, rules: syntax(CATCH, ENVIRONMENT, CLOCK, TOO_NEW, WRITER) },
+  {
+    files: ['services/records/recordWriter.ts', 'services/stores/**/*.ts'],
+    rules: syntax(CATCH, ENVIRONMENT, CLOCK, TOO_NEW),
+  },
+  { files: ['{bin,config}/**/*.ts'], rules: syntax(CATCH, CLOCK, TOO_NEW, WRITER) },
   { files: ['utils/clock.ts'], rules: syntax(CATCH, ENVIRONMENT, TOO_NEW) },
   { files: APART, rules: syntax(CATCH) },
   arrow(

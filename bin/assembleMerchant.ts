@@ -28,6 +28,7 @@ import { createPayService } from '../services/payService';
 import { createBillService } from '../services/reconcile/billService';
 import { createReconciler, type Reconciler } from '../services/reconcile/reconciler';
 import { createRecordService } from '../services/records/recordService';
+import { createRecordWriter } from '../services/records/recordWriter';
 import { createAbnormalRefunding } from '../services/refunds/requestAbnormalRefund';
 import { createRefunding } from '../services/refunds/requestRefund';
 import type { OrderStore } from '../services/stores/orderStore';
@@ -114,7 +115,8 @@ function baseOf(config: Config, shared: Shared) {
   const dialect = createDialect(config);
   const strategy = createStrategy({ ...shared, config, dialect });
   const sink = createSink(config.sink, shared);
-  const orders = createOrderService({ store, clock, logger, sink: sink !== undefined });
+  const writer = createRecordWriter(shared);
+  const orders = createOrderService({ store, writer, clock, sink: sink !== undefined });
   const api = createWechatApi({ strategy, dialect });
   const requests = createRequestGuard({ dialect, logger, transferMaxFen });
   const ownerOf = async (
@@ -122,7 +124,7 @@ function baseOf(config: Config, shared: Shared) {
     no: string,
   ): Promise<string | undefined> => (await store.reservation(kind, no))?.owner;
   const following = createFollowing({ orders, api, dialect, clock, logger, ownerOf });
-  return { ...shared, dialect, strategy, sink, orders, api, requests, following, ownerOf };
+  return { ...shared, dialect, strategy, sink, writer, orders, api, requests, following, ownerOf };
 }
 
 /** Money that goes out. */

@@ -54,7 +54,9 @@ export const migrate: Command = async (argv, io) => {
     const store = await open(recordKeys);
     await store.close();
     const seals =
-      values.seal === true ? await sealAll({ open, keys: recordKeys, dryRun, clock }) : undefined;
+      values.seal === true
+        ? await sealAll({ open, keys: recordKeys, dryRun, clock, logger })
+        : undefined;
     if (values.json === true) {
       io.out(`${JSON.stringify({ store: store.name, applied, ...seals })}\n`);
     } else {

@@ -1,9 +1,8 @@
 /**
- * What happened to orders and transfers: writes records, once, whoever asks and however often.
- * The pure part decides (`orderState`, `transferState`); this part reads, writes conditionally and,
- * when another was faster, reads and decides again.
+ * The plug: insert, find, apply. An event is decided by the pure part (`ledger`) and written by the one writer
+ * (`records/recordWriter`), once, whoever asks and however often.
  */
-import type { DecideContext, Decision } from './ledger/decision';
+import type { DecideContext } from './ledger/decision';
 import { decide, type OrderEvent } from './ledger/orderState';
 import {
   decideCombination,
@@ -14,27 +13,14 @@ import {
   type CombinationEvent,
   type PartEvent,
 } from './ledger/combinationState';
-import { createPartNumbers, holderOfPart, type PartNumbers } from './combinations/partNumbers';
 import { decideTransfer, type TransferEvent } from './ledger/transferState';
 import type { CombinationRecord, OrderRecord, StoredRecord, TransferRecord } from './ledger/record';
+import { createPartNumbers, holderOfPart, type PartNumbers } from './records/partNumbers';
+import type { Applied, ChangeOptions, RecordWriter } from './records/recordWriter';
 import type { OrderStore } from './stores/orderStore';
 import type { Clock } from '../utils/clock';
-import { StoreError, UpstreamError, type ErrorCode } from '../utils/errors';
-import type { Logger } from '../utils/logger';
 
-/** Writers racing on one record: each lost race means that another one got on. */
-const TRIES_MAX = 40;
-
-export type Applied<R> =
-  | { readonly outcome: 'applied'; readonly record: R }
-  | { readonly outcome: 'ignored'; readonly record: R; readonly why: string }
-  | {
-      readonly outcome: 'conflict';
-      readonly record: R;
-      readonly code: ErrorCode;
-      readonly why: string;
-    }
-  | { readonly outcome: 'absent' };
+export type { Applied } from './records/recordWriter';
 
 export interface OrderService {
   insert(record: StoredRecord): Promise<'inserted' | 'exists'>;
@@ -53,138 +39,43 @@ export interface OrderService {
   findRefundable(no: string): Promise<OrderRecord | undefined>;
   /**
    * Applies an event to an order, once; a refund's also to the part of a combination with that number.
-   * @param known the record as just read or written: saves the first read.
    * @throws StoreError STORE_CONTENTION when others keep winning · UpstreamError past `deadline`.
    */
   apply(
     no: string,
     event: OrderEvent,
-    options?: ApplyOptions<OrderRecord>,
+    options?: ChangeOptions<OrderRecord>,
   ): Promise<Applied<OrderRecord>>;
   applyTransfer(
     no: string,
     event: TransferEvent,
-    options?: ApplyOptions<TransferRecord>,
+    options?: ChangeOptions<TransferRecord>,
   ): Promise<Applied<TransferRecord>>;
   applyCombination(
     no: string,
     event: CombinationEvent,
-    options?: ApplyOptions<CombinationRecord>,
+    options?: ChangeOptions<CombinationRecord>,
   ): Promise<Applied<CombinationRecord>>;
   context(): DecideContext;
 }
 
-export interface ApplyOptions<R> {
-  readonly known?: R;
-  /** Milliseconds since 1970. */
-  readonly deadline?: number;
-}
-
 export interface OrderServiceDeps {
-  readonly store: OrderStore;
+  readonly store: Pick<OrderStore, 'find' | 'reservation'>;
+  readonly writer: RecordWriter;
   readonly clock: Clock;
-  readonly logger: Logger;
   /** Is anyone to be told of effects? */
   readonly sink: boolean;
 }
 
 export function createOrderService(deps: OrderServiceDeps): OrderService {
-  const { store, clock, logger } = deps;
-  const context = (): DecideContext => ({ now: clock.now(), sink: deps.sink });
-
-  /** The numbers a new record leads from: reserved before the write, harmless if the write never comes. */
-  async function reserveNumbers(
-    before: StoredRecord | undefined,
-    after: StoredRecord,
-  ): Promise<void> {
-    const now = clock.now();
-    await Promise.all(
-      numbersOf(after, before).map(async ([kind, no, owner = after.no]) => {
-        if ((await store.reserve(kind, no, owner, now)) === 'reserved') return;
-        logger.error({ alarm: true, kind, no, reason: 'number of another record' }, 'number taken');
-      }),
-    );
-  }
-
-  /** Reservations come before the fact they lead to: harmless without it, never missing with it. */
-  async function write(next: StoredRecord, before: StoredRecord): Promise<'replaced' | 'conflict'> {
-    const reserved = reserveNumbers(before, next);
-    if (store.inOrder !== true) await reserved;
-    const [written] = await Promise.all([store.replace(next, before.version), reserved]);
-    return written;
-  }
-
-  async function change<R extends OrderRecord | TransferRecord | CombinationRecord>(
-    find: () => Promise<R | undefined>,
-    decideOn: (record: R) => Decision<R>,
-    options: ApplyOptions<R>,
-  ): Promise<Applied<R>> {
-    let record = options.known ?? (await find());
-    for (let tries = 0; tries < TRIES_MAX; tries++) {
-      if (record === undefined) return { outcome: 'absent' };
-      if (options.deadline !== undefined && clock.now() >= options.deadline) {
-        throw new UpstreamError('STORE_CONTENTION', { detail: 'deadline' });
-      }
-      const decision = decideOn(record);
-      if (decision.kind === 'ignored') return { outcome: 'ignored', record, why: decision.why };
-      if (decision.kind === 'conflict') {
-        return { outcome: 'conflict', record, code: decision.code, why: decision.why };
-      }
-      const written = await write(decision.record, record);
-      if (written === 'replaced') {
-        tell(record, decision);
-        return { outcome: 'applied', record: decision.record };
-      }
-      record = await find();
-    }
-    throw new StoreError('STORE_CONTENTION');
-  }
-
-  function tell(before: StoredRecord, decision: Decision<StoredRecord> & { kind: 'next' }): void {
-    const { record, alarm, alarmCode } = decision;
-    const fields = {
-      kind: record.kind,
-      no: record.no,
-      state: record.state,
-      version: record.version,
-    };
-    const code = alarmCode === undefined ? {} : { code: alarmCode };
-    if (alarm !== undefined) {
-      logger.error({ ...fields, ...code, alarm: true, reason: alarm }, 'alarm');
-    } else if (before.state !== record.state) logger.info(fields, 'state');
-  }
-
-  const applyCombination: OrderService['applyCombination'] = (no, event, options = {}) =>
-    change(
-      () => store.find('combination', no),
-      (record) => decideCombination(record, event, context()),
-      options,
-    );
-
-  async function applyPart(
-    no: string,
-    event: PartEvent,
-    deadline: number | undefined,
-  ): Promise<Applied<OrderRecord>> {
-    const whole = await holderOfPart(store, no);
-    if (whole === undefined || partAsOrder(whole, no) === undefined) return { outcome: 'absent' };
-    const done = await applyCombination(
-      whole.no,
-      { type: 'part', out_trade_no: no, event },
-      { known: whole, ...(deadline === undefined ? {} : { deadline }) },
-    );
-    const record = done.outcome === 'absent' ? undefined : partAsOrder(done.record, no);
-    if (done.outcome === 'absent' || record === undefined) return { outcome: 'absent' };
-    return { ...done, record };
-  }
-
+  const { store, writer } = deps;
   return {
-    context,
-    applyCombination,
+    insert: (record) => writer.create(record),
+    findOrder: (no) => store.find('order', no),
+    findTransfer: (no) => store.find('transfer', no),
     findCombination: (no) => store.find('combination', no),
     parts: createPartNumbers(deps),
-    reserveRefund: async (no, order) =>
-      (await store.reserve('refund', no, order, clock.now())) === 'reserved' ? 'ours' : 'another',
+    reserveRefund: (no, order) => writer.reserve('refund', no, order),
     async isPart(no) {
       const whole = await holderOfPart(store, no);
       return whole !== undefined && whole.state !== 'REJECTED';
@@ -193,87 +84,76 @@ export function createOrderService(deps: OrderServiceDeps): OrderService {
       const whole = await holderOfPart(store, no);
       return whole !== undefined && (whole.prepay !== undefined || isPaidCombination(whole));
     },
-    async findRefundable(no) {
-      const order = await store.find('order', no);
-      if (order !== undefined) return order;
-      const whole = await holderOfPart(store, no);
-      return whole === undefined ? undefined : partAsOrder(whole, no);
-    },
-    async insert(record) {
-      await reserveNumbers(undefined, record);
-      const result = await store.insert(record);
-      if (result === 'inserted') {
-        logger.debug({ kind: record.kind, no: record.no, state: record.state }, 'recorded');
-      }
-      return result;
-    },
-    findOrder: (no) => store.find('order', no),
-    findTransfer: (no) => store.find('transfer', no),
-    async apply(no, event, options = {}) {
-      const { known, deadline } = options;
-      const part = isPartEvent(event);
-      // A view of a part is read anew: what is written is the combination.
-      if (part && known !== undefined && isPartView(known)) return applyPart(no, event, deadline);
-      const done = await change(
-        () => store.find('order', no),
-        (record) => decide(record, event, context()),
-        options,
-      );
-      return part && done.outcome === 'absent' ? applyPart(no, event, deadline) : done;
-    },
-    applyTransfer: (no, event, options = {}) =>
-      change(
-        () => store.find('transfer', no),
-        (record) => decideTransfer(record, event, context()),
+    findRefundable: async (no) => (await store.find('order', no)) ?? findPart(deps, no),
+    apply: (no, event, options) => applyToOrder(deps, no, event, options),
+    applyTransfer: (no, event, options) =>
+      writer.change<TransferRecord>(
+        { kind: 'transfer', no },
+        (record) => decideTransfer(record, event, contextOf(deps)),
         options,
       ),
+    applyCombination: (no, event, options) => applyToCombination(deps, no, event, options),
+    context: () => contextOf(deps),
   };
 }
 
-/** Kind and number, and whose it is where that is not the record's own. */
-type NumberOf = readonly ['refund' | 'transaction' | 'transfer_bill', string, string?];
+const contextOf = ({ clock, sink }: OrderServiceDeps): DecideContext => ({
+  now: clock.now(),
+  sink,
+});
 
-/** A part's numbers lead to the part: that is where its refunds are. */
-function partNumbers(
-  after: CombinationRecord,
-  before: CombinationRecord | undefined,
-): readonly NumberOf[] {
-  return after.sub_orders.flatMap((part) => {
-    const { out_trade_no: owner, payment, refunds } = part;
-    const was = before?.sub_orders.find((one) => one.out_trade_no === owner);
-    const fresh = refunds.filter(
-      ({ out_refund_no: no }) => was?.refunds.some((r) => r.out_refund_no === no) !== true,
-    );
-    const numbers = fresh.map(({ out_refund_no: no }): NumberOf => ['refund', no, owner]);
-    return payment === undefined || was?.payment !== undefined
-      ? numbers
-      : [...numbers, ['transaction', payment.transaction_id, owner] as const];
-  });
+async function findPart({ store }: OrderServiceDeps, no: string): Promise<OrderRecord | undefined> {
+  const whole = await holderOfPart(store, no);
+  return whole === undefined ? undefined : partAsOrder(whole, no);
 }
 
-/** Numbers that `after` holds and `before` did not. */
-function numbersOf(after: StoredRecord, before: StoredRecord | undefined): readonly NumberOf[] {
-  const numbers: NumberOf[] = [];
-  if (after.kind === 'combination') {
-    return partNumbers(after, before?.kind === 'combination' ? before : undefined);
+async function applyToOrder(
+  deps: OrderServiceDeps,
+  no: string,
+  event: OrderEvent,
+  options: ChangeOptions<OrderRecord> = {},
+): Promise<Applied<OrderRecord>> {
+  const { known, deadline } = options;
+  const part = isPartEvent(event);
+  // A view of a part is read anew: what is written is the combination.
+  if (part && known !== undefined && isPartView(known)) {
+    return applyToPart(deps, no, event, deadline);
   }
-  if (after.kind === 'order') {
-    const was = before?.kind === 'order' ? before : undefined;
-    if (after.payment !== undefined && was?.payment === undefined) {
-      numbers.push(['transaction', after.payment.transaction_id]);
-    }
-    for (const payment of after.contradictions.slice(was?.contradictions.length ?? 0)) {
-      numbers.push(['transaction', payment.transaction_id]);
-    }
-    for (const { out_refund_no: no } of after.refunds) {
-      if (was?.refunds.some((r) => r.out_refund_no === no) !== true) numbers.push(['refund', no]);
-    }
-  }
-  if (after.kind === 'transfer' && after.transfer_bill_no !== undefined) {
-    const was = before?.kind === 'transfer' ? before : undefined;
-    if (was?.transfer_bill_no === undefined) {
-      numbers.push(['transfer_bill', after.transfer_bill_no]);
-    }
-  }
-  return numbers;
+  const done = await deps.writer.change<OrderRecord>(
+    { kind: 'order', no },
+    (record) => decide(record, event, contextOf(deps)),
+    options,
+  );
+  return part && done.outcome === 'absent' ? applyToPart(deps, no, event, deadline) : done;
+}
+
+const applyToCombination = (
+  deps: OrderServiceDeps,
+  no: string,
+  event: CombinationEvent,
+  options?: ChangeOptions<CombinationRecord>,
+): Promise<Applied<CombinationRecord>> =>
+  deps.writer.change<CombinationRecord>(
+    { kind: 'combination', no },
+    (record) => decideCombination(record, event, contextOf(deps)),
+    options,
+  );
+
+async function applyToPart(
+  deps: OrderServiceDeps,
+  no: string,
+  event: PartEvent,
+  deadline: number | undefined,
+): Promise<Applied<OrderRecord>> {
+  const whole = await holderOfPart(deps.store, no);
+  if (whole === undefined || partAsOrder(whole, no) === undefined) return { outcome: 'absent' };
+  const done = await applyToCombination(
+    deps,
+    whole.no,
+    { type: 'part', out_trade_no: no, event },
+    { known: whole, ...(deadline === undefined ? {} : { deadline }) },
+  );
+  const record = done.outcome === 'absent' ? undefined : partAsOrder(done.record, no);
+  if (done.outcome === 'absent' || record === undefined) return { outcome: 'absent' };
+  return { ...done, record };
 }

@@ -27,13 +27,8 @@ import { withExpiry } from '../ledger/orderState';
 import { unitsOf } from '../ledger/payerAsks';
 import { paymentOf, type Answer } from '../payService';
 import { freshPrepay, askPrepay, TELLING, type PlacingDeps } from '../orders/placeOrder';
-import {
-  SCHEMA_VERSION,
-  type AgendaItem,
-  type CombinationRecord,
-  type OrderRecord,
-  type SubOrder,
-} from '../ledger/record';
+import { newRecord } from '../ledger/newRecord';
+import type { AgendaItem, CombinationRecord, OrderRecord, SubOrder } from '../ledger/record';
 import { guardNumbers } from '../wechat/replyNumbers';
 import { confirmAbsent, wasRefused } from '../orders/refusedAsk';
 import { completeScene } from '../orders/scene';
@@ -45,7 +40,7 @@ import {
   endOfExpiry,
   EXPIRE_LADDER_MS,
   later,
-  leaveToOperator,
+  escalate,
   nextQuery,
   REFUND_END_MS,
   rung,
@@ -175,24 +170,18 @@ export function createCombining(deps: CombiningDeps): Combining {
   function recordOf(draft: Draft, caller: Caller): CombinationRecord {
     const now = clock.now();
     const { expires_at, ...facts } = { ...factsOf(draft), expires_at: draft.expires_at };
-    return {
+    const line = { at: now, what: 'created', source: caller.role, proof: 'none' } as const;
+    const given = {
       kind: 'combination',
       no: draft.input.combine_out_trade_no,
       state: 'CREATED',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
-      history: [{ at: now, what: 'created', source: caller.role, proof: 'none' }],
       agenda: withExpiry([], expires_at),
-      effects: [],
-      effect_seq: 0,
       mchid: settings.mchid,
       made_by: caller.role,
-      ...facts,
       expires_at,
       asking_until: now + ASK_LEASE_MS,
-    };
+    } as const;
+    return newRecord<CombinationRecord>(Object.assign({}, given, facts), line);
   }
 
   /** The parts' numbers, for this combination alone: looked at first, so that a refusal takes none. */
@@ -454,7 +443,7 @@ function withoutStranger(body: Json, caller: Caller): Json {
 
 /** What the sweep does with combinations; a part's refund is followed like an order's. */
 export function combinationSteps(deps: StepsDeps): Steps {
-  const { store, clock } = deps;
+  const { store, writer, clock } = deps;
   const { combinations } = deps.following;
   const ofOrders = createSteps(deps)['order.refund'];
   const look = createLook(deps);
@@ -474,7 +463,7 @@ export function combinationSteps(deps: StepsDeps): Steps {
     async run(held, item, limits) {
       if (held.state !== 'CREATED' && held.state !== 'PENDING') {
         const agenda = withoutItem(held.agenda, 'expire');
-        await store.replace({ ...held, agenda, version: held.version + 1 }, held.version);
+        await writer.patch(held, { agenda });
         return undefined;
       }
       try {
@@ -483,7 +472,7 @@ export function combinationSteps(deps: StepsDeps): Steps {
         const now = (await store.find('combination', held.no)) ?? held;
         const why = endOfExpiry(now, error, clock.now());
         if (why === undefined) throw error;
-        await leaveToOperator(deps, now, item, why);
+        await escalate(deps, now, item, why);
       }
       return undefined;
     },
@@ -505,7 +494,7 @@ export function combinationSteps(deps: StepsDeps): Steps {
       const asked = view?.refunds.find((r) => r.out_refund_no === item.key);
       const age = asked === undefined ? Infinity : clock.now() - asked.requested_at;
       if (view === undefined || age >= REFUND_END_MS) {
-        await leaveToOperator(deps, held, item, `refund ${item.key ?? ''} is not over`);
+        await escalate(deps, held, item, `refund ${item.key ?? ''} is not over`);
         return undefined;
       }
       return ofOrders?.run(view, item, limits);

@@ -14,7 +14,8 @@ import {
 } from '../ledger/combinationState';
 import type { OrderService } from '../orderService';
 import { guardNumbers, otherAnswer } from '../wechat/replyNumbers';
-import { SCHEMA_VERSION, type CombinationRecord, type Source } from '../ledger/record';
+import { newRecord } from '../ledger/newRecord';
+import type { CombinationRecord, Source, SubOrder } from '../ledger/record';
 import type { WechatReply } from '../strategies/strategy';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
 import { guardUnasked, neverTaken } from '../orders/refusedAsk';
@@ -120,26 +121,18 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
     const now = clock.now();
     const payment = parts[0]?.payment;
     const openid = payment?.openid;
-    const base: CombinationRecord = {
+    const facts = {
       kind: 'combination',
       no,
       state: 'PAID',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
       ...(openid === undefined ? {} : { payer: openid }),
-      history: [{ at: now, what: 'adopted', ...from }],
-      agenda: [],
-      effects: [],
-      effect_seq: 0,
       product: productOf(payment?.trade_type),
       appid: asText(body.combine_appid) ?? '',
       mchid: deps.dialect.account.mchid,
       payer_named: false,
       made_by: 'adopted',
       facts_hash: '',
-      sub_orders: parts.map((part) => ({
+      sub_orders: parts.map((part): SubOrder => ({
         mchid: part.payment.mchid,
         out_trade_no: part.out_trade_no,
         description: '',
@@ -148,7 +141,9 @@ export function createCombinationFollowing(deps: CombinationFollowingDeps): Comb
         refunds: [],
       })),
       ...(parts.some((part) => part.refunded) ? { refunded_elsewhere: true } : {}),
-    };
+    } as const;
+    const line = { at: now, what: 'adopted', ...from };
+    const base = newRecord<CombinationRecord>(facts, line);
     for (const part of parts) {
       if (await orders.parts.take(part.out_trade_no, no)) continue;
       logger.error({ alarm: true, no, kind: 'combination' }, 'part of another combination');

@@ -4,8 +4,9 @@
  * learns that it lost. A crash in between leaves the effect pending, and it is delivered again.
  */
 import { findItem } from '../ledger/agenda';
+import type { Decision } from '../ledger/decision';
 import type { Effect, StoredRecord } from '../ledger/record';
-import type { OrderStore } from '../stores/orderStore';
+import type { RecordWriter } from '../records/recordWriter';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
 import {
@@ -23,7 +24,6 @@ import type { Sink } from './sink';
 
 /** A sink ends by itself after 15 s; should one not, this is still inside the lease of 30 s. */
 const GUARD_MS = 20_000;
-const MARK_TRIES_MAX = 8;
 /** With effects waiting and no sink configured (it was taken away) the record is looked at this rarely. */
 const NO_SINK_PAUSE_MS = 10 * 60_000;
 
@@ -42,113 +42,115 @@ export interface Deliverer {
   deliverDue(record: StoredRecord, signal?: AbortSignal): Promise<DeliveryOutcome>;
 }
 
+type Result = 'delivered' | 'gone' | { readonly reason: string };
+
 export interface DelivererDeps {
-  readonly store: Pick<OrderStore, 'find' | 'replace'>;
+  readonly writer: RecordWriter;
   readonly sink: Sink | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-type Mark = <R extends StoredRecord>(record: R, at: number) => R;
-
 export function createDeliverer(deps: DelivererDeps): Deliverer {
-  const { store, sink, clock, logger } = deps;
+  return { deliverDue: (record, signal) => deliverDue(deps, record, signal) };
+}
 
-  const write = async (record: StoredRecord, change: Mark): Promise<StoredRecord | undefined> => {
-    const now = clock.now();
-    const next = { ...change(record, now), version: record.version + 1, updated_at: now };
-    const outcome = await store.replace(next, record.version);
-    return outcome === 'replaced' ? next : undefined;
-  };
+async function deliverDue(
+  deps: DelivererDeps,
+  record: StoredRecord,
+  signal: AbortSignal | undefined,
+): Promise<DeliveryOutcome> {
+  const { writer, sink, clock, logger } = deps;
+  const now = clock.now();
+  const item = findItem(record.agenda, 'deliver');
+  if (item === undefined || item.at > now || (record.lease_until ?? 0) > now) return 'none';
+  const head = headEffect(record);
+  if (head === undefined || sink === undefined) {
+    const later = withHeadAt(record, now + NO_SINK_PAUSE_MS);
+    if ((await writer.patch(later, { updated_at: now })) === undefined) return 'lost';
+    if (head !== undefined) logger.warn(about(record, head), 'effect waits for a sink');
+    return 'none';
+  }
+  if (head.tries >= ATTEMPTS_MAX) {
+    // Its last attempt ended with the process, before the verdict was written.
+    return settle(deps, record, head, { reason: head.error ?? 'the last attempt did not end' });
+  }
+  const leased = await writer.patch(effectAttempted(record, head.id, now), { updated_at: now });
+  const effect = leased?.effects.find((e) => e.id === head.id);
+  if (leased === undefined || effect === undefined) return 'lost';
+  return settle(deps, leased, effect, await attempt(sink, leased, effect, signal));
+}
 
-  /** Applies a mark to the record as it is by now; `valid` says whether it still means anything there. */
-  const mark = async (
-    leased: StoredRecord,
-    change: Mark,
-    valid: (record: StoredRecord) => boolean,
-  ): Promise<StoredRecord | undefined> => {
-    let record: StoredRecord | undefined = leased;
-    for (let tries = 0; tries < MARK_TRIES_MAX; tries += 1) {
-      if (record === undefined || !valid(record)) return undefined;
-      const written = await write(record, (r, at) => released(change(r, at), leased.lease_until));
-      if (written !== undefined) return written;
-      record = await store.find(leased.kind, leased.no);
-    }
-    return undefined;
+async function attempt(
+  to: Sink,
+  leased: StoredRecord,
+  effect: Effect,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
+  const guard = new AbortController();
+  const onEnd = (): void => {
+    guard.abort();
   };
+  try {
+    const work = to.deliver(toCloudEvent(leased, effect), guard.signal);
+    return await withDeadline(work, { timeoutMs: GUARD_MS, signal, onEnd });
+  } catch (error) {
+    return { reason: failureReason(error) };
+  }
+}
 
-  const attempt = async (to: Sink, leased: StoredRecord, effect: Effect, signal?: AbortSignal) => {
-    const guard = new AbortController();
-    const abort = (): void => {
-      guard.abort();
-    };
-    try {
-      return await withDeadline(to.deliver(toCloudEvent(leased, effect), guard.signal), {
-        timeoutMs: GUARD_MS,
-        signal,
-        onEnd: abort,
-      });
-    } catch (error) {
-      return { reason: failureReason(error) };
-    }
-  };
+/** Records what became of an attempt. */
+async function settle(
+  deps: DelivererDeps,
+  leased: StoredRecord,
+  effect: Effect,
+  result: Result,
+): Promise<DeliveryOutcome> {
+  const { logger } = deps;
+  const { id, tries } = effect;
+  const fields = { ...about(leased, effect), tries };
+  if (result === 'delivered') {
+    // A fact, whoever holds the lease by now.
+    const known = (record: StoredRecord): boolean => record.effects.some((e) => e.id === id);
+    const marked = await mark(deps, leased, known, (r, at) => effectDelivered(r, id, at));
+    if (marked !== undefined) logger.info(fields, 'effect delivered');
+    return marked === undefined ? 'lost' : 'delivered';
+  }
+  const reason = result === 'gone' ? 'gone' : result.reason;
+  const verdict = result === 'gone' ? effectDead : effectFailed;
+  // A verdict, and only over our own attempt: not if it was delivered or tried again meanwhile.
+  const ours = (record: StoredRecord): boolean =>
+    record.effects.some((e) => e.id === id && e.state === 'pending' && e.tries === tries);
+  const marked = await mark(deps, leased, ours, (r, at) => verdict(r, id, at, reason));
+  if (marked === undefined) return 'lost';
+  if (marked.effects.find((e) => e.id === id)?.state === 'dead') {
+    logger.error({ ...fields, reason, alarm: true }, 'effect dead');
+    return 'dead';
+  }
+  logger.warn({ ...fields, reason }, 'effect failed');
+  return 'failed';
+}
 
-  const settle = async (
-    leased: StoredRecord,
-    effect: Effect,
-    result: 'delivered' | 'gone' | { readonly reason: string },
-  ): Promise<DeliveryOutcome> => {
-    const { id } = effect;
-    const told = { ...about(leased, effect), tries: effect.tries };
-    if (result === 'delivered') {
-      // A fact, whoever holds the lease by now.
-      const known = (record: StoredRecord): boolean => record.effects.some((e) => e.id === id);
-      const marked = await mark(leased, (r, at) => effectDelivered(r, id, at), known);
-      if (marked !== undefined) logger.info(told, 'effect delivered');
-      return marked === undefined ? 'lost' : 'delivered';
-    }
-    const reason = result === 'gone' ? 'gone' : result.reason;
-    const verdict = result === 'gone' ? effectDead : effectFailed;
-    // A verdict, and only over our own attempt: not if it was delivered or tried again meanwhile.
-    const ours = (record: StoredRecord): boolean =>
-      record.effects.some((e) => e.id === id && e.state === 'pending' && e.tries === effect.tries);
-    const marked = await mark(leased, (r, at) => verdict(r, id, at, reason), ours);
-    if (marked === undefined) return 'lost';
-    if (marked.effects.find((e) => e.id === id)?.state === 'dead') {
-      logger.error({ ...told, reason, alarm: true }, 'effect dead');
-      return 'dead';
-    }
-    logger.warn({ ...told, reason }, 'effect failed');
-    return 'failed';
+/** Applies a mark to the record as it is by now; `valid` says whether it still means anything there. */
+async function mark(
+  { writer, clock }: DelivererDeps,
+  leased: StoredRecord,
+  valid: (record: StoredRecord) => boolean,
+  edit: (record: StoredRecord, at: number) => StoredRecord,
+): Promise<StoredRecord | undefined> {
+  const decide = (record: StoredRecord): Decision<StoredRecord> => {
+    if (!valid(record)) return { kind: 'ignored', why: 'it means nothing there any more' };
+    const at = clock.now();
+    const marked = released(edit(record, at), leased.lease_until);
+    const next = { ...marked, version: record.version + 1, updated_at: at };
+    return { kind: 'next', record: next };
   };
-
-  return {
-    async deliverDue(record, signal) {
-      const now = clock.now();
-      const item = findItem(record.agenda, 'deliver');
-      if (item === undefined || item.at > now || (record.lease_until ?? 0) > now) return 'none';
-      const head = headEffect(record);
-      if (head === undefined || sink === undefined) {
-        const later = now + NO_SINK_PAUSE_MS;
-        const written = await write(record, (r) => withHeadAt(r, later));
-        if (written === undefined) return 'lost';
-        if (head !== undefined) logger.warn(about(record, head), 'effect waits for a sink');
-        return 'none';
-      }
-      if (head.tries >= ATTEMPTS_MAX) {
-        // Its last attempt ended with the process, before the verdict was written.
-        return settle(record, head, { reason: head.error ?? 'the last attempt did not end' });
-      }
-      const leased = await write(record, (r, at) => effectAttempted(r, head.id, at));
-      const effect = leased?.effects.find((e) => e.id === head.id);
-      if (leased === undefined || effect === undefined) return 'lost';
-      return settle(leased, effect, await attempt(sink, leased, effect, signal));
-    },
-  };
+  const done = await writer.change(leased, decide, { known: leased });
+  return done.outcome === 'applied' ? done.record : undefined;
 }
 
 /** Gives back our lease, and only ours: another's may have been taken after it ran out. */
-function released<R extends StoredRecord>(record: R, leaseUntil: number | undefined): R {
+function released(record: StoredRecord, leaseUntil: number | undefined): StoredRecord {
   return record.lease_until !== undefined && record.lease_until === leaseUntil
     ? { ...record, lease_until: 0 }
     : record;

@@ -7,7 +7,7 @@
 import { findItem, withItem, withoutItem } from './agenda';
 import { addEffect } from './outbox';
 import { combinationEffectData, refundEffectData } from './effectData';
-import { stepped, type Decision, type DecideContext } from './decision';
+import { nextVersion, type Decision, type DecideContext } from './decision';
 import {
   decide,
   isPaidElsewhere,
@@ -394,7 +394,7 @@ function next(
   const { what, detail, effect, alarm } = change;
   const { source, proof } = from;
   const patch = { state: change.to ?? record.state };
-  const changed = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
+  const changed = nextVersion(record, { at: ctx.now, what, source, proof, detail }, patch);
   return {
     kind: 'next',
     record: effect === undefined ? changed : withEffect(changed, effect, ctx),

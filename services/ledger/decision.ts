@@ -60,16 +60,13 @@ export function withHistory(
   return [...history.slice(0, HISTORY_MAX / 2), ...history.slice(HISTORY_MAX / 2 + 1), entry];
 }
 
+/** A line of history that is about to be written. */
+export type NewLine = Omit<HistoryEntry, 'detail'> & { readonly detail?: string | undefined };
+
 /** The next version of a record, with its line of history: where every change of any kind begins. */
-export function stepped<R extends RecordBase>(
+export function nextVersion<R extends RecordBase>(
   record: R,
-  {
-    at,
-    what,
-    source,
-    proof,
-    detail,
-  }: Omit<HistoryEntry, 'detail'> & { readonly detail?: string | undefined },
+  { at, what, source, proof, detail }: NewLine,
   patch?: Partial<R>,
 ): R {
   const entry = { at, what, source, proof, ...(detail === undefined ? {} : { detail }) };
@@ -109,7 +106,7 @@ export function next(
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
     ...change.patch,
   };
-  let result = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
+  let result = nextVersion(record, { at: ctx.now, what, source, proof, detail }, patch);
   if (change.effect !== undefined) {
     const data =
       change.refund === undefined
@@ -131,7 +128,7 @@ export function next(
 }
 
 /** Hints are anyone's to send: written into a bounded history they would push out what happened. */
-export const unwritten = <R extends { readonly history: readonly HistoryEntry[] }>(
+export const withoutHistory = <R extends { readonly history: readonly HistoryEntry[] }>(
   before: R,
   decision: Decision<R>,
 ): Decision<R> =>

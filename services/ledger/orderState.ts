@@ -12,7 +12,7 @@ import {
   drop,
   ignored,
   next,
-  unwritten,
+  withoutHistory,
   type DecideContext,
   type Decision,
   type From,
@@ -466,7 +466,7 @@ const onHinted: Handler<'hinted'> = (record, event, ctx) => {
     refund === undefined
       ? { last_hint_at }
       : { refunds: replaceRefund(record.refunds, { ...refund, last_hint_at }) };
-  return unwritten(record, next(record, event, ctx, { patch, what: 'hint followed' }));
+  return withoutHistory(record, next(record, event, ctx, { patch, what: 'hint followed' }));
 };
 
 const HANDLERS: { readonly [T in OrderEventType]: Handler<T> } = {

@@ -5,7 +5,7 @@
 import { findItem, withItem, withoutItem } from './agenda';
 import { addEffect } from './outbox';
 import { transferEffectData } from './effectData';
-import { drop, stepped, unwritten, type DecideContext, type Decision } from './decision';
+import { drop, nextVersion, withoutHistory, type DecideContext, type Decision } from './decision';
 import { hintedLately } from './orderState';
 import type {
   AgendaItem,
@@ -95,7 +95,7 @@ function next(
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
     ...change.patch,
   };
-  let result = stepped(record, { at: ctx.now, what, source, proof, detail }, patch);
+  let result = nextVersion(record, { at: ctx.now, what, source, proof, detail }, patch);
   for (const type of change.effects ?? []) {
     result = addEffect(result, {
       type,
@@ -241,7 +241,7 @@ export function decideTransfer(
       });
     case 'hinted':
       if (hintedLately(record, ctx.now)) return { kind: 'ignored', why: 'hinted a moment ago' };
-      return unwritten(
+      return withoutHistory(
         record,
         next(record, event, ctx, { patch: { last_hint_at: ctx.now }, what: 'hint followed' }),
       );

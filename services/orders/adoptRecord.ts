@@ -8,12 +8,9 @@ import type { AccountRef, From, Json } from '../wechat/dialect';
 import { asObject, asText, productOf } from '../wechat/readFacts';
 import type { OrderService } from '../orderService';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
-import {
-  SCHEMA_VERSION,
-  type OrderRecord,
-  type Payment,
-  type TransferRecord,
-} from '../ledger/record';
+import type { NewLine } from '../ledger/decision';
+import { newOrder, newRecord } from '../ledger/newRecord';
+import type { OrderRecord, Payment, TransferRecord } from '../ledger/record';
 import { decideTransfer, type TransferFacts } from '../ledger/transferState';
 import type { Clock } from '../../utils/clock';
 import { invariant } from '../../utils/invariant';
@@ -56,21 +53,15 @@ interface Known {
   readonly attach: string | undefined;
 }
 
-/** What every adopted order has in common. */
-function baseOf(known: Known, from: From, now: number): Omit<OrderRecord, 'state' | 'product'> {
+type Learned = Pick<OrderRecord, 'state' | 'product'> &
+  Partial<Pick<OrderRecord, 'agenda' | 'payment' | 'refunded_elsewhere'>>;
+
+/** An order as it is adopted: what is known of it, and what was learned with it. */
+function adoptedOrder(known: Known, learned: Learned, line: NewLine): OrderRecord {
   const { no, appid, mchid, total, openid, attach } = known;
-  return {
-    kind: 'order',
+  const facts = {
     no,
-    schema: SCHEMA_VERSION,
-    version: 1,
-    created_at: now,
-    updated_at: now,
     ...(openid === undefined ? {} : { payer: openid }),
-    history: [{ at: now, what: 'adopted', ...from }],
-    agenda: [],
-    effects: [],
-    effect_seq: 0,
     appid,
     mchid,
     description: '',
@@ -80,9 +71,8 @@ function baseOf(known: Known, from: From, now: number): Omit<OrderRecord, 'state
     made_by: 'adopted',
     prepared: false,
     facts_hash: '',
-    contradictions: [],
-    refunds: [],
-  };
+  } as const;
+  return newOrder(Object.assign({}, facts, learned), line);
 }
 
 export function createAdopting(deps: AdoptingDeps): Adopting {
@@ -104,8 +94,7 @@ export function createAdopting(deps: AdoptingDeps): Adopting {
         openid,
         attach: asText(body.attach),
       };
-      const record: OrderRecord = {
-        ...baseOf(known, from, now),
+      const learned: Learned = {
         state: 'PENDING',
         product: productOf(asText(body.trade_type)),
         agenda: [
@@ -113,19 +102,21 @@ export function createAdopting(deps: AdoptingDeps): Adopting {
           { do: 'expire', at: now + UNPAID_MAX_MS, tries: 0 },
         ],
       };
+      const record = adoptedOrder(known, learned, { at: now, what: 'adopted', ...from });
       return (await orders.insert(record)) === 'inserted' ? record : orders.findOrder(no);
     },
 
     async order({ no, payment, refunded, attach }, from) {
       const now = clock.now();
       const { appid, mchid, total, openid } = payment;
-      const base: OrderRecord = {
-        ...baseOf({ no, appid, mchid, total, openid, attach }, from, now),
+      const known = { no, appid, mchid, total, openid, attach };
+      const learned: Learned = {
         state: 'PAID',
         product: productOf(payment.trade_type),
         payment,
         ...(refunded ? { refunded_elsewhere: true } : {}),
       };
+      const base = adoptedOrder(known, learned, { at: now, what: 'adopted', ...from });
       const data = { ...orderEffectData(base) };
       const { sink } = orders.context();
       const record = addEffect(base, { type: 'order.adopted', at: now, data, sink });
@@ -137,26 +128,20 @@ export function createAdopting(deps: AdoptingDeps): Adopting {
     async transfer(body, facts, from) {
       if (facts.transfer_amount === undefined) return undefined;
       const now = clock.now();
-      const seed: TransferRecord = {
+      const bare = {
         kind: 'transfer',
         no: facts.out_bill_no,
         state: 'CREATED',
-        schema: SCHEMA_VERSION,
-        version: 0,
-        created_at: now,
-        updated_at: now,
-        history: [{ at: now, what: 'adopted', ...from }],
-        agenda: [],
-        effects: [],
-        effect_seq: 0,
         appid: asText(body.appid) ?? '',
         mchid: deps.dialect.account.mchid,
         transfer_amount: facts.transfer_amount,
         facts_hash: '',
         attempts: 0,
-      };
+      } as const;
+      const seed = newRecord<TransferRecord>(bare, { at: now, what: 'adopted', ...from });
       const event = { type: 'seen', facts, ...from } as const;
-      const decision = decideTransfer(seed, event, orders.context());
+      // What was seen makes it version 1.
+      const decision = decideTransfer({ ...seed, version: 0 }, event, orders.context());
       invariant(decision.kind === 'next', 'a transfer is adopted by what was seen of it');
       if ((await orders.insert(decision.record)) === 'inserted') return decision.record;
       const again = await orders.applyTransfer(facts.out_bill_no, event);

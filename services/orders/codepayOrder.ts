@@ -7,6 +7,7 @@
  * is sent once; a repeat of the number asks how it went.
  * Source: 微信支付 APIv3《付款码支付》《撤销订单》.
  */
+import { newOrder } from '../ledger/newRecord';
 import { createHash } from 'node:crypto';
 import { findItem } from '../ledger/agenda';
 import { TURNS_MAX, WAIT_MAX_MS, type AskWaiters } from './askWaiters';
@@ -14,20 +15,13 @@ import type { Following } from './syncOrder';
 import type { OrderService } from '../orderService';
 import { isOpenState } from '../ledger/orderState';
 import type { Answer } from '../payService';
-import { SCHEMA_VERSION, type OrderRecord, type Payment } from '../ledger/record';
+import { type OrderRecord, type Payment } from '../ledger/record';
 import { REFUND_QUIET_MS } from '../ledger/refundAsking';
 import { isPaidState } from '../ledger/refundMoney';
 import { otherAnswer } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { WechatReply } from '../strategies/strategy';
-import {
-  later,
-  leaveToOperator,
-  rung,
-  type Step,
-  type Steps,
-  type StepsDeps,
-} from '../sweep/steps';
+import { later, escalate, rung, type Step, type Steps, type StepsDeps } from '../sweep/steps';
 import type { Dialect } from '../wechat/dialect';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
 import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
@@ -56,7 +50,7 @@ export interface Codepay {
   /** 200 reversed, and proven so · 202 not yet: it is repeated until it is. */
   reverse(no: string): Promise<Answer>;
   /** What the sweep does with these orders. */
-  steps(deps: Pick<StepsDeps, 'store' | 'logger'>): Steps;
+  steps(deps: Pick<StepsDeps, 'writer' | 'logger'>): Steps;
 }
 
 export interface CodepayDeps {
@@ -89,22 +83,15 @@ export function createCodepay(deps: CodepayDeps): Codepay {
   function recordOf(input: CodepayInput): OrderRecord {
     const now = clock.now();
     const { attach } = input;
-    return {
-      kind: 'order',
+    const line = { at: now, what: 'created', source: 'operator', proof: 'none' } as const;
+    const facts = {
       no: input.out_trade_no,
       state: 'CREATED',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
-      history: [{ at: now, what: 'created', source: 'operator', proof: 'none' }],
       // Written before the charge: whoever dies in it leaves the question and the reversal behind.
       agenda: [
         { do: 'query', at: now + 5000, tries: 0 },
         { do: 'reverse', at: now + CODEPAY_SETTLE_MS, tries: 0 },
       ],
-      effects: [],
-      effect_seq: 0,
       product: 'codepay',
       appid: settings.appId,
       mchid: settings.mchid,
@@ -116,9 +103,8 @@ export function createCodepay(deps: CodepayDeps): Codepay {
       prepared: false,
       facts_hash: factsOf(input),
       asking_until: now + ASK_MAX_MS,
-      contradictions: [],
-      refunds: [],
-    };
+    } as const;
+    return newOrder(facts, line);
   }
 
   async function pay(input: CodepayInput): Promise<Answer> {
@@ -297,7 +283,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
         const why = endOfReversal(done, clock.now());
         const left = findItem(done.record.agenda, item.do);
         if (why !== undefined && left !== undefined) {
-          await leaveToOperator({ ...sweep, clock }, done.record, left, why);
+          await escalate({ ...sweep, clock }, done.record, left, why);
         }
         return done.reply;
       },

@@ -8,7 +8,7 @@ import { withoutItem } from '../ledger/agenda';
 import { asObject, asText } from '../wechat/readFacts';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
 import type { AgendaItem, CombinationRecord, OrderRecord } from '../ledger/record';
-import type { OrderStore } from '../stores/orderStore';
+import type { RecordWriter } from '../records/recordWriter';
 import type { WechatReply } from '../strategies/strategy';
 import { isLimited, refusalOf, saysNotFound } from '../wechat/wechatErrors';
 
@@ -45,7 +45,7 @@ function answerOf(reply: WechatReply): 'told' | 'open' | 'none' {
 
 /** `unanswered`: that was the last one, and nothing is known. */
 export async function endLook(
-  store: OrderStore,
+  writer: RecordWriter,
   item: AgendaItem,
   { reply, record }: { readonly reply: WechatReply; readonly record: Closable | undefined },
 ): Promise<'over' | 'again' | 'unanswered'> {
@@ -58,6 +58,6 @@ export async function endLook(
   if (answer === 'none') return 'unanswered';
   const agenda = withoutItem(record.agenda, 'query');
   // Another's write in between keeps the item: it is looked at once more, which is harmless.
-  await store.replace({ ...record, agenda, version: record.version + 1 }, record.version);
+  await writer.patch(record, { agenda });
   return 'over';
 }

@@ -20,13 +20,13 @@ import { isPaidState } from '../ledger/refundMoney';
 import { confirmAbsent, wasRefused } from './refusedAsk';
 import type { OrderRate } from '../access/orderRateLimit';
 import type { OrderService } from '../orderService';
-import {
-  SCHEMA_VERSION,
-  type CombinationRecord,
-  type OrderRecord,
-  type Prepay,
-  type Product,
-  type RecordedProduct,
+import { newOrder } from '../ledger/newRecord';
+import type {
+  CombinationRecord,
+  OrderRecord,
+  Prepay,
+  Product,
+  RecordedProduct,
 } from '../ledger/record';
 import { completeScene } from './scene';
 import type { RequestGuard } from '../wechat/storedRequest';
@@ -166,19 +166,12 @@ export function createPlacing(deps: PlacingDeps): Placing {
 
   function recordOf(draft: Draft, caller: Caller): OrderRecord {
     const now = clock.now();
-    return {
-      kind: 'order',
+    const line = { at: now, what: 'created', source: caller.role, proof: 'none' } as const;
+    const facts = {
       no: draft.input.out_trade_no,
       state: 'CREATED',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
       ...(draft.openid === undefined ? {} : { payer: draft.openid }),
-      history: [{ at: now, what: 'created', source: caller.role, proof: 'none' }],
       agenda: withExpiry([], draft.expires_at),
-      effects: [],
-      effect_seq: 0,
       product: draft.product,
       appid: draft.appid,
       mchid: settings.mchid,
@@ -192,9 +185,8 @@ export function createPlacing(deps: PlacingDeps): Placing {
       expires_at: draft.expires_at,
       request: deps.dialect.requests.order(draft),
       asking_until: now + ASK_LEASE_MS,
-      contradictions: [],
-      refunds: [],
-    };
+    } as const;
+    return newOrder(facts, line);
   }
 
   /** WeChat has one number space for both, and refuses whichever comes second in a race. */

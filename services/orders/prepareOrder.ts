@@ -2,11 +2,12 @@
  * Prepared orders: an operator fixes number, description, price, and the payer if he is known. WeChat is asked
  * only when the payer comes; until then a conditional write is all there is to an order, also to its end.
  */
+import { newOrder } from '../ledger/newRecord';
 import { appidOfAsk, expiryOfAsk, extraOf, hashOf } from './orderInput';
 import type { OrderService } from '../orderService';
 import { withExpiry, type PreparedFacts } from '../ledger/orderState';
 import type { OrderInput, PlacingDeps } from './placeOrder';
-import { SCHEMA_VERSION, type OrderRecord, type Source } from '../ledger/record';
+import { type OrderRecord, type Source } from '../ledger/record';
 import { confirmAbsent, wasRefused } from './refusedAsk';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
@@ -79,27 +80,18 @@ export function createPreparing(deps: PreparingDeps): Preparing {
 
   function recordOf(no: string, facts: PreparedFacts): OrderRecord {
     const now = clock.now();
-    return {
-      kind: 'order',
+    const line = { at: now, what: 'prepared', source: 'operator', proof: 'none' } as const;
+    const given = {
       no,
       state: 'PREPARED',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
-      history: [{ at: now, what: 'prepared', source: 'operator', proof: 'none' }],
       agenda: withExpiry([], facts.expires_at ?? facts.idle_until),
-      effects: [],
-      effect_seq: 0,
       product: 'jsapi',
       mchid: settings.mchid,
       payer_named: false,
       made_by: 'operator',
       prepared: true,
-      contradictions: [],
-      refunds: [],
-      ...facts,
-    };
+    } as const;
+    return newOrder(Object.assign({}, given, facts), line);
   }
 
   async function prepare(input: PrepareInput): Promise<OrderRecord> {

@@ -29,17 +29,14 @@ import { createNumberTable, type NumberTable } from './numberTable';
 import type { Difference, DifferenceClass, Facts, ReconcileReport } from './report';
 import { createResolver, type Found, type ResolveDeps } from './resolve';
 import { asText } from '../wechat/readFacts';
-import { withHistory } from '../ledger/decision';
-import { holderOfPart } from '../combinations/partNumbers';
-import {
-  SCHEMA_VERSION,
-  type Refund,
-  type ReportRecord,
-  type StoredRecord,
-} from '../ledger/record';
+import { nextVersion, type Decision } from '../ledger/decision';
+import { newRecord } from '../ledger/newRecord';
+import { holderOfPart } from '../records/partNumbers';
+import { type Refund, type ReportRecord, type StoredRecord } from '../ledger/record';
+import type { RecordWriter } from '../records/recordWriter';
 import type { OrderStore, RecordFilter } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
-import { AppError, StoreError, ValidationError } from '../../utils/errors';
+import { AppError, ValidationError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 import type { Bytes } from '../../utils/money';
 import { beijingDay, beijingDayStart, fromRfc3339, toRfc3339 } from '../../utils/time';
@@ -74,7 +71,8 @@ export interface Reconciler {
 }
 
 export interface ReconcilerDeps extends Pick<BillSource, 'strategy'> {
-  readonly store: OrderStore;
+  readonly store: Pick<OrderStore, 'find' | 'list' | 'reservation' | 'reservations'>;
+  readonly writer: RecordWriter;
   readonly api: BillSource['api'] & ResolveDeps['api'];
   readonly dialect: ResolveDeps['dialect'];
   readonly following: ResolveDeps['following'];
@@ -108,7 +106,6 @@ const SLICE_FIRST_MS = 60_000;
 const FUND_LINES = 2;
 const LOOKUPS_AT_ONCE = 32;
 const DAY_MS = 24 * 3600_000;
-const STORE_TRIES_MAX = 8;
 
 /** Of a number in the table: the bill has it · a record of ours is the same · it was looked at again. */
 const SEEN = 1;
@@ -142,7 +139,7 @@ interface Books {
 const SORT = { payment: 1, reversal: 2, refund: 3 } as const;
 
 export function createReconciler(deps: ReconcilerDeps): Reconciler {
-  const { store, clock, logger, settings } = deps;
+  const { store, writer, clock, logger, settings } = deps;
   const keptMax = settings.keptMax ?? KEPT_MAX;
   const mchid = Buffer.from(settings.mchid);
   const appids = settings.appids.map((appid) => Buffer.from(appid));
@@ -560,31 +557,26 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     const now = clock.now();
     const found = report.differences.length + report.omitted;
     const omitted = report.omitted + Math.max(0, report.differences.length - STORED_MAX);
-    const entry = {
+    const line = {
       at: now,
       what: 'reconciled',
       source: 'operator',
       proof: 'none',
       detail: `${found} differences, ${report.unresolved} unresolved`,
     } as const;
-    for (let tries = 0; tries < STORE_TRIES_MAX; tries++) {
-      const before = await store.find('report', no);
-      const next: ReportRecord = {
-        ...(before ?? fresh(no, now)),
-        state: report.unresolved === 0 && report.alarm === null ? 'AGREED' : 'DIFFERENT',
-        version: (before?.version ?? 0) + 1,
-        updated_at: now,
-        history: withHistory(before?.history ?? [], entry),
-        bill_date: report.bill_date,
-        report: { ...report, differences: report.differences.slice(0, STORED_MAX), omitted },
-      };
-      const written =
-        before === undefined
-          ? (await store.insert(next)) === 'inserted'
-          : (await store.replace(next, before.version)) === 'replaced';
-      if (written) return;
-    }
-    throw new StoreError('STORE_CONTENTION', { detail: no });
+    const facts = {
+      state: report.unresolved === 0 && report.alarm === null ? 'AGREED' : 'DIFFERENT',
+      bill_date: report.bill_date,
+      report: { ...report, differences: report.differences.slice(0, STORED_MAX), omitted },
+    };
+    const renew = (before: ReportRecord): Decision<ReportRecord> => ({
+      kind: 'next',
+      record: nextVersion(before, line, facts),
+    });
+    const ref = { kind: 'report', no } as const;
+    if ((await writer.change(ref, renew)).outcome !== 'absent') return;
+    const first = newRecord<ReportRecord>({ ...ref, ...facts }, line);
+    if ((await writer.create(first)) === 'exists') await writer.change(ref, renew);
   }
 
   return {
@@ -608,20 +600,6 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     progress: () => latest,
   };
 }
-
-const fresh = (no: string, now: number): Omit<ReportRecord, 'bill_date' | 'report'> => ({
-  kind: 'report',
-  no,
-  state: 'AGREED',
-  schema: SCHEMA_VERSION,
-  version: 0,
-  created_at: now,
-  updated_at: now,
-  history: [],
-  agenda: [],
-  effects: [],
-  effect_seq: 0,
-});
 
 const numbersOf = (row: TradeRow): Pick<Found, 'out_trade_no' | 'out_refund_no'> => ({
   out_trade_no: row.out_trade_no,

@@ -1,12 +1,13 @@
 /** What operators do with records: list, read, deliver an effect again. */
 import { redeliver } from '../ledger/outbox';
-import { stepped } from '../ledger/decision';
+import { nextVersion } from '../ledger/decision';
 import type { RecordKind, StoredRecord } from '../ledger/record';
 import { viewRecord } from './recordView';
+import type { RecordWriter } from './recordWriter';
 import type { DamagedRow } from '../stores/damage';
 import type { OrderStore, RecordFilter } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
-import { ConflictError, NotFoundError, StoreError } from '../../utils/errors';
+import { ConflictError, NotFoundError } from '../../utils/errors';
 import { toRfc3339 } from '../../utils/time';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -18,7 +19,6 @@ export interface RecordService {
   redeliver(kind: RecordKind, no: string, effectId: string | undefined): Promise<Json>;
 }
 
-const TRIES_MAX = 20;
 /** Not a state that any record has: the records that are not believed. */
 const DAMAGED = 'damaged';
 
@@ -30,7 +30,8 @@ const viewDamaged = ({ created_at, ...row }: DamagedRow): Json => ({
 });
 
 export function createRecordService(deps: {
-  store: OrderStore;
+  store: Pick<OrderStore, 'find' | 'list' | 'damaged'>;
+  writer: RecordWriter;
   clock: Clock;
   sink: boolean;
 }): RecordService {
@@ -58,18 +59,16 @@ export function createRecordService(deps: {
           detail: '未设置 webhookUrl、amqpUrl 或 hooksModule / no sink is configured',
         });
       }
-      for (let tries = 0; tries < TRIES_MAX; tries++) {
-        const record = await find(kind, no);
+      const done = await deps.writer.change({ kind, no }, (record) => {
         if (effectId !== undefined && !record.effects.some((e) => e.id === effectId)) {
           throw new NotFoundError('RECORD_NOT_FOUND', { detail: 'effect_id' });
         }
         const at = clock.now();
-        const again = redeliver(record, effectId, at);
-        const what = { at, what: 'redeliver', source: 'operator', proof: 'none' } as const;
-        const next = stepped(again, what);
-        if ((await store.replace(next, record.version)) === 'replaced') return viewRecord(next);
-      }
-      throw new StoreError('STORE_CONTENTION');
+        const line = { at, what: 'redeliver', source: 'operator', proof: 'none' } as const;
+        return { kind: 'next', record: nextVersion(redeliver(record, effectId, at), line) };
+      });
+      if (done.outcome === 'absent') throw new NotFoundError('RECORD_NOT_FOUND');
+      return viewRecord(done.record);
     },
   };
 }

@@ -2,11 +2,13 @@
  * Seals what a database holds already, by an operator's own decision: records without a seal, and those that an older key
  * sealed. What has a wrong seal, or was written by a client, is never sealed.
  */
-import { stepped } from '../ledger/decision';
-import type { StoredRecord } from '../ledger/record';
+import { nextVersion, type Decision } from '../ledger/decision';
+import type { RecordKind, StoredRecord } from '../ledger/record';
+import { createRecordWriter, type RecordWriter } from './recordWriter';
 import { DamagedError } from '../stores/damage';
 import type { OrderStore, Page } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
+import type { Logger } from '../../utils/logger';
 
 export interface SealDeps {
   /** The same database through another set of keys; [] = what is not sealed. */
@@ -15,6 +17,7 @@ export interface SealDeps {
   /** true: only counts. */
   readonly dryRun: boolean;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 export interface SealCounts {
@@ -25,8 +28,6 @@ export interface SealCounts {
 }
 
 const PAGE = 500;
-/** A record that others keep changing is sealed by whoever changes it. */
-const TRIES_MAX = 5;
 
 export async function sealAll(deps: SealDeps): Promise<SealCounts> {
   const { open, keys, dryRun } = deps;
@@ -56,15 +57,17 @@ async function* all<T>(
 }
 
 async function sealFrom(
-  { open, dryRun, clock }: SealDeps,
+  { open, dryRun, clock, logger }: SealDeps,
   keys: readonly string[],
   target: OrderStore,
 ): Promise<number> {
   const source = await open(keys);
+  const store = { ...target, find: readsOf(source) };
+  const writer = createRecordWriter({ store, clock, logger });
   let count = 0;
   try {
-    for await (const record of all((page) => source.list(page))) {
-      if (dryRun || (await sealOne(record, { source, target, at: clock.now() }))) count += 1;
+    for await (const known of all((page) => source.list(page))) {
+      if (dryRun || (await sealOne(writer, known, clock.now()))) count += 1;
     }
     return count;
   } finally {
@@ -72,32 +75,26 @@ async function sealFrom(
   }
 }
 
-async function sealOne(
-  listed: StoredRecord,
-  { source, target, at }: { source: OrderStore; target: OrderStore; at: number },
-): Promise<boolean> {
-  let record: StoredRecord | undefined = listed;
-  for (let tries = 0; tries < TRIES_MAX && record !== undefined; tries += 1) {
-    // The history tells since when the record is vouched for.
-    const next = stepped(record, { at, what: 'sealed', source: 'operator', proof: 'none' });
-    if ((await target.replace(next, record.version)) === 'replaced') return true;
-    record = await again(source, record);
-  }
-  return false;
+async function sealOne(writer: RecordWriter, known: StoredRecord, at: number): Promise<boolean> {
+  // The history tells since when the record is vouched for.
+  const line = { at, what: 'sealed', source: 'operator', proof: 'none' } as const;
+  const seal = (record: StoredRecord): Decision<StoredRecord> => ({
+    kind: 'next',
+    record: nextVersion(record, line),
+  });
+  return (await writer.change(known, seal, { known })).outcome === 'applied';
 }
 
-/** undefined: sealed meanwhile by a service that runs beside us. */
-async function again(
-  store: OrderStore,
-  { kind, no }: StoredRecord,
-): Promise<StoredRecord | undefined> {
-  try {
-    return await store.find(kind, no);
-  } catch (error) {
-    if (error instanceof DamagedError) return undefined;
-    throw error;
-  }
-}
+/** What a service that runs beside us has sealed meanwhile is not there any more. */
+const readsOf = (source: OrderStore): OrderStore['find'] =>
+  (async (kind: RecordKind, no: string) => {
+    try {
+      return await source.find(kind, no);
+    } catch (error) {
+      if (error instanceof DamagedError) return undefined;
+      throw error;
+    }
+  }) as OrderStore['find'];
 
 async function countDamaged(store: OrderStore): Promise<number> {
   let count = 0;

@@ -7,7 +7,6 @@ import { withoutItem } from '../ledger/agenda';
 import type { Following } from '../orders/syncOrder';
 import { endLook, isLastLook, nextLook } from '../orders/finalCheck';
 import type { OrderService } from '../orderService';
-import { stepped } from '../ledger/decision';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
 import type {
   AgendaItem,
@@ -20,6 +19,7 @@ import type {
 import { isOverdue } from '../orders/prepareOrder';
 import { lacksBalance, maySendAgain, refundGiveUpAt } from '../ledger/refundAsking';
 import { findRefund, type Refunding } from '../refunds/requestRefund';
+import type { RecordWriter } from '../records/recordWriter';
 import type { OrderStore } from '../stores/orderStore';
 import { TRANSFER_REPEAT_MAX_MS } from '../ledger/transferState';
 import type { Transferring } from '../transfers/requestTransfer';
@@ -41,7 +41,8 @@ export interface Step<R extends StoredRecord = StoredRecord> {
 export type Steps = Partial<Record<`${StoredRecord['kind']}.${AgendaVerb}`, Step>>;
 
 export interface StepsDeps {
-  readonly store: OrderStore;
+  readonly store: Pick<OrderStore, 'find'>;
+  readonly writer: RecordWriter;
   readonly orders: OrderService;
   readonly following: Following;
   readonly refunding: Refunding;
@@ -49,6 +50,8 @@ export interface StepsDeps {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+export type EscalationDeps = Pick<StepsDeps, 'writer' | 'clock' | 'logger'>;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -95,10 +98,7 @@ export function nextQuery(item: AgendaItem, now: number): AgendaItem | undefined
 }
 
 export function createSteps(deps: StepsDeps): Steps {
-  const { store, orders, following, clock, logger } = deps;
-
-  const giveUp = (record: StoredRecord, item: AgendaItem, why: string): Promise<void> =>
-    leaveToOperator({ store, clock, logger }, record, item, why);
+  const { store, writer, orders, following, clock } = deps;
 
   const look = createLook(deps);
 
@@ -126,14 +126,7 @@ export function createSteps(deps: StepsDeps): Steps {
         return undefined;
       }
       if (held.state !== 'CREATED' && held.state !== 'PENDING') {
-        await store.replace(
-          {
-            ...held,
-            agenda: withoutItem(held.agenda, 'expire'),
-            version: held.version + 1,
-          },
-          held.version,
-        );
+        await writer.patch(held, { agenda: withoutItem(held.agenda, 'expire') });
         return undefined;
       }
       try {
@@ -142,7 +135,7 @@ export function createSteps(deps: StepsDeps): Steps {
         const now = (await store.find('order', held.no)) ?? held;
         const why = endOfExpiry(now, error, clock.now());
         if (why === undefined) throw error;
-        await giveUp(now, item, why);
+        await escalate(deps, now, item, why);
       }
       return undefined;
     },
@@ -162,7 +155,7 @@ export function createSteps(deps: StepsDeps): Steps {
       const no = item.key ?? '';
       const asked = findRefund(held, no);
       if (asked === undefined || clock.now() - asked.requested_at >= REFUND_END_MS) {
-        await giveUp(held, item, `refund ${no} is not over`);
+        await escalate(deps, held, item, `refund ${no} is not over`);
         return undefined;
       }
       const { reply, record } = await following.syncRefund(held, no, 'sweep', limits);
@@ -196,7 +189,8 @@ export function createSteps(deps: StepsDeps): Steps {
       const age = clock.now() - held.created_at;
       if (record?.state !== 'CREATED') {
         const open = record?.agenda.some((i) => i.do === 'transfer') === true;
-        if (open && age >= TRANSFER_END_MS) await giveUp(record, item, 'transfer is not over');
+        if (open && age >= TRANSFER_END_MS)
+          await escalate(deps, record, item, 'transfer is not over');
         return reply;
       }
       if (age >= TRANSFER_REPEAT_MAX_MS) {
@@ -221,30 +215,28 @@ export function createSteps(deps: StepsDeps): Steps {
 
 /** What a query that was a last look leads to; any other leads to nothing by itself. */
 export const createLook =
-  (deps: Pick<StepsDeps, 'store' | 'clock' | 'logger'>) =>
+  (deps: EscalationDeps) =>
   async <R extends OrderRecord | CombinationRecord>(
     held: R,
     item: AgendaItem,
     synced: { readonly reply: WechatReply; readonly record: R | undefined },
   ): Promise<void> => {
     if (!isLastLook(held, item)) return;
-    if ((await endLook(deps.store, item, synced)) !== 'unanswered') return;
+    if ((await endLook(deps.writer, item, synced)) !== 'unanswered') return;
     const why = 'closed on a bare 204, and WeChat never said what became of it';
-    await leaveToOperator(deps, synced.record ?? held, item, why);
+    await escalate(deps, synced.record ?? held, item, why);
   };
 
 /** Nothing more can be learned by asking: the item goes, the record stays as it is, an operator looks. */
-export async function leaveToOperator(
-  { store, clock, logger }: Pick<StepsDeps, 'store' | 'clock' | 'logger'>,
+export async function escalate(
+  { writer, clock, logger }: EscalationDeps,
   record: StoredRecord,
   item: AgendaItem,
   why: string,
 ): Promise<void> {
-  const now = clock.now();
-  const entry = { at: now, what: 'unresolved', source: 'sweep', proof: 'none' } as const;
+  const line = { at: clock.now(), what: 'unresolved', source: 'sweep', proof: 'none' } as const;
   const agenda = withoutItem(record.agenda, item.do, item.key);
-  const next = stepped(record, { ...entry, detail: why }, { agenda });
-  if ((await store.replace(next, record.version)) !== 'replaced') return;
+  if ((await writer.patch(record, { agenda }, { ...line, detail: why })) === undefined) return;
   const { kind, no, state } = record;
   logger.error({ alarm: true, kind, no, state, reason: why }, 'left to an operator');
 }
@@ -254,14 +246,14 @@ export async function leaveToOperator(
  * did, WeChat is asked on about it, as about any other.
  */
 export async function leaveRefused(
-  deps: Pick<StepsDeps, 'store' | 'clock' | 'logger'>,
+  deps: EscalationDeps & Pick<StepsDeps, 'store'>,
   held: StoredRecord,
   item: AgendaItem,
   refused: AppError,
 ): Promise<void> {
   const record = (await deps.store.find(held.kind, held.no)) ?? held;
   if (wasSent(record, item)) return;
-  await leaveToOperator(deps, record, item, `request refused: ${refused.detail ?? ''}`);
+  await escalate(deps, record, item, `request refused: ${refused.detail ?? ''}`);
 }
 
 function wasSent(record: StoredRecord, item: AgendaItem): boolean {

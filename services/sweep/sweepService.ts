@@ -7,12 +7,13 @@
  * glossary: *lane* – see `agenda.ts`; how lanes share a run stands in `sweepRun.ts`; *brake* – after a 429 the
  * lane that was refused asks WeChat nothing for a while.
  */
-import { dueAt, findItem, laneOf, LANES, withItem, withoutItem, type Lane } from '../ledger/agenda';
+import { dueAt, laneOf, LANES, type Lane } from '../ledger/agenda';
 import type { Deliverer } from '../delivery/deliverer';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
 import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
 import { isRequestRefused } from '../wechat/storedRequest';
 import { createSteps, leaveRefused, type Step, type Steps, type StepsDeps } from './steps';
+import type { OrderStore } from '../stores/orderStore';
 import type { CallLimits } from '../wechat/wechatApi';
 import { isLimited } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
@@ -41,6 +42,7 @@ export interface SweepLimits {
 }
 
 export interface SweepDeps extends StepsDeps {
+  readonly store: Pick<OrderStore, 'find' | 'due' | 'oldestDue'>;
   readonly deliverer: Deliverer | undefined;
   /** Work of others: `combination.query`, `order.reverse`, … */
   readonly steps?: Steps;
@@ -59,56 +61,12 @@ const BRAKE_SPREAD_MS = 10_000;
 const UNKNOWN_PAUSE_MS = 10 * 60_000;
 
 export function createSweepService(deps: SweepDeps): SweepService {
-  const { store, clock, logger } = deps;
+  const { store, writer, clock, logger } = deps;
   const steps: Steps = { ...createSteps(deps), ...deps.steps };
   const underWay = new Set<Promise<unknown>>();
   const brakes: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
   const busy: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
   let ended: number | undefined;
-
-  /** Takes the record for 30 s and moves the item to its next moment, counted before it is tried. */
-  async function lease<R extends StoredRecord>(
-    record: R,
-    item: AgendaItem,
-    next: AgendaItem | undefined,
-    leaseMs = LEASE_MS,
-  ): Promise<R | undefined> {
-    const now = clock.now();
-    const held = {
-      ...record,
-      agenda:
-        next === undefined
-          ? withoutItem(record.agenda, item.do, item.key)
-          : withItem(record.agenda, next),
-      ...(leaseMs === 0 ? {} : { lease_until: now + leaseMs }),
-      version: record.version + 1,
-      updated_at: now,
-    };
-    return (await store.replace(held, record.version)) === 'replaced' ? held : undefined;
-  }
-
-  /**
-   * Gives our lease back, and only ours, so that what else is due need not wait for it to run out.
-   * @param back  The item as it was, where WeChat refused to hear the question: the try does not count.
-   * @returns The record as it is now, as far as it is known.
-   */
-  async function release(
-    held: StoredRecord,
-    back: AgendaItem | undefined,
-  ): Promise<StoredRecord | undefined> {
-    const record = await store.find(held.kind, held.no);
-    if (record?.lease_until === undefined || record.lease_until !== held.lease_until) return record;
-    const { lease_until: _lease, ...rest } = record;
-    // Nobody wrote since: then it is there again even where this was its last try. Else it may be settled.
-    const again =
-      back !== undefined &&
-      (record.version === held.version || findItem(record.agenda, back.do, back.key) !== undefined);
-    const agenda = again
-      ? withItem(record.agenda, { ...back, at: afterBrake(record.no, laneOf(back.do)) })
-      : record.agenda;
-    const next = { ...rest, agenda, version: record.version + 1 } as StoredRecord;
-    return (await store.replace(next, record.version)) === 'replaced' ? next : undefined;
-  }
 
   /** Spread by number, so that not everything that waited asks in the same second. */
   function afterBrake(no: string, lane: Lane): number {
@@ -126,7 +84,8 @@ export function createSweepService(deps: SweepDeps): SweepService {
   }
 
   async function putOff(record: StoredRecord, item: AgendaItem): Promise<Outcome> {
-    return (await lease(record, item, item, 0)) === undefined ? 'lost' : 'moved';
+    const moved = await writer.lease(record, item, { next: item, ms: 0 });
+    return moved === undefined ? 'lost' : 'moved';
   }
 
   async function deliver(record: StoredRecord, item: AgendaItem): Promise<Tried> {
@@ -159,7 +118,9 @@ export function createSweepService(deps: SweepDeps): SweepService {
     if (now < brakes[lane]) {
       return { outcome: await putOff(record, { ...item, at: afterBrake(record.no, lane) }) };
     }
-    const held = await lease(record, item, step.next(record, item, now));
+    // Moved to its next moment, and so counted, before it is tried.
+    const next = step.next(record, item, now);
+    const held = await writer.lease(record, item, { next, ms: LEASE_MS });
     if (held === undefined) return { outcome: 'lost' };
     return tryStep(step, held, item, limits);
   }
@@ -181,16 +142,17 @@ export function createSweepService(deps: SweepDeps): SweepService {
       else throw error;
     } finally {
       // Also after a failure: the item's next moment is written, the lease has nothing left to guard.
-      record = await release(held, limited ? item : undefined);
+      // Where WeChat refused to hear the question the try does not count.
+      const back = limited ? { ...item, at: afterBrake(held.no, lane) } : undefined;
+      record = await writer.release(held, back);
     }
     return { outcome: limited ? 'moved' : 'done', record };
   }
 
   /** A record whose columns say that it is due in a lane where nothing is: they are written anew. */
   async function touch(record: StoredRecord): Promise<Tried> {
-    const next = { ...record, version: record.version + 1 };
-    const written = (await store.replace(next, record.version)) === 'replaced';
-    return written ? { outcome: 'moved', record: next } : { outcome: 'lost' };
+    const next = await writer.patch(record, {});
+    return next === undefined ? { outcome: 'lost' } : { outcome: 'moved', record: next };
   }
 
   /** A record that always fails costs its own try, never another's. */

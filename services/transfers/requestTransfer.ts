@@ -2,10 +2,11 @@
  * Merchant transfers (商家转账): recorded before WeChat is asked, repeated with the same bytes, never
  * renumbered. No error code is a verdict: the end comes from a proven state alone.
  */
+import { newRecord } from '../ledger/newRecord';
 import { createHash, createHmac } from 'node:crypto';
 import type { Following } from '../orders/syncOrder';
 import type { OrderService } from '../orderService';
-import { SCHEMA_VERSION, type Source, type TransferRecord } from '../ledger/record';
+import { type Source, type TransferRecord } from '../ledger/record';
 import { guardNumbers, isOtherAnswer } from '../wechat/replyNumbers';
 import { sumOfDay } from './transferDay';
 import {
@@ -124,19 +125,13 @@ export function createTransferring(deps: TransferringDeps): Transferring {
     const name = input.user_name;
     const encrypted = name === undefined ? undefined : await strategy.encrypt(name);
     const appid = appidOf(input);
-    return {
+    const line = { at: now, what: 'created', source: 'operator', proof: 'none' } as const;
+    const facts = {
       kind: 'transfer',
       no: input.out_bill_no,
       state: 'CREATED',
-      schema: SCHEMA_VERSION,
-      version: 1,
-      created_at: now,
-      updated_at: now,
       payer: input.openid,
-      history: [{ at: now, what: 'created', source: 'operator', proof: 'none' }],
       agenda: [{ do: 'transfer', at: now + TRANSFER_FIRST_POLL_MS, tries: 0 }],
-      effects: [],
-      effect_seq: 0,
       appid,
       mchid: settings.mchid,
       transfer_amount: input.transfer_amount,
@@ -156,7 +151,8 @@ export function createTransferring(deps: TransferringDeps): Transferring {
         serial: encrypted?.serial,
       }),
       attempts: 0,
-    };
+    } as const;
+    return newRecord<TransferRecord>(facts, line);
   }
 
   function appidOf(input: TransferInput): string {

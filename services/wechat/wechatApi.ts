@@ -31,7 +31,7 @@ export interface WechatApiDeps {
 }
 
 export function createWechatApi({ strategy, dialect }: WechatApiDeps): WechatApi {
-  // Not spread: see `stepped`. What is sent wins over the limits.
+  // Not spread: see `nextVersion`. What is sent wins over the limits.
   const send = (call: WechatCall, limits?: CallLimits): Promise<WechatReply> =>
     strategy.call(Object.assign({}, limits, call));
   return {

@@ -231,7 +231,8 @@ describe.each([
     await store.insert(anOrder('BROKEN'));
     const body = await place.body('order', 'BROKEN');
     await place.alter('order', 'BROKEN', { body: body.replace('100', '101') });
-    const deps = { open: (keys: readonly string[]) => place.open(keys), clock: systemClock };
+    const open1 = (keys: readonly string[]) => place.open(keys);
+    const deps = { open: open1, clock: systemClock, logger: silentLogger };
     const counts = { sealed: 2, resealed: 1, damaged: 1 };
     expect(await sealAll({ ...deps, keys: [NEXT, KEY], dryRun: true })).toEqual(counts);
     await expect(store.find('order', 'OLD1')).rejects.toMatchObject(RECORD);

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { createDirectDialect } from '../../services/wechat/directDialect';
 import { createFollowing } from '../../services/orders/syncOrder';
+import { createRecordWriter } from '../../services/records/recordWriter';
 import { createOrderService } from '../../services/orderService';
 import {
   createReconciler,
@@ -253,7 +254,8 @@ export function createBooks(
     refundNotifyUrl: '',
     transferNotifyUrl: undefined,
   });
-  const orders = createOrderService({ store, clock, logger, sink: false });
+  const writer = createRecordWriter({ store, clock, logger });
+  const orders = createOrderService({ store, writer, clock, sink: false });
   const following = createFollowing({
     orders,
     api: api as unknown as Parameters<typeof createFollowing>[0]['api'],
@@ -264,6 +266,7 @@ export function createBooks(
   });
   const reconciler = createReconciler({
     store,
+    writer,
     api,
     dialect,
     strategy: { download },

@@ -5,7 +5,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInThisContext } from 'node:vm';
-import { stepped } from '../../services/ledger/decision';
+import { nextVersion } from '../../services/ledger/decision';
 import type { OrderRecord } from '../../services/ledger/record';
 import { anOrder } from '../helpers/storeRecords';
 
@@ -23,7 +23,7 @@ it('has one hidden class for all records that got the same new key', () => {
   const at = 1_780_000_000_000;
   const entry = { at, what: 'prepay', source: 'reply', proof: 'signature' } as const;
   const make = (): OrderRecord =>
-    stepped(JSON.parse(text) as OrderRecord, entry, { prepay: { at, prepay_id: 'wx01' } });
+    nextVersion(JSON.parse(text) as OrderRecord, entry, { prepay: { at, prepay_id: 'wx01' } });
   // The first few teach V8 what comes.
   const made = Array.from({ length: 60 }, make).slice(30);
   expect(made.filter((one) => !sameClass(one, made[0] as OrderRecord))).toEqual([]);

@@ -6,6 +6,7 @@ import { DeliveryError } from '../../../services/delivery/sink';
 import type { Sink } from '../../../services/delivery/sink';
 import type { CloudEvent } from '../../../services/ledger/effectTypes';
 import type { EffectType, OrderRecord } from '../../../services/ledger/record';
+import { createRecordWriter } from '../../../services/records/recordWriter';
 import { createMemoryOrderStore } from '../../../services/stores/memoryOrderStore';
 import type { OrderStore } from '../../../services/stores/orderStore';
 import type { Logger, LogFields } from '../../../utils/logger';
@@ -40,8 +41,8 @@ function setUp(results: Result[] = []) {
     close: async () => undefined,
   };
   const store = createMemoryOrderStore();
-  const deps = { store, sink, clock, logger };
-  return { ...deps, deps, time, events, logged, deliverer: createDeliverer(deps) };
+  const deps = { writer: createRecordWriter({ store, clock, logger }), sink, clock, logger };
+  return { ...deps, store, deps, time, events, logged, deliverer: createDeliverer(deps) };
 }
 
 async function put(store: OrderStore, ...types: EffectType[]): Promise<OrderRecord> {
@@ -192,16 +193,14 @@ it('leaves the lease of another alone when it comes late', async () => {
 it('tries again when the process died before the mark, paced by the schedule', async () => {
   const { store, deliverer, deps, time, events } = setUp();
   await put(store, 'order.paid');
-  const dying = {
-    ...deps,
-    store: {
-      find: store.find.bind(store),
-      replace: async (next: OrderRecord, expected: number) => {
-        if (expected > 1) throw new Error('killed');
-        return store.replace(next, expected);
-      },
-    } as unknown as OrderStore,
-  };
+  const broken = {
+    find: store.find.bind(store),
+    replace: async (next: OrderRecord, expected: number) => {
+      if (expected > 1) throw new Error('killed');
+      return store.replace(next, expected);
+    },
+  } as unknown as OrderStore;
+  const dying = { ...deps, writer: createRecordWriter({ ...deps, store: broken }) };
   await expect(createDeliverer(dying).deliverDue(await get(store))).rejects.toThrow('killed');
   expect(await store.oldestDue()).toBe(T0 + 30_000);
   time.now += 30_000;

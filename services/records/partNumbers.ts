@@ -7,6 +7,7 @@
 import { partAsOrder } from '../ledger/combinationState';
 import type { CombinationRecord } from '../ledger/record';
 import type { OrderStore, Reservation } from '../stores/orderStore';
+import type { RecordWriter } from './recordWriter';
 import type { Clock } from '../../utils/clock';
 
 /** Signed refusals that one number may have behind it. */
@@ -14,7 +15,7 @@ const PLACES_MAX = 10;
 /** A reservation without its record: its caller is about to write it, or died before. */
 const WRITING_MAX_MS = 60_000;
 
-type Store = Pick<OrderStore, 'find' | 'reservation' | 'reserve'>;
+type Store = Pick<OrderStore, 'find' | 'reservation'>;
 
 const placeOf = (no: string, place: number): string =>
   place === 0 ? no : `${no}~${String(place)}`;
@@ -54,9 +55,10 @@ export interface PartNumbers {
 
 export function createPartNumbers(deps: {
   readonly store: Store;
+  readonly writer: Pick<RecordWriter, 'reserve'>;
   readonly clock: Clock;
 }): PartNumbers {
-  const { store, clock } = deps;
+  const { store, writer, clock } = deps;
 
   async function isReleased({ owner, at }: Reservation, part: string): Promise<boolean> {
     const whole = await store.find('combination', owner);
@@ -80,7 +82,7 @@ export function createPartNumbers(deps: {
       const place = await look(part, whole);
       if (typeof place === 'string') return place === 'ours';
       const no = placeOf(part, place);
-      return (await store.reserve('sub_order', no, whole, clock.now())) === 'reserved';
+      return (await writer.reserve('sub_order', no, whole)) === 'ours';
     },
   };
 }
