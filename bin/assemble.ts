@@ -1,5 +1,6 @@
 /** The only place where the house is put together: settings → logger → store → one wing a merchant → app. */
 import type { Express } from 'express';
+import { countedLogger } from './counted';
 import { assembleMerchant, type Shared, type Wing } from './assembleMerchant';
 import { createApp } from '../app';
 import { loadConfig, loadListen } from '../config/config';
@@ -127,13 +128,14 @@ function whole(
   overrides: Overrides,
   base: Pick<Shared, 'clock' | 'logger' | 'env'>,
 ): Service {
-  const { clock, logger } = base;
+  const metrics = createMetrics();
+  const { clock } = base;
+  const logger = countedLogger(base.logger, metrics);
   const store: Store = overrides.store ?? storeOf(config, clock, logger);
   const { wait = pause, jwksUrl } = overrides;
   const http = createHttpClient();
-  const wing = assembleMerchant(config, { ...base, store, http, wait, jwksUrl });
+  const wing = assembleMerchant(config, { ...base, logger, metrics, store, http, wait, jwksUrl });
   const { sweep } = wing;
-  const metrics = createMetrics();
   // No timer of our own: the companion function must call, and requests may look after what is due.
   const timerless = config.scf && config.sweepSeconds === 0;
   const status = createStatusController({

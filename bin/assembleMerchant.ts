@@ -2,6 +2,7 @@
  * One merchant's wing, whole: its strategy, services, controllers, callers, sink and steps of the sweep. Inside it
  * there is one mchid. What all merchants share comes in as `shared`.
  */
+import { countedApi, countedDeliverer, countedWriter } from './counted';
 import type { Ready } from '../routes/appDeps';
 import type { Config } from '../config/types';
 import { createChoreController } from '../controllers/operationsController';
@@ -42,6 +43,7 @@ import { createRequestGuard } from '../services/wechat/storedRequest';
 import { createWechatApi } from '../services/wechat/wechatApi';
 import type { Clock } from '../utils/clock';
 import type { Logger } from '../utils/logger';
+import type { Metrics } from '../utils/metrics';
 import type { Ours } from '../utils/normalizeInput';
 import { createValidator } from '../utils/validate';
 
@@ -50,6 +52,7 @@ export interface Shared {
   readonly store: OrderStore;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly http: HttpClient;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
@@ -115,9 +118,9 @@ function baseOf(config: Config, shared: Shared) {
   const dialect = createDialect(config);
   const strategy = createStrategy({ ...shared, config, dialect });
   const sink = createSink(config.sink, shared);
-  const writer = createRecordWriter(shared);
+  const writer = countedWriter(createRecordWriter(shared), shared.metrics);
   const orders = createOrderService({ store, writer, clock, sink: sink !== undefined });
-  const api = createWechatApi({ strategy, dialect });
+  const api = countedApi(createWechatApi({ strategy, dialect }), shared.metrics);
   const requests = createRequestGuard({ dialect, logger, transferMaxFen });
   const ownerOf = async (
     kind: 'refund' | 'transaction' | 'transfer_bill',
@@ -170,11 +173,19 @@ function placementsOf(config: Config, base: Base) {
 
 /** What is done without anybody asking for it: deliveries, the sweep, the books. */
 function operationsOf(config: Config, parts: Base & Payouts & Placements) {
-  const { sink, codepay } = parts;
-  const deliverer = sink === undefined ? undefined : createDeliverer({ ...parts, sink });
+  const { sink, codepay, metrics } = parts;
+  const deliverer =
+    sink === undefined ? undefined : countedDeliverer(createDeliverer({ ...parts, sink }), metrics);
   const steps = { ...codepay.steps(parts), ...combinationSteps(parts) };
   return {
-    sweepService: createSweepService({ ...parts, deliverer, steps }),
+    sweepService: createSweepService({
+      ...parts,
+      deliverer,
+      steps,
+      onTry: (lane) => {
+        metrics.count('sweep_records_total', lane);
+      },
+    }),
     billService: createBillService({ ...parts, mchid: parts.dialect.account.mchid }),
     reconciler: createReconciler({ ...parts, settings: booksOf(config) }),
     recordService: createRecordService({ ...parts, sink: sink !== undefined }),

@@ -149,13 +149,13 @@ export function createStatusController(deps: StatusDeps): StatusController {
     ready,
     async metrics(_req, res) {
       const age = await oldestDueAgeMs();
-      const last = deps.lastSweep?.();
-      const text = deps.metrics.text({
-        oldest_due_age_ms: age ?? 0,
+      const gauges = {
+        oldest_due_age_seconds: age === undefined ? undefined : (age ?? 0) / 1000,
         store_up: age === undefined ? 0 : 1,
-        last_sweep_age_ms: last === undefined ? -1 : clock.now() - last,
+        last_sweep_age_seconds: (clock.now() - (deps.lastSweep?.() ?? started)) / 1000,
         resident_memory_bytes: process.memoryUsage.rss(),
-      });
+      };
+      const text = deps.metrics.text(gauges, { build: deps.build, node: process.versions.node });
       res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
       res.end(text);
     },

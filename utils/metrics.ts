@@ -1,60 +1,148 @@
-/** Counters for Prometheus: a bounded set of names, no identities. */
+/**
+ * Counters for Prometheus, in its text format 0.0.4: seconds and bytes, HELP and TYPE, labels from bounded sets,
+ * no identities. Why not prom-client: docs/decisions/0005-metrics.md.
+ */
+
+/** What is counted besides requests; `labels` in the order in which `count` takes their values. */
+const COUNTERS = {
+  effects_total: { labels: ['type'], help: 'Effects written into records' },
+  deliveries_total: { labels: ['result'], help: 'Attempts to deliver an effect' },
+  wechat_requests_total: {
+    labels: ['operation', 'outcome'],
+    help: 'Calls to WeChat Pay: proven, refused (nothing is proven) or unknown',
+  },
+  alarms_total: { labels: ['code'], help: 'Log lines that a person must look at' },
+  sweep_records_total: { labels: ['lane'], help: 'Records that the sweep worked on' },
+} as const;
+
+const GAUGES = {
+  oldest_due_age_seconds: 'For how long the oldest piece of work has been due; 0 = nothing is due',
+  store_up: 'Whether the store answers',
+  last_sweep_age_seconds: 'Time since a sweep ended in this process, or since its start',
+  resident_memory_bytes: 'Resident memory of this process',
+} as const;
+
+export type CounterName = keyof typeof COUNTERS;
+export type Gauges = Readonly<Record<keyof typeof GAUGES, number | undefined>>;
+type Values<L extends readonly string[]> = { readonly [K in keyof L]: string };
 
 export interface Metrics {
+  /** One answered request. */
   observe(route: string, status: number, ms: number): void;
-  /** Prometheus text, with gauges read at this moment. */
-  text(gauges: Readonly<Record<string, number>>): string;
+  count<N extends CounterName>(name: N, ...values: Values<(typeof COUNTERS)[N]['labels']>): void;
+  /** @param gauges  As they are at this moment; undefined = not known, the gauge is left out. */
+  text(gauges: Gauges, build: Readonly<Record<string, string>>): string;
 }
 
-const BUCKETS_MS = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000];
+const PREFIX = 'pay_common_';
+const BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** All labels come from closed sets. Should one not, the rest is counted together. */
+const SERIES_MAX = 500;
 
-interface Series {
+type Series = Map<string, number>;
+
+interface Route {
   count: number;
   sumMs: number;
   readonly buckets: number[];
+  readonly byStatus: Map<number, number>;
+}
+type Routes = Map<string, Route>;
+
+function label(name: string, value: string): string {
+  const escaped = value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
+  return `${name}="${escaped}"`;
+}
+
+function add(series: Series, key: string): void {
+  const known = series.get(key);
+  if (known === undefined && series.size >= SERIES_MAX) series.set('', (series.get('') ?? 0) + 1);
+  else series.set(key, (known ?? 0) + 1);
 }
 
 export function createMetrics(): Metrics {
-  const requests = new Map<string, number>();
-  const latency = new Map<string, Series>();
+  const routes: Routes = new Map();
+  const counters = new Map<CounterName, Series>();
 
   return {
     observe(route, status, ms) {
-      const key = `route="${route}",status="${String(status)}"`;
-      requests.set(key, (requests.get(key) ?? 0) + 1);
-      let series = latency.get(route);
-      if (series === undefined) {
-        series = { count: 0, sumMs: 0, buckets: BUCKETS_MS.map(() => 0) };
-        latency.set(route, series);
-      }
-      series.count++;
-      series.sumMs += ms;
-      const i = BUCKETS_MS.findIndex((limit) => ms <= limit);
-      if (i >= 0) series.buckets[i] = (series.buckets[i] ?? 0) + 1;
+      const known = routes.get(route) ?? newRoute(routes, route);
+      known.byStatus.set(status, (known.byStatus.get(status) ?? 0) + 1);
+      known.count++;
+      known.sumMs += ms;
+      const i = BUCKETS_SECONDS.findIndex((limit) => ms <= limit * 1000);
+      if (i >= 0) known.buckets[i] = (known.buckets[i] ?? 0) + 1;
     },
-    text(gauges) {
-      const lines = ['# TYPE pay_common_requests_total counter'];
-      for (const [key, n] of requests) lines.push(`pay_common_requests_total{${key}} ${String(n)}`);
-      lines.push('# TYPE pay_common_request_duration_ms histogram');
-      for (const [route, series] of latency) lines.push(...histogram(route, series));
-      for (const [name, value] of Object.entries(gauges)) {
-        lines.push(`# TYPE pay_common_${name} gauge`, `pay_common_${name} ${String(value)}`);
-      }
-      return lines.join('\n') + '\n';
+    count(name, ...values) {
+      let series = counters.get(name);
+      if (series === undefined) counters.set(name, (series = new Map<string, number>()));
+      add(series, COUNTERS[name].labels.map((key, i) => label(key, values[i] ?? '')).join());
+    },
+    text(gauges, build) {
+      const names = Object.keys(COUNTERS) as CounterName[];
+      const labels = Object.entries(build).map(([name, value]) => label(name, value));
+      const lines = [
+        ...counter('http_requests_total', 'Answered requests', requestsOf(routes)),
+        ...histogram('http_request_duration_seconds', 'Time to answer a request', routes),
+        ...names.flatMap((name) => counter(name, COUNTERS[name].help, counters.get(name))),
+        ...Object.entries(GAUGES).flatMap(([name, help]) =>
+          gauge(name, help, gauges[name as keyof Gauges]),
+        ),
+        ...gauge('build_info', 'Which build runs; always 1', 1, `{${labels.join()}}`),
+      ];
+      return `${lines.join('\n')}\n`;
     },
   };
 }
 
-function histogram(route: string, series: Series): string[] {
-  const name = 'pay_common_request_duration_ms';
-  const lines: string[] = [];
-  let total = 0;
-  BUCKETS_MS.forEach((limit, i) => {
-    total += series.buckets[i] ?? 0;
-    lines.push(`${name}_bucket{route="${route}",le="${String(limit)}"} ${String(total)}`);
+function newRoute(routes: Routes, name: string): Route {
+  const buckets = BUCKETS_SECONDS.map(() => 0);
+  const route: Route = { count: 0, sumMs: 0, buckets, byStatus: new Map() };
+  if (routes.size < SERIES_MAX) routes.set(name, route);
+  return route;
+}
+
+const requestsOf = (routes: Routes): Series =>
+  new Map<string, number>(
+    [...routes].flatMap(([name, { byStatus }]) =>
+      [...byStatus].map(
+        ([status, n]) => [`${label('route', name)},${label('status', String(status))}`, n] as const,
+      ),
+    ),
+  );
+
+const head = (name: string, type: string, help: string): string[] => [
+  `# HELP ${PREFIX}${name} ${help}.`,
+  `# TYPE ${PREFIX}${name} ${type}`,
+];
+
+function counter(name: string, help: string, series: Series = new Map()): string[] {
+  const lines = [...series].map(([key, n]) => {
+    const labels = key === '' ? '' : `{${key}}`;
+    return `${PREFIX}${name}${labels} ${String(n)}`;
   });
-  lines.push(`${name}_bucket{route="${route}",le="+Inf"} ${String(series.count)}`);
-  lines.push(`${name}_sum{route="${route}"} ${series.sumMs.toFixed(1)}`);
-  lines.push(`${name}_count{route="${route}"} ${String(series.count)}`);
+  return [...head(name, 'counter', help), ...lines];
+}
+
+function gauge(name: string, help: string, value: number | undefined, labels = ''): string[] {
+  if (value === undefined) return [];
+  return [...head(name, 'gauge', help), `${PREFIX}${name}${labels} ${String(value)}`];
+}
+
+function histogram(name: string, help: string, routes: Routes): string[] {
+  const lines = head(name, 'histogram', help);
+  for (const [route, { count, sumMs, buckets }] of routes) {
+    const key = label('route', route);
+    let total = 0;
+    BUCKETS_SECONDS.forEach((limit, i) => {
+      total += buckets[i] ?? 0;
+      lines.push(`${PREFIX}${name}_bucket{${key},le="${String(limit)}"} ${String(total)}`);
+    });
+    lines.push(
+      `${PREFIX}${name}_bucket{${key},le="+Inf"} ${String(count)}`,
+      `${PREFIX}${name}_sum{${key}} ${String(sumMs / 1000)}`,
+      `${PREFIX}${name}_count{${key}} ${String(count)}`,
+    );
+  }
   return lines;
 }

@@ -46,6 +46,8 @@ export interface SweepDeps extends StepsDeps {
   readonly deliverer: Deliverer | undefined;
   /** Work of others: `combination.query`, `order.reverse`, … */
   readonly steps?: Steps;
+  /** Told of each record that is tried. */
+  readonly onTry?: (lane: Lane) => void;
 }
 
 export const LEASE_MS = 30_000;
@@ -158,6 +160,7 @@ export function createSweepService(deps: SweepDeps): SweepService {
   /** A record that always fails costs its own try, never another's. */
   async function attempt(record: StoredRecord, lane: Lane, limits: CallLimits): Promise<Tried> {
     const item = dueItem(record, lane, clock.now());
+    deps.onTry?.(lane);
     try {
       if (item === undefined) return await touch(record);
       return lane === 'deliver' ? await deliver(record, item) : await ask(record, item, limits);

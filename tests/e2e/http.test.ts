@@ -359,6 +359,7 @@ describe('status pages', () => {
     const metrics = await run.get('/metrics', operator(READ_KEY));
     expect(metrics.headers['content-type']).toMatch(/^text\/plain/);
     expect(metrics.text).toMatch(/requests_total\{route="\/wx-pay\/wxpay_order",status="200"\} 1/);
+    expect(metrics.text).toContain('wechat_requests_total{operation="order",outcome="proven"} 1');
     expect(metrics.text).not.toContain(PAYER);
   });
 
