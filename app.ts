@@ -25,6 +25,7 @@ export function createApp(deps: AppDeps): Express {
     const exchange = dispatcher.open(req, res);
     if (exchange === undefined) return;
     (res.locals as Record<typeof EXCHANGE, Exchange>)[EXCHANGE] = exchange;
+    req.url = exchange.url;
     next();
   });
   const router = routerOf(dispatcher.endpoints);

@@ -43,12 +43,14 @@ export function listenOn(service: Service, host = '0.0.0.0'): Promise<Server> {
  * (docs/performance.md). Nothing but speed: Express answers all of them alike.
  */
 function shortcut(app: Express, basePath: string): RequestListener {
-  const { endpoints, run } = dispatcherOf(app);
+  const { endpoints, prefixes, run } = dispatcherOf(app);
   const posts = new Map<string, Endpoint>();
   for (const endpoint of endpoints) {
     const { method, path } = endpoint;
-    if (method === 'POST' && !path.includes(':'))
-      posts.set(path, endpoint).set(basePath + path, endpoint);
+    if (method !== 'POST' || path.includes(':')) continue;
+    for (const prefix of prefixes) {
+      posts.set(prefix + path, endpoint).set(basePath + prefix + path, endpoint);
+    }
   }
   return (req, res) => {
     const endpoint = req.method === 'POST' ? posts.get(req.url ?? '') : undefined;

@@ -30,6 +30,13 @@ export interface AppDeps {
   readonly status: StatusController;
   /** A ConfigError instead: the process listens all the same, and says what is missing. */
   readonly ready: Ready | ConfigError;
-  /** After an answered request: where no timer runs, the moment to look after what is due. */
-  readonly afterRequest?: () => void;
+  /** Who serves what is below `/m/<key>`; undefined = there is no such merchant. */
+  readonly merchant?: (key: string) => Ready | ConfigError | undefined;
+  /** Keys of the merchants that may be asked for. */
+  readonly merchantKeys?: readonly string[];
+  /**
+   * After an answered request: where no timer runs, the moment to look after what is due.
+   * @param merchant  Its key; undefined = the environment's own.
+   */
+  readonly afterRequest?: (merchant: string | undefined) => void;
 }

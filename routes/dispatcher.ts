@@ -11,6 +11,8 @@ import { AppError } from '../utils/errors';
 
 export interface Dispatcher {
   readonly endpoints: readonly Endpoint[];
+  /** In front of their paths: none, and one for each further merchant. */
+  readonly prefixes: readonly string[];
   readonly open: Open;
   /** Opens an exchange, runs an endpoint without parameters, answers its failure. */
   readonly run: (endpoint: Endpoint, req: IncomingMessage, res: ServerResponse) => Promise<void>;
@@ -38,6 +40,7 @@ export function createDispatcher(deps: AppDeps): Dispatcher {
   };
   return {
     endpoints,
+    prefixes: ['', ...(deps.merchantKeys ?? []).map((key) => `/m/${key}`)],
     open,
     async run(endpoint, req, res) {
       const exchange = open(req, res);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { AppDeps, Ready } from './appDeps';
+import { merchantPath } from './merchantPath';
 import { corsHeaders } from '../utils/cors';
 import { AppError, ConfigError, InvariantError, ValidationError } from '../utils/errors';
 import type { Logger } from '../utils/logger';
@@ -19,6 +20,10 @@ export interface Exchange {
   readonly requestId: string;
   /** To be written with the answer. */
   readonly headers: string[];
+  /** What follows `/m/<key>`, or all of it. */
+  readonly url: string;
+  /** The merchant that the path names; undefined = the environment's own. */
+  readonly merchant: string | undefined;
   /** Who serves it. */
   readonly ready: Ready | ConfigError;
   voice: 'api' | 'notify';
@@ -51,22 +56,33 @@ export function createOpening(deps: AppDeps, names: ReadonlySet<string>): Open {
       return undefined;
     }
     const started = performance.now();
-    const { method, url } = req;
+    const { method } = req;
+    const { merchant, url, ready } = addresseeOf(deps, req.url ?? '/');
     res.on('finish', () => {
       const ms = performance.now() - started;
       deps.metrics.observe(routeName(pathOf(url, basePath), names), res.statusCode, ms);
       deps.logger.debug({ requestId, method, status: res.statusCode, ms }, 'request');
-      deps.afterRequest?.();
+      deps.afterRequest?.(merchant);
     });
-    return { req, res, requestId, headers, ready: deps.ready, voice: 'api', bytes: NOTHING };
+    const wing = { url, merchant, ready };
+    return { req, res, requestId, headers, ...wing, voice: 'api', bytes: NOTHING };
   };
 }
 
+/** A path below an unknown merchant is an unknown path of the environment's own. */
+function addresseeOf(deps: AppDeps, url: string): Pick<Exchange, 'merchant' | 'url' | 'ready'> {
+  const path = merchantPath(url, deps.listen.basePath);
+  const ready = path === undefined ? undefined : deps.merchant?.(path.key);
+  if (path === undefined || ready === undefined) {
+    return { merchant: undefined, url, ready: deps.ready };
+  }
+  return { merchant: path.key, url: path.rest, ready };
+}
+
 /** The path of a request, without query and `basePath`. */
-function pathOf(url: string | undefined, basePath: string): string {
-  const text = url ?? '/';
-  const end = text.indexOf('?');
-  const path = end < 0 ? text : text.slice(0, end);
+function pathOf(url: string, basePath: string): string {
+  const end = url.indexOf('?');
+  const path = end < 0 ? url : url.slice(0, end);
   if (basePath === '' || !path.startsWith(basePath)) return path;
   const inner = path.slice(basePath.length);
   return inner === '' ? '/' : inner.startsWith('/') ? inner : path;
@@ -107,9 +123,10 @@ const acknowledgementOf = ({ ready }: Exchange): Acknowledgement =>
 
 /** The one place where a failure becomes an answer. */
 export function fail(logger: Logger, thrown: unknown, exchange: Exchange): void {
-  const { req, res, requestId, headers } = exchange;
+  const { req, res, requestId, headers, merchant } = exchange;
   const error = asAppError(thrown);
-  const fields = { requestId, error: error.code, status: error.status };
+  const named = merchant === undefined ? {} : { merchant };
+  const fields = { requestId, error: error.code, status: error.status, ...named };
   // A bound that is reached is no fault: a flood must not fill the error log as well.
   const fault = error.status >= 500 && error.code !== 'OVERLOADED';
   if (fault && !(error instanceof ConfigError)) {

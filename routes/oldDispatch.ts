@@ -15,10 +15,14 @@ import { NotFoundError, ValidationError } from '../utils/errors';
 interface Dispatch {
   /** undefined: no text, or no route of `/wx-pay/`. Whether the route exists is not checked here. */
   readonly name: string | undefined;
+  /** `/m/<key>` stands before it. */
+  readonly merchant?: string | undefined;
   readonly body: Json;
 }
 
 const PREFIX = '/wx-pay/';
+/** Before the last `/wx-pay/`, as `afterPrefix` looks for it. */
+const MERCHANT = /(?:^|\/)m\/([^/]*)\/wx-pay\/[^/]*$/;
 
 const POST_BY_NAME: ReadonlyMap<string, RouteSpec> = new Map(
   PAY_ROUTES.filter((r) => r.method === 'POST' && !r.name.includes(':')).map((r) => [r.name, r]),
@@ -45,7 +49,15 @@ async function dispatch(context: Context, exchange: Exchange): Promise<void> {
   if (exchange.bytes.length > API_BYTES_MAX) throw new ValidationError('BODY_TOO_LARGE');
   requireJson(exchange);
   const input = { body: asked.body, params: {}, query: {}, oldDispatch: true };
-  await serve(context, spec, input, exchange);
+  await serve(context, spec, input, addressed(context, exchange, asked.merchant));
+}
+
+/** A body may name a merchant where the path does not, and is then judged by that one's keys. */
+function addressed(context: Context, exchange: Exchange, merchant: string | undefined): Exchange {
+  if (merchant === undefined || merchant === exchange.merchant) return exchange;
+  const ready = exchange.merchant === undefined ? context.merchant?.(merchant) : undefined;
+  if (ready === undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
+  return { ...exchange, merchant, ready };
 }
 
 /** @returns undefined for a body that names no route at all. */
@@ -58,7 +70,8 @@ function readDispatch(parsed: Json): Dispatch | undefined {
   }
   if (path === undefined) return undefined;
   const { path: _used, method: _method, ...body } = parsed;
-  return { name: afterPrefix(path, 'anywhere'), body };
+  const merchant = typeof path === 'string' ? MERCHANT.exec(path)?.[1] : undefined;
+  return { name: afterPrefix(path, 'anywhere'), merchant, body };
 }
 
 /** The name behind `/wx-pay/`. An `_action` may also be the bare name; a `path` may have a prefix before. */

@@ -1,6 +1,7 @@
 /** How the service is, and the document of its surface. */
 import { authorize, guardEnabled } from './access';
 import { readyOf, setHeaders, type Exchange } from './exchange';
+import { NotFoundError } from '../utils/errors';
 import { holdsKey, type Context, type Endpoint } from './pipeline';
 
 export function statusEndpoints({ status }: Context): Endpoint[] {
@@ -25,6 +26,8 @@ const get = (path: string, answer: (exchange: Exchange) => Promise<void> | void)
   method: 'GET',
   path,
   async handle(exchange) {
+    // They tell about the whole process, which is not for one merchant's people.
+    if (exchange.merchant !== undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
     setHeaders(exchange);
     await answer(exchange);
   },
