@@ -17,13 +17,13 @@ import { createIdentity, type Identity } from '../services/access/identity';
 import { createOrderRate } from '../services/access/orderRateLimit';
 import { createRequestsUnderWay } from '../services/access/requestsUnderWay';
 import { combinationSteps, createCombining } from '../services/combinations/placeCombination';
+import { syncCombination } from '../services/combinations/syncCombination';
 import { createDeliverer } from '../services/delivery/deliverer';
 import { createSink } from '../services/delivery/index';
 import { createAskWaiters } from '../services/orders/askWaiters';
 import { createCodepay } from '../services/orders/codepayOrder';
 import { createPlacing } from '../services/orders/placeOrder';
 import { createPreparing } from '../services/orders/prepareOrder';
-import { createFollowing } from '../services/orders/syncOrder';
 import { createOrderService } from '../services/orderService';
 import { createPayService } from '../services/payService';
 import { createBillService } from '../services/reconcile/billService';
@@ -39,8 +39,9 @@ import type { PayStrategy } from '../services/strategies/strategy';
 import { createSweepService, type SweepService } from '../services/sweep/sweepService';
 import { createTransferring } from '../services/transfers/requestTransfer';
 import { createDialect } from '../services/wechat';
+import { ownRef } from '../services/wechat/dialect';
 import { createRequestGuard } from '../services/wechat/storedRequest';
-import { createWechatApi } from '../services/wechat/wechatApi';
+import { createWechatApi, type CallLimits } from '../services/wechat/wechatApi';
 import type { Clock } from '../utils/clock';
 import type { Logger } from '../utils/logger';
 import type { Metrics } from '../utils/metrics';
@@ -126,8 +127,11 @@ function baseOf(config: Config, shared: Shared) {
     kind: 'refund' | 'transaction' | 'transfer_bill',
     no: string,
   ): Promise<string | undefined> => (await store.reservation(kind, no))?.owner;
-  const following = createFollowing({ orders, api, dialect, clock, logger, ownerOf });
-  return { ...shared, dialect, strategy, sink, writer, orders, api, requests, following, ownerOf };
+  const sync = { orders, api, dialect, clock, logger, ownerOf };
+  // Handed in: refunds stand below combinations.
+  const syncWhole = async (no: string, limits: CallLimits) =>
+    (await syncCombination(sync, ownRef(dialect, no), { limits })).reply;
+  return { ...shared, ...sync, syncWhole, strategy, sink, writer, requests };
 }
 
 /** Money that goes out. */
@@ -151,7 +155,6 @@ function payoutsOf(config: Config, base: Base) {
 /** Money that comes in. */
 function placementsOf(config: Config, base: Base) {
   const { ordersPerMinute, openOrdersMax } = config;
-  const { following } = base;
   const placement = {
     ...base,
     rate: createOrderRate({ ...base, ordersPerMinute, openOrdersMax }),
@@ -159,7 +162,6 @@ function placementsOf(config: Config, base: Base) {
     asks: createAskLimit(base),
     waiters: createAskWaiters(base),
     settings: shopOf(config),
-    sync: (no: string) => following.syncOrder(no),
   };
   const preparing = createPreparing(placement);
   return {

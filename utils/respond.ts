@@ -70,7 +70,7 @@ export function sendError(
 export interface Acknowledgement {
   readonly contentType: string;
   readonly recorded: string;
-  notRecorded(message: string): string;
+  readonly notRecorded: (message: string) => string;
 }
 
 export const JSON_ACKNOWLEDGEMENT: Acknowledgement = {

@@ -19,14 +19,16 @@ import {
   type CombinationAskFacts,
 } from '../ledger/combinationState';
 import { asObject, asText } from '../wechat/readFacts';
-import type { Following } from '../orders/syncOrder';
+import type { SyncDeps } from '../orders/syncOrder';
+import { applyCombination, closeCombination, syncCombination } from './syncCombination';
 import { isLastLook, nextLook } from '../orders/finalCheck';
 import type { OrderRate } from '../access/orderRateLimit';
-import type { OrderService } from '../orderService';
 import { withExpiry } from '../ledger/orderState';
 import { unitsOf } from '../ledger/payerAsks';
-import { paymentOf, type Answer } from '../payService';
-import { freshPrepay, askPrepay, TELLING, type PlacingDeps } from '../orders/placeOrder';
+import type { Answer } from '../access/answer';
+import { isPayer, mayAct, mayRead } from '../access/ownership';
+import { withoutOtherPayer } from '../orders/queryOrder';
+import { freshPrepay, askPrepay, paymentOf, TELLING, type PlacingDeps } from '../orders/placeOrder';
 import { newRecord } from '../ledger/newRecord';
 import type { AgendaItem, CombinationRecord, OrderRecord, SubOrder } from '../ledger/record';
 import { guardNumbers } from '../wechat/replyNumbers';
@@ -48,10 +50,8 @@ import {
   type Steps,
   type StepsDeps,
 } from '../sweep/steps';
-import { ownRef, type CombinationDraft, type Dialect, type PlacedProduct } from '../wechat/dialect';
-import type { WechatApi } from '../wechat/wechatApi';
-import { plainCode, refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
+import { ownRef, type CombinationDraft, type PlacedProduct } from '../wechat/dialect';
+import { bodyOrThrow, plainCode, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import {
   AuthError,
   ConflictError,
@@ -90,14 +90,9 @@ export interface Combining {
   close(no: string, caller: Caller): Promise<Answer>;
 }
 
-export interface CombiningDeps {
-  readonly orders: OrderService;
-  readonly api: WechatApi;
-  readonly dialect: Dialect;
+export interface CombiningDeps extends SyncDeps {
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
-  readonly following: Following;
-  readonly clock: Clock;
   readonly rate: OrderRate;
   readonly asks: AskLimit;
   readonly waiters: AskWaiters;
@@ -113,7 +108,6 @@ interface Draft extends CombinationDraft {
 
 export function createCombining(deps: CombiningDeps): Combining {
   const { orders, api, strategy, clock, settings } = deps;
-  const { combinations } = deps.following;
 
   function draftOf(input: CombineInput, caller: Caller): Draft {
     const numbers = input.sub_orders.map((sub) => sub.out_trade_no);
@@ -284,7 +278,7 @@ export function createCombining(deps: CombiningDeps): Combining {
     caller: Caller,
   ): Promise<CombinationRecord | undefined> {
     const corrects = isCorrection(held, draft);
-    const query = async () => (await combinations.sync(held.no)).reply;
+    const query = async () => (await syncCombination(deps, held)).reply;
     const asked = await deps.rate.within({
       caller,
       key: `combination ${held.no}`,
@@ -359,47 +353,40 @@ export function createCombining(deps: CombiningDeps): Combining {
     });
     if (TELLING.has(plainCode(code))) {
       // Unproven, but worth a question; its proven answer is what the caller is told.
-      guardOpen((await combinations.sync(record.no)).record ?? record);
+      guardOpen((await syncCombination(deps, record)).record ?? record);
     }
     throw upstreamError(reply);
   }
-
-  const mayRead = (record: CombinationRecord, caller: Caller): boolean =>
-    actsAsOperator(caller) || (caller.role === 'payer' && record.payer === caller.openid);
 
   async function query(no: string, caller: Caller): Promise<Answer> {
     const found = await orders.findCombination(no);
     const held = found !== undefined && mayRead(found, caller) ? found : undefined;
     // Another's is treated like one that we do not hold: it counts, WeChat is asked, the answer is the same.
     if (held === undefined) deps.asks.guard(caller);
-    const reply = await api.queryCombination(ownRef(deps.dialect, no));
-    if (reply.kind !== 'proven' || reply.status !== 200) {
-      const refusal = refusalOf(reply);
-      if (held === undefined && refusal !== undefined && saysNotFound(refusal)) {
-        throw new NotFoundError('ORDER_NOT_FOUND');
-      }
-      throw upstreamError(reply);
-    }
-    const { body } = reply;
+    const reply = await api.queryCombination(held ?? ownRef(deps.dialect, no));
+    const unknown = (): NotFoundError => new NotFoundError('ORDER_NOT_FOUND');
+    const body = bodyOrThrow(reply, held === undefined ? unknown : undefined);
     guardNumbers(body, { combine_out_trade_no: no });
     const payer = asText(asObject(body.combine_payer_info)?.openid);
     // One we do not hold is taken in for operators, and for the payer whom WeChat names.
-    const named = found === undefined && caller.role === 'payer' && payer === caller.openid;
+    const named = found === undefined && isPayer(caller, payer);
     const owns = held !== undefined || named;
     if (!owns && !actsAsOperator(caller)) throw new NotFoundError('ORDER_NOT_FOUND');
     const from = { source: 'query', proof: 'signature' } as const;
-    await combinations.apply(body, from, { absent: 'adopt' });
-    return { status: 200, data: actsAsOperator(caller) ? body : withoutStranger(body, caller) };
+    await applyCombination(deps, body, from, { absent: 'adopt' });
+    return {
+      status: 200,
+      data: actsAsOperator(caller) ? body : withoutOtherPayer(body, 'combine_payer_info', caller),
+    };
   }
 
   async function close(no: string, caller: Caller): Promise<Answer> {
     const held = await orders.findCombination(no);
-    const allowed = caller.role === 'operator' || held?.payer === caller.openid;
-    if (held === undefined || !allowed) {
+    if (held === undefined || !mayAct(held, caller)) {
       deps.asks.guard(caller);
       throw new NotFoundError('ORDER_NOT_FOUND');
     }
-    const record = await combinations.close(held, caller.role);
+    const record = await closeCombination(deps, held, { source: caller.role });
     if (isPaidCombination(record)) throw new ConflictError('ORDER_PAID');
     return { status: 204, data: null };
   }
@@ -433,18 +420,9 @@ function hashOf({ input, openid, appid }: Draft): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
 }
 
-/** Whoever paid for the owner is nobody the owner is told of. */
-function withoutStranger(body: Json, caller: Caller): Json {
-  const openid = asText(asObject(body.combine_payer_info)?.openid);
-  if (openid === undefined || (caller.role === 'payer' && caller.openid === openid)) return body;
-  const { combine_payer_info: _stranger, ...rest } = body;
-  return rest;
-}
-
 /** What the sweep does with combinations; a part's refund is followed like an order's. */
 export function combinationSteps(deps: StepsDeps): Steps {
   const { store, writer, clock } = deps;
-  const { combinations } = deps.following;
   const ofOrders = createSteps(deps)['order.refund'];
   const look = createLook(deps);
 
@@ -452,7 +430,7 @@ export function combinationSteps(deps: StepsDeps): Steps {
     next: (record, item, now) =>
       isLastLook(record, item) ? nextLook(item, now) : nextQuery(item, now),
     async run(held, item, limits) {
-      const synced = await combinations.sync(held.no, limits, 'sweep');
+      const synced = await syncCombination(deps, held, { limits, source: 'sweep' });
       await look(held, item, synced);
       return synced.reply;
     },
@@ -467,7 +445,7 @@ export function combinationSteps(deps: StepsDeps): Steps {
         return undefined;
       }
       try {
-        await combinations.close(held, 'sweep', limits);
+        await closeCombination(deps, held, { source: 'sweep', limits });
       } catch (error) {
         const now = (await store.find('combination', held.no)) ?? held;
         const why = endOfExpiry(now, error, clock.now());

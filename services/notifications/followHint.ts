@@ -5,30 +5,27 @@
  * A hint that leads nowhere is refused with 4xx. One that a bound of ours stopped is answered 503, because it may be
  * genuine: its sender must come again.
  */
-import { readCombination } from '../wechat/readCombination';
 import { combinationMismatch, isPaidCombination, type PaidPart } from '../ledger/combinationState';
 import { asObject, asText } from '../wechat/readFacts';
-import { QUERY_IN_CALLBACK, type Following } from '../orders/syncOrder';
+import { syncCombination } from '../combinations/syncCombination';
+import { syncOrder } from '../orders/syncOrder';
+import { syncRefund, type RefundSyncDeps } from '../refunds/syncRefund';
+import { syncTransfer } from '../transfers/syncTransfer';
 import { createHintPlaces, type HintPlaces } from './hintPlaces';
-import type { OrderService } from '../orderService';
 import { HINT_APART_MS, hintedLately, isFinalForHint } from '../ledger/orderState';
 import type { CombinationRecord, OrderRecord, TransferRecord } from '../ledger/record';
-import { findRefund } from '../refunds/requestRefund';
+import { heldRefund } from '../ledger/refundMoney';
 import type { NotificationHint, WechatReply } from '../strategies/strategy';
 import { isFinalTransfer } from '../ledger/transferState';
 import type { CallLimits } from '../wechat/wechatApi';
 import { upstreamError } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
 import { AppError, SignatureError } from '../../utils/errors';
 
 type Json = Readonly<Record<string, unknown>>;
 type Limits = CallLimits & { readonly deadline: number };
 
-export interface HintDeps {
-  readonly orders: OrderService;
-  readonly following: Following;
-  readonly clock: Clock;
-}
+/** A query inside a notification: one attempt, so that the answer stays inside WeChat's 5 seconds. */
+export const QUERY_IN_CALLBACK = { totalMs: 2500, retriesMax: 0 } as const;
 
 export interface HintFollowing {
   /**
@@ -39,7 +36,7 @@ export interface HintFollowing {
   follow(hint: NotificationHint, deadline: number): Promise<void>;
 }
 
-interface Parts extends HintDeps {
+interface Parts extends RefundSyncDeps {
   readonly places: HintPlaces;
 }
 
@@ -59,7 +56,7 @@ const HINTED = { source: 'callback', proof: 'none' } as const;
 const unproven = (why: string): SignatureError =>
   new SignatureError('NOTIFICATION_UNPROVEN', { detail: why });
 
-export function createHintFollowing(deps: HintDeps): HintFollowing {
+export function createHintFollowing(deps: RefundSyncDeps): HintFollowing {
   const parts: Parts = { ...deps, places: createHintPlaces(deps) };
   return {
     follow(hint, deadline) {
@@ -93,7 +90,7 @@ const askedLately = (): AppError =>
   });
 
 async function followOrder(parts: Parts, hint: NotificationHint, limits: Limits): Promise<void> {
-  const { orders, following } = parts;
+  const { orders } = parts;
   const no = asText(hint.plaintext.out_trade_no);
   const isRefund = hint.kind === 'refund';
   const record =
@@ -117,7 +114,7 @@ async function followOrder(parts: Parts, hint: NotificationHint, limits: Limits)
       return marked.outcome === 'applied';
     },
     ask: async () => {
-      const { reply, record: now } = await following.syncOrder(record.no, limits);
+      const { reply, record: now } = await syncOrder(parts, record, { limits });
       return { reply, borneOut: now?.payment !== undefined };
     },
   });
@@ -129,8 +126,8 @@ async function followRefund(
   no: string,
   limits: Limits,
 ): Promise<void> {
-  const { orders, following } = parts;
-  const held = findRefund(record, no);
+  const { orders } = parts;
+  const held = heldRefund(record, no);
   if (held === undefined || held.status === 'SUCCESS' || held.status === 'CLOSED') {
     throw unproven('nothing to learn');
   }
@@ -148,8 +145,8 @@ async function followRefund(
       return true;
     },
     ask: async () => {
-      const { reply, record: now } = await following.syncRefund(marked, no, 'query', limits);
-      const status = now === undefined ? undefined : findRefund(now, no)?.status;
+      const { reply, record: now } = await syncRefund(parts, marked, no, { limits });
+      const status = now === undefined ? undefined : heldRefund(now, no)?.status;
       const open = status === undefined || status === 'REQUESTED' || status === 'PROCESSING';
       return { reply, borneOut: !open };
     },
@@ -161,12 +158,12 @@ async function followCombination(
   hint: NotificationHint,
   limits: Limits,
 ): Promise<void> {
-  const { orders, following } = parts;
+  const { orders } = parts;
   const no = asText(hint.plaintext.combine_out_trade_no);
   const record = no === undefined ? undefined : await orders.findCombination(no);
   if (record === undefined) throw unproven('unknown number');
   if (isPaidCombination(record)) {
-    if (isKnownCombination(record, hint.plaintext)) return;
+    if (isKnownCombination(parts, record, hint.plaintext)) return;
     throw unproven('nothing to learn');
   }
   const { deadline } = limits;
@@ -180,14 +177,14 @@ async function followCombination(
       return marked.outcome === 'applied';
     },
     ask: async () => {
-      const { reply, record: now } = await following.combinations.sync(record.no, limits);
+      const { reply, record: now } = await syncCombination(parts, record, { limits });
       return { reply, borneOut: now !== undefined && isPaidCombination(now) };
     },
   });
 }
 
 async function followTransfer(parts: Parts, hint: NotificationHint, limits: Limits): Promise<void> {
-  const { orders, following } = parts;
+  const { orders } = parts;
   const no = asText(hint.plaintext.out_bill_no);
   const record = no === undefined ? undefined : await orders.findTransfer(no);
   if (record === undefined) throw unproven('unknown number');
@@ -206,7 +203,7 @@ async function followTransfer(parts: Parts, hint: NotificationHint, limits: Limi
       return marked.outcome === 'applied';
     },
     ask: async () => {
-      const { reply, record: now } = await following.syncTransfer(record.no, limits);
+      const { reply, record: now } = await syncTransfer(parts, record, { limits });
       return { reply, borneOut: now !== undefined && isFinalTransfer(now.state) };
     },
   });
@@ -226,15 +223,19 @@ function isKnown(record: OrderRecord, told: Json): boolean {
   if (payment === undefined || told.transaction_id !== payment.transaction_id) return false;
   const refund_no = asText(told.out_refund_no);
   if (refund_no !== undefined) {
-    const refund = findRefund(record, refund_no);
+    const refund = heldRefund(record, refund_no);
     if (refund?.refund_id === undefined || told.refund_id !== refund.refund_id) return false;
     return told.refund_status === refund.status;
   }
   return told.trade_state === 'SUCCESS' && asObject(told.amount)?.total === payment.total;
 }
 
-function isKnownCombination(record: CombinationRecord, plaintext: Json): boolean {
-  const told = readCombination(plaintext, HINTED);
+function isKnownCombination(
+  { dialect }: Parts,
+  record: CombinationRecord,
+  plaintext: Json,
+): boolean {
+  const told = dialect.readCombination(plaintext, HINTED);
   if (told?.is !== 'paid' || combinationMismatch(record, told.parts) !== undefined) return false;
   return told.parts.every((part) => paidBy(record, part));
 }

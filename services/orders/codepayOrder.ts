@@ -11,21 +11,18 @@ import { newOrder } from '../ledger/newRecord';
 import { createHash } from 'node:crypto';
 import { findItem } from '../ledger/agenda';
 import { TURNS_MAX, WAIT_MAX_MS, type AskWaiters } from './askWaiters';
-import type { Following } from './syncOrder';
-import type { OrderService } from '../orderService';
+import { applyTransaction, fromReply, syncOrder, type SyncDeps } from './syncOrder';
 import { isOpenState } from '../ledger/orderState';
-import type { Answer } from '../payService';
-import { type OrderRecord, type Payment } from '../ledger/record';
+import type { Answer } from '../access/answer';
+import type { OrderRecord, Payment } from '../ledger/record';
 import { REFUND_QUIET_MS } from '../ledger/refundAsking';
 import { isPaidState } from '../ledger/refundMoney';
 import { otherAnswer } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { WechatReply } from '../strategies/strategy';
 import { later, escalate, rung, type Step, type Steps, type StepsDeps } from '../sweep/steps';
-import type { Dialect } from '../wechat/dialect';
-import type { CallLimits, WechatApi } from '../wechat/wechatApi';
-import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
+import type { CallLimits } from '../wechat/wechatApi';
+import { provenBody, refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -53,13 +50,8 @@ export interface Codepay {
   steps(deps: Pick<StepsDeps, 'writer' | 'logger'>): Steps;
 }
 
-export interface CodepayDeps {
-  readonly orders: OrderService;
-  readonly api: WechatApi;
-  readonly dialect: Dialect;
+export interface CodepayDeps extends SyncDeps {
   readonly requests: RequestGuard;
-  readonly following: Following;
-  readonly clock: Clock;
   readonly waiters: AskWaiters;
   readonly settings: { readonly appId: string; readonly mchid: string };
 }
@@ -78,7 +70,7 @@ const BY_REPLY = { source: 'reply', proof: 'signature' } as const;
 const UNPROVEN = { source: 'reply', proof: 'none' } as const;
 
 export function createCodepay(deps: CodepayDeps): Codepay {
-  const { orders, api, following, clock, settings } = deps;
+  const { orders, api, clock, settings } = deps;
 
   function recordOf(input: CodepayInput): OrderRecord {
     const now = clock.now();
@@ -144,7 +136,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     const body = aboutUs(reply, record);
     const facts = body === undefined ? undefined : deps.dialect.readTransaction(body, BY_REPLY);
     if (body !== undefined && facts !== undefined && facts.is !== 'unpaid') {
-      return (await following.applyTransaction(body, BY_REPLY, { absent: 'ignore' })) ?? record;
+      return (await applyTransaction(deps, body, BY_REPLY, { absent: 'ignore' })) ?? record;
     }
     const refusal = refusalOf(reply);
     const { code, message } = refusal ?? { code: '', message: '' };
@@ -181,7 +173,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     }
     if (held === undefined) throw new NotFoundError('ORDER_NOT_FOUND');
     if (!isOpenState(held.state) || isAsking(held)) return answerOf(held, undefined);
-    const { reply, record } = await following.syncOrder(no);
+    const { reply, record } = await syncOrder(deps, held);
     return answerOf(record ?? held, aboutUs(reply, held));
   }
 
@@ -243,15 +235,12 @@ export function createCodepay(deps: CodepayDeps): Codepay {
     }
     if (reply.kind === 'unknown') return { reply, record };
     const asker = source === 'sweep' ? 'sweep' : 'query';
-    const synced = await following.syncOrder(no, limits, asker);
-    const { reply: told } = synced;
-    const paid =
-      told.kind === 'proven' && told.status === 200 && told.body.trade_state === 'SUCCESS';
+    const synced = await syncOrder(deps, record, { limits, source: asker });
+    const paid = provenBody(synced.reply)?.trade_state === 'SUCCESS';
     if (!paid || clock.now() - record.created_at < REVERSE_MAX_MS) {
       return { reply, record: synced.record ?? record };
     }
-    const from = { source: asker, proof: 'signature' } as const;
-    const kept = await orders.apply(no, { type: 'reversal_over', ...from });
+    const kept = await orders.apply(no, { type: 'reversal_over', ...fromReply(asker) });
     return { reply, record: kept.outcome === 'absent' ? record : kept.record };
   }
 
@@ -268,7 +257,7 @@ export function createCodepay(deps: CodepayDeps): Codepay {
       async run(held, item, limits) {
         let record = held;
         if (record.state !== 'REVERSING') {
-          const synced = await following.syncOrder(held.no, limits, 'sweep');
+          const synced = await syncOrder(deps, held, { limits, source: 'sweep' });
           // Only what is still open: what was proven paid meanwhile stays paid.
           const marked = await orders.apply(held.no, {
             type: 'reversing',

@@ -19,7 +19,8 @@ import { isOverdue, type Preparing } from './prepareOrder';
 import { isPaidState } from '../ledger/refundMoney';
 import { confirmAbsent, wasRefused } from './refusedAsk';
 import type { OrderRate } from '../access/orderRateLimit';
-import type { OrderService } from '../orderService';
+import { syncOrder, type SyncDeps } from './syncOrder';
+import type { Answer } from '../access/answer';
 import { newOrder } from '../ledger/newRecord';
 import type {
   CombinationRecord,
@@ -30,12 +31,10 @@ import type {
 } from '../ledger/record';
 import { completeScene } from './scene';
 import type { RequestGuard } from '../wechat/storedRequest';
-import type { WechatReply } from '../strategies/strategy';
-import type { WechatApi } from '../wechat/wechatApi';
-import type { Dialect, OrderDraft, PlacedProduct } from '../wechat/dialect';
+import type { PayStrategy, WechatReply } from '../strategies/strategy';
+import type { OrderDraft, PlacedProduct } from '../wechat/dialect';
 import { refusalOf, upstreamError, plainCode } from '../wechat/wechatErrors';
 import { asText } from '../wechat/readFacts';
-import type { Clock } from '../../utils/clock';
 import { AuthError, ConflictError, StoreError, ValidationError } from '../../utils/errors';
 
 const PREPAY_LIFE_MS = 2 * 3600_000;
@@ -62,17 +61,12 @@ export interface OrderInput {
   readonly support_fapiao?: boolean;
 }
 
-export interface PlacingDeps {
-  readonly orders: OrderService;
-  readonly api: WechatApi;
-  readonly dialect: Dialect;
+export interface PlacingDeps extends SyncDeps {
   readonly requests: RequestGuard;
-  readonly clock: Clock;
+  readonly strategy: PayStrategy;
   readonly rate: OrderRate;
   readonly asks: AskLimit;
   readonly waiters: AskWaiters;
-  /** Brings an order up to date from a proven query. */
-  readonly sync: (no: string) => Promise<{ readonly reply: WechatReply }>;
   readonly preparing: Pick<Preparing, 'closeOverdue'>;
   readonly settings: {
     readonly appId: string;
@@ -84,8 +78,8 @@ export interface PlacingDeps {
 }
 
 export interface Placing {
-  /** @returns the record, PENDING, with a prepay good for at least a minute. */
-  place(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<OrderRecord>;
+  /** @returns what the payer's device needs, good for at least a minute. */
+  order(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<Answer>;
 }
 
 /** The prepay inside a proven answer; undefined when it is not there, which makes the outcome unknown. */
@@ -302,7 +296,7 @@ export function createPlacing(deps: PlacingDeps): Placing {
   const absentAt = (record: OrderRecord): Promise<number | undefined> =>
     confirmAbsent(record, {
       now: clock.now(),
-      query: async () => (await deps.sync(record.no)).reply,
+      query: async () => (await syncOrder(deps, record)).reply,
     });
 
   /**
@@ -454,13 +448,32 @@ export function createPlacing(deps: PlacingDeps): Placing {
     );
     if (TELLING.has(plainCode(code))) {
       // Unproven, but worth a question; its proven answer is what the caller is told.
-      await deps.sync(record.no);
+      await syncOrder(deps, record);
       guardOpen((await orders.findOrder(record.no)) ?? record);
     }
     throw upstreamError(reply);
   }
 
-  return { place };
+  return {
+    async order(product, input, caller) {
+      const record = await place(product, input, caller);
+      return { status: 200, data: await paymentOf(deps.strategy, record) };
+    },
+  };
+}
+
+/** What the payer's device needs to open the payment. */
+export async function paymentOf(
+  strategy: PayStrategy,
+  record: Pick<OrderRecord, 'prepay' | 'appid' | 'product'>,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { prepay, appid } = record;
+  const prepay_id = prepay?.prepay_id;
+  if (record.product === 'h5') return { h5_url: prepay?.h5_url };
+  if (record.product === 'native') return { code_url: prepay?.code_url };
+  if (prepay_id === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+  if (record.product === 'app') return strategy.signApp({ appid, prepay_id });
+  return { ...(await strategy.signJsapi({ appid, prepay_id })) };
 }
 
 /** For a number alone: the same words whether another has it or nobody. */

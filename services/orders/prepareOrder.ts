@@ -4,12 +4,12 @@
  */
 import { newOrder } from '../ledger/newRecord';
 import { appidOfAsk, expiryOfAsk, extraOf, hashOf } from './orderInput';
-import type { OrderService } from '../orderService';
+import { syncOrder, type SyncDeps } from './syncOrder';
+import type { Answer } from '../access/answer';
 import { withExpiry, type PreparedFacts } from '../ledger/orderState';
 import type { OrderInput, PlacingDeps } from './placeOrder';
 import { type OrderRecord, type Source } from '../ledger/record';
 import { confirmAbsent, wasRefused } from './refusedAsk';
-import type { Clock } from '../../utils/clock';
 import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
 
 /** Prepared without a time of its own, and nobody asks for it. */
@@ -21,7 +21,7 @@ export interface PrepareInput extends OrderInput {
 
 export interface Preparing {
   /** Also mends a prepared order that WeChat refused for what stands in it. */
-  prepare(input: PrepareInput): Promise<OrderRecord>;
+  prepare(input: PrepareInput): Promise<Answer>;
   /**
    * Closes an order whose time has passed before WeChat took it. @throws ConflictError ORDER_CLOSED
    * @returns undefined: it was moved meanwhile, look again.
@@ -29,10 +29,7 @@ export interface Preparing {
   closeOverdue(record: OrderRecord, source: Source): Promise<undefined>;
 }
 
-export interface PreparingDeps {
-  readonly orders: OrderService;
-  readonly clock: Clock;
-  readonly sync: PlacingDeps['sync'];
+export interface PreparingDeps extends SyncDeps {
   readonly settings: PlacingDeps['settings'];
 }
 
@@ -110,7 +107,7 @@ export function createPreparing(deps: PreparingDeps): Preparing {
 
   /** Other facts under the number of a prepared order that WeChat refused: its own mistake is mended. */
   async function again(held: OrderRecord, facts: PreparedFacts): Promise<OrderRecord> {
-    const query = async () => (await deps.sync(held.no)).reply;
+    const query = async () => (await syncOrder(deps, held)).reply;
     const absent_at = await confirmAbsent(held, { now: clock.now(), query });
     const from = { source: 'operator', proof: 'none' } as const;
     const done = await orders.apply(
@@ -125,7 +122,10 @@ export function createPreparing(deps: PreparingDeps): Preparing {
   }
 
   return {
-    prepare,
+    async prepare(input) {
+      const { no, state } = await prepare(input);
+      return { status: 200, data: { out_trade_no: no, state } };
+    },
     async closeOverdue(record, source) {
       const event = { type: 'closed', trade_state: record.state, source, proof: 'none' } as const;
       const done = await orders.apply(record.no, event, { known: record });

@@ -27,7 +27,8 @@ import {
 } from './judge';
 import { createNumberTable, type NumberTable } from './numberTable';
 import type { Difference, DifferenceClass, Facts, ReconcileReport } from './report';
-import { createResolver, type Found, type ResolveDeps } from './resolve';
+import type { RefundSyncDeps } from '../refunds/syncRefund';
+import { createResolver, type Found } from './resolve';
 import { asText } from '../wechat/readFacts';
 import { nextVersion, type Decision } from '../ledger/decision';
 import { newRecord } from '../ledger/newRecord';
@@ -35,9 +36,7 @@ import { holderOfPart } from '../records/partNumbers';
 import { type Refund, type ReportRecord, type StoredRecord } from '../ledger/record';
 import type { RecordWriter } from '../records/recordWriter';
 import type { OrderStore, RecordFilter } from '../stores/orderStore';
-import type { Clock } from '../../utils/clock';
 import { AppError, ValidationError } from '../../utils/errors';
-import type { Logger } from '../../utils/logger';
 import type { Bytes } from '../../utils/money';
 import { beijingDay, beijingDayStart, fromRfc3339, toRfc3339 } from '../../utils/time';
 
@@ -70,14 +69,9 @@ export interface Reconciler {
   progress(): Progress | undefined;
 }
 
-export interface ReconcilerDeps extends Pick<BillSource, 'strategy'> {
+export interface ReconcilerDeps extends RefundSyncDeps, Pick<BillSource, 'strategy'> {
   readonly store: Pick<OrderStore, 'find' | 'list' | 'reservation' | 'reservations'>;
   readonly writer: RecordWriter;
-  readonly api: BillSource['api'] & ResolveDeps['api'];
-  readonly dialect: ResolveDeps['dialect'];
-  readonly following: ResolveDeps['following'];
-  readonly clock: Clock;
-  readonly logger: Logger;
   readonly wait: (ms: number) => Promise<void>;
   readonly settings: ReconcileSettings;
 }
@@ -144,13 +138,9 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
   const mchid = Buffer.from(settings.mchid);
   const appids = settings.appids.map((appid) => Buffer.from(appid));
   const resolve = createResolver({
-    api: deps.api,
-    dialect: deps.dialect,
-    following: deps.following,
+    ...deps,
     find: findPaid,
     wholeOf,
-    logger,
-    wait: deps.wait,
     atOnce: settings.atOnce ?? 4,
     gapMs: settings.gapMs ?? 10,
   });

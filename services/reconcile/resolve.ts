@@ -6,14 +6,13 @@ import { judgePayment, judgeRefund, type Paid } from './judge';
 import type { TradeRow } from './billRows';
 import type { Difference, DifferenceClass, Facts } from './report';
 import { asObject, asText } from '../wechat/readFacts';
-import type { Following } from '../orders/syncOrder';
+import { applyTransaction } from '../orders/syncOrder';
+import { applyRefund, type RefundSyncDeps } from '../refunds/syncRefund';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { WechatReply } from '../strategies/strategy';
-import { ownRef, type Dialect } from '../wechat/dialect';
-import type { WechatApi } from '../wechat/wechatApi';
+import { ownRef } from '../wechat/dialect';
 import { refusalOf } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
-import type { Logger } from '../../utils/logger';
 import { beijingDay, fromRfc3339 } from '../../utils/time';
 
 /** A difference as found, with the row it came from, where there is one. */
@@ -26,16 +25,10 @@ export interface Found {
   readonly row?: TradeRow;
 }
 
-export interface ResolveDeps {
-  readonly api: Pick<WechatApi, 'queryOrder' | 'queryTransaction' | 'queryRefund'>;
-  readonly dialect: Pick<Dialect, 'account' | 'readRefund'>;
-  readonly following: Pick<Following, 'applyTransaction' | 'applyRefund'> & {
-    readonly combinations: Pick<Following['combinations'], 'sync'>;
-  };
+export interface ResolveDeps extends RefundSyncDeps {
   /** The combination that holds a part of this number. */
   readonly wholeOf: (outTradeNo: string) => Promise<string | undefined>;
   readonly find: (outTradeNo: string) => Promise<Paid | undefined>;
-  readonly logger: Logger;
   readonly wait: (ms: number) => Promise<void>;
   readonly atOnce: number;
   /** Least time between two questions. */
@@ -62,7 +55,7 @@ function partOf(body: Json | undefined, no: string): Json | undefined {
 }
 
 export function createResolver(deps: ResolveDeps) {
-  const { api, dialect, following, find, logger } = deps;
+  const { api, dialect, find, logger } = deps;
 
   /** What WeChat's answer is called in the report. */
   function answerOf(reply: WechatReply, no: string): string {
@@ -76,7 +69,7 @@ export function createResolver(deps: ResolveDeps) {
   async function askPayment(found: Found): Promise<WechatReply> {
     const whole = await deps.wholeOf(found.out_trade_no);
     // Asked about alone, a part would be taken in as an order of its own: its money would stand here twice.
-    if (whole !== undefined) return (await following.combinations.sync(whole, QUERY)).reply;
+    if (whole !== undefined) return deps.syncWhole(whole, QUERY);
     const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
     const reply =
       id === undefined
@@ -84,7 +77,7 @@ export function createResolver(deps: ResolveDeps) {
         : await api.queryTransaction(dialect.account, id, QUERY);
     if (reply.kind === 'proven' && reply.status === 200) {
       guardNumbers(reply.body, { out_trade_no: found.out_trade_no, transaction_id: id });
-      await following.applyTransaction(reply.body, FROM, { absent: 'adopt' });
+      await applyTransaction(deps, reply.body, FROM, { absent: 'adopt' });
     }
     return reply;
   }
@@ -95,7 +88,7 @@ export function createResolver(deps: ResolveDeps) {
     if (reply.kind !== 'proven' || reply.status !== 200) return reply;
     guardNumbers(reply.body, { out_refund_no: no, out_trade_no: found.out_trade_no });
     const facts = dialect.readRefund(reply.body);
-    if (facts !== undefined) await following.applyRefund(found.out_trade_no, facts, FROM);
+    if (facts !== undefined) await applyRefund(deps, found.out_trade_no, facts, FROM);
     return reply;
   }
 

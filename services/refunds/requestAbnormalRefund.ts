@@ -5,20 +5,23 @@
  * Source: 微信支付 APIv3《发起异常退款》.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { isAbnormal, isQuiet, openIntent } from '../ledger/abnormalState';
+import { applyRefund, syncRefund, type RefundSyncDeps } from './syncRefund';
+import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
-import type { Following } from '../orders/syncOrder';
-import type { OrderService } from '../orderService';
-import type { Answer } from '../payService';
+import { isAbnormal, isQuiet, openIntent } from '../ledger/abnormalState';
 import type { OrderRecord, Refund, WechatRequest } from '../ledger/record';
-import { findRefund } from './requestRefund';
+import { heldRefund } from '../ledger/refundMoney';
+import { fromReply } from '../orders/syncOrder';
+import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
-import type { PayStrategy, WechatReply } from '../strategies/strategy';
-import type { Dialect } from '../wechat/dialect';
-import type { WechatApi } from '../wechat/wechatApi';
-import { refusalOf, saysNotDone, upstreamError } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
+import {
+  bodyOrThrow,
+  provenBody,
+  refusalOf,
+  saysNotDone,
+  upstreamError,
+} from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError, StoreError, ValidationError } from '../../utils/errors';
 
 export interface AbnormalInput {
@@ -34,150 +37,164 @@ export interface AbnormalRefunding {
   ask(input: AbnormalInput, caller: Caller): Promise<Answer>;
 }
 
-export interface AbnormalRefundingDeps {
-  readonly orders: OrderService;
-  readonly api: WechatApi;
-  readonly dialect: Dialect;
+export interface AbnormalRefundingDeps extends RefundSyncDeps {
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
-  readonly following: Following;
-  readonly clock: Clock;
   readonly apiV3Key: string;
-  readonly ownerOf: (kind: 'refund', no: string) => Promise<string | undefined>;
 }
 
 /** Longer than the call may take: who asks is not overtaken. */
 const ASK_LEASE_MS = 10_000;
-const BY_REPLY = { source: 'reply', proof: 'signature' } as const;
 
-export function createAbnormalRefunding(deps: AbnormalRefundingDeps): AbnormalRefunding {
-  const { orders, api, strategy, following, clock } = deps;
+export const createAbnormalRefunding = (deps: AbnormalRefundingDeps): AbnormalRefunding => ({
+  ask: (input, caller) => ask(deps, input, caller),
+});
 
-  /** Keyed: a card number has too little in it to hide behind a plain hash. */
-  function hashOf(facts: readonly unknown[]): string {
-    const key = createHash('sha256').update(`bank_account:${deps.apiV3Key}`).digest();
-    return createHmac('sha256', key).update(JSON.stringify(facts)).digest('base64url');
+/** Keyed: a card number has too little in it to hide behind a plain hash. */
+function hashOf({ apiV3Key }: AbnormalRefundingDeps, facts: readonly unknown[]): string {
+  const key = createHash('sha256').update(`bank_account:${apiV3Key}`).digest();
+  return createHmac('sha256', key).update(JSON.stringify(facts)).digest('base64url');
+}
+
+const factsOf = (deps: AbnormalRefundingDeps, input: AbnormalInput): string =>
+  hashOf(deps, [
+    input.type,
+    input.bank_type ?? null,
+    input.bank_account ?? null,
+    input.real_name ?? null,
+  ]);
+
+/** The request as WeChat will get it: made once, stored, repeated byte for byte. */
+async function requestOf(
+  { strategy, dialect }: AbnormalRefundingDeps,
+  record: OrderRecord,
+  input: AbnormalInput,
+  refundId: string,
+): Promise<WechatRequest> {
+  const { out_refund_no, type, bank_type, bank_account, real_name } = input;
+  const account = bank_account === undefined ? undefined : await strategy.encrypt(bank_account);
+  const name = real_name === undefined ? undefined : await strategy.encrypt(real_name);
+  // One Wechatpay-Serial names the key of both fields.
+  if (account !== undefined && name !== undefined && account.serial !== name.serial) {
+    throw new StoreError('KEYS_UNAVAILABLE');
   }
+  return dialect.requests.abnormalRefund(record, {
+    refund_id: refundId,
+    out_refund_no,
+    type,
+    bank_type,
+    bank_account: account?.ciphertext,
+    real_name: name?.ciphertext,
+    serial: account?.serial ?? name?.serial,
+  });
+}
 
-  const factsOf = (input: AbnormalInput): string =>
-    hashOf([
-      input.type,
-      input.bank_type ?? null,
-      input.bank_account ?? null,
-      input.real_name ?? null,
-    ]);
+async function heldOf(
+  { orders, ownerOf }: AbnormalRefundingDeps,
+  no: string,
+): Promise<{ record: OrderRecord; refund: Refund }> {
+  const owner = await ownerOf('refund', no);
+  const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+  const refund = record === undefined ? undefined : heldRefund(record, no);
+  if (record === undefined || refund === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+  return { record, refund };
+}
 
-  /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
-  async function requestOf(
-    record: OrderRecord,
-    input: AbnormalInput,
-    refundId: string,
-  ): Promise<WechatRequest> {
-    const { out_refund_no, type, bank_type, bank_account, real_name } = input;
-    const account = bank_account === undefined ? undefined : await strategy.encrypt(bank_account);
-    const name = real_name === undefined ? undefined : await strategy.encrypt(real_name);
-    // One Wechatpay-Serial names the key of both fields.
-    if (account !== undefined && name !== undefined && account.serial !== name.serial) {
-      throw new StoreError('KEYS_UNAVAILABLE');
-    }
-    return deps.dialect.requests.abnormalRefund(record, {
-      refund_id: refundId,
-      out_refund_no,
+/**
+ * Another account than the one sent before: once no copy of that can arrive any more, WeChat is asked whether
+ * the refund still waits for one.
+ */
+async function checkedOf(
+  deps: AbnormalRefundingDeps,
+  record: OrderRecord,
+  refund: Refund,
+  facts: string,
+): Promise<boolean> {
+  const before = openIntent(refund);
+  if (before === undefined || before.facts_hash === facts) return false;
+  if (!isQuiet(before, deps.clock.now())) return false;
+  const { reply, record: now } = await syncRefund(deps, record, refund.out_refund_no);
+  bodyOrThrow(reply);
+  const held = now === undefined ? undefined : heldRefund(now, refund.out_refund_no);
+  return held !== undefined && isAbnormal(held);
+}
+
+async function ask(
+  deps: AbnormalRefundingDeps,
+  input: AbnormalInput,
+  caller: Caller,
+): Promise<Answer> {
+  const { orders, clock } = deps;
+  const no = input.out_refund_no;
+  const { record, refund } = await heldOf(deps, no);
+  guardInput(input);
+  const facts_hash = factsOf(deps, input);
+  const checked = await checkedOf(deps, record, refund, facts_hash);
+  const before = openIntent(refund);
+  const refundId = refund.refund_id ?? '';
+  const request =
+    before?.facts_hash === facts_hash
+      ? before.request
+      : await requestOf(deps, record, input, refundId);
+  const { type, bank_type, bank_account } = input;
+  const asked = await orders.apply(record.no, {
+    type: 'abnormal_ask',
+    out_refund_no: no,
+    until: clock.now() + ASK_LEASE_MS,
+    intent: {
       type,
-      bank_type,
-      bank_account: account?.ciphertext,
-      real_name: name?.ciphertext,
-      serial: account?.serial ?? name?.serial,
-    });
-  }
+      ...(bank_type === undefined ? {} : { bank_type }),
+      ...(bank_account === undefined ? {} : { account_hash: hashOf(deps, [bank_account]) }),
+      facts_hash,
+      asked_by: `${caller.role} ${caller.via}`,
+      request,
+    },
+    checked,
+    source: 'operator',
+    proof: 'none',
+  });
+  if (asked.outcome === 'absent') throw new NotFoundError('REFUND_NOT_FOUND');
+  if (asked.outcome === 'conflict') throw conflictOf(asked.code, asked.why);
+  const now = heldRefund(asked.record, no);
+  if (asked.outcome === 'ignored') return answerOf(asked.record, now);
+  return send(deps, asked.record, no);
+}
 
-  async function heldOf(no: string): Promise<{ record: OrderRecord; refund: Refund }> {
-    const owner = await deps.ownerOf('refund', no);
-    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
-    const refund = record === undefined ? undefined : findRefund(record, no);
-    if (record === undefined || refund === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
-    return { record, refund };
+async function send(deps: AbnormalRefundingDeps, record: OrderRecord, no: string): Promise<Answer> {
+  const { api, dialect, clock } = deps;
+  const stored = heldRefund(record, no)?.abnormal?.request;
+  if (stored === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+  const request = deps.requests.abnormal(record, no);
+  const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
+  const body = provenBody(reply);
+  if (body !== undefined) {
+    const { refund_id } = heldRefund(record, no) ?? {};
+    guardNumbers(body, { out_refund_no: no, out_trade_no: record.no, refund_id });
+    const facts = dialect.readRefund(body);
+    if (facts !== undefined) await applyRefund(deps, record.no, facts, fromReply('reply'));
+    return { status: 200, data: body };
   }
+  await refused(deps, record, no, reply);
+  throw upstreamError(reply);
+}
 
-  /**
-   * Another account than the one sent before: once no copy of that can arrive any more, WeChat is asked whether
-   * the refund still waits for one.
-   */
-  async function checkedOf(record: OrderRecord, refund: Refund, facts: string): Promise<boolean> {
-    const before = openIntent(refund);
-    if (before === undefined || before.facts_hash === facts) return false;
-    if (!isQuiet(before, clock.now())) return false;
-    const { reply, record: now } = await following.syncRefund(record, refund.out_refund_no);
-    if (reply.kind !== 'proven' || reply.status !== 200) throw upstreamError(reply);
-    const held = now === undefined ? undefined : findRefund(now, refund.out_refund_no);
-    return held !== undefined && isAbnormal(held);
-  }
-
-  async function ask(input: AbnormalInput, caller: Caller): Promise<Answer> {
-    const no = input.out_refund_no;
-    const { record, refund } = await heldOf(no);
-    guardInput(input);
-    const facts_hash = factsOf(input);
-    const checked = await checkedOf(record, refund, facts_hash);
-    const before = openIntent(refund);
-    const refundId = refund.refund_id ?? '';
-    const request =
-      before?.facts_hash === facts_hash ? before.request : await requestOf(record, input, refundId);
-    const { type, bank_type, bank_account } = input;
-    const asked = await orders.apply(record.no, {
-      type: 'abnormal_ask',
-      out_refund_no: no,
-      until: clock.now() + ASK_LEASE_MS,
-      intent: {
-        type,
-        ...(bank_type === undefined ? {} : { bank_type }),
-        ...(bank_account === undefined ? {} : { account_hash: hashOf([bank_account]) }),
-        facts_hash,
-        asked_by: `${caller.role} ${caller.via}`,
-        request,
-      },
-      checked,
-      source: 'operator',
-      proof: 'none',
-    });
-    if (asked.outcome === 'absent') throw new NotFoundError('REFUND_NOT_FOUND');
-    if (asked.outcome === 'conflict') throw conflictOf(asked.code, asked.why);
-    const now = findRefund(asked.record, no);
-    if (asked.outcome === 'ignored') return answerOf(asked.record, now);
-    return send(asked.record, no);
-  }
-
-  async function send(record: OrderRecord, no: string): Promise<Answer> {
-    const stored = findRefund(record, no)?.abnormal?.request;
-    if (stored === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-    const request = deps.requests.abnormal(record, no);
-    const reply = await api.send(request, { deadline: clock.now() + ASK_LEASE_MS - 1000 });
-    if (reply.kind === 'proven' && reply.status === 200) {
-      const { refund_id } = findRefund(record, no) ?? {};
-      guardNumbers(reply.body, { out_refund_no: no, out_trade_no: record.no, refund_id });
-      const facts = deps.dialect.readRefund(reply.body);
-      if (facts !== undefined) await following.applyRefund(record.no, facts, BY_REPLY);
-      return { status: 200, data: reply.body };
-    }
-    await refused(record, no, reply);
-    throw upstreamError(reply);
-  }
-
-  async function refused(record: OrderRecord, no: string, reply: WechatReply): Promise<void> {
-    const refusal = refusalOf(reply);
-    if (refusal === undefined) return;
-    const { proven, repeated, code } = refusal;
-    await orders.apply(record.no, {
-      type: 'abnormal_refused',
-      out_refund_no: no,
-      nothing: proven && !repeated && saysNotDone(code),
-      code,
-      source: 'reply',
-      proof: proven ? 'signature' : 'none',
-    });
-  }
-
-  return { ask };
+async function refused(
+  { orders }: AbnormalRefundingDeps,
+  record: OrderRecord,
+  no: string,
+  reply: WechatReply,
+): Promise<void> {
+  const refusal = refusalOf(reply);
+  if (refusal === undefined) return;
+  const { proven, repeated, code } = refusal;
+  await orders.apply(record.no, {
+    type: 'abnormal_refused',
+    out_refund_no: no,
+    nothing: proven && !repeated && saysNotDone(code),
+    code,
+    source: 'reply',
+    proof: proven ? 'signature' : 'none',
+  });
 }
 
 function guardInput(input: AbnormalInput): void {

@@ -2,21 +2,20 @@
  * Refunds: the intent is recorded and the amount reserved before WeChat is asked; one number for ever;
  * the same bytes every time. A refusal that is not proven changes nothing and frees nothing.
  */
-import type { RequestGuard } from '../wechat/storedRequest';
 import { createHash } from 'node:crypto';
-import { isPartView } from '../ledger/combinationState';
-import { asText } from '../wechat/readFacts';
-import type { Following } from '../orders/syncOrder';
-import type { Applied, OrderService } from '../orderService';
-import type { OrderRecord, Refund, Source } from '../ledger/record';
 import { refundAnswer, refusedRefund, type RefundAnswer } from './refundAnswer';
+import { createRefundSending, type RefundSending, type RefundSendingDeps } from './sendRefund';
+import { syncPayable, syncRefund } from './syncRefund';
+import { isPartView } from '../ledger/combinationState';
+import type { OrderRecord, Refund, Source } from '../ledger/record';
 import { isUnsettled } from '../ledger/refundAsking';
-import { createRefundSending, type RefundSending } from './sendRefund';
+import { heldRefund } from '../ledger/refundMoney';
+import type { Applied } from '../orderService';
+import { applyTransaction, fromReply } from '../orders/syncOrder';
+import { ownRef } from '../wechat/dialect';
+import { asText } from '../wechat/readFacts';
 import { guardNumbers, transactionsOf } from '../wechat/replyNumbers';
-import { ownRef, type Dialect } from '../wechat/dialect';
-import type { WechatApi } from '../wechat/wechatApi';
-import { refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
+import { bodyOrThrow, refusalOf } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError, ValidationError } from '../../utils/errors';
 
 export interface RefundInput {
@@ -33,150 +32,150 @@ export interface RefundInput {
 }
 type RefundOrder = RefundInput & { readonly amount: NonNullable<RefundInput['amount']> };
 
-export interface RefundingDeps {
-  readonly orders: OrderService;
-  readonly api: WechatApi;
-  readonly dialect: Dialect;
-  readonly requests: RequestGuard;
-  readonly following: Following;
-  readonly clock: Clock;
-  readonly ownerOf: (kind: 'refund' | 'transaction', no: string) => Promise<string | undefined>;
-}
-
 export interface Refunding {
   refund(input: RefundInput, source: Source): Promise<RefundAnswer>;
   /** Sends the stored bytes again; used by the sweep. */
   readonly repeat: RefundSending['send'];
 }
 
-export function createRefunding(deps: RefundingDeps): Refunding {
-  const { orders, api, dialect, following } = deps;
-  const sending = createRefundSending(deps);
+interface Deps extends RefundSendingDeps {
+  readonly sending: RefundSending;
+}
 
-  /**
-   * The order to refund: held, or adopted from a proven answer because an operator asks for it. Named both
-   * ways it must be one order, known as such before anything is recorded or sent.
-   */
-  async function orderOf(input: RefundInput): Promise<OrderRecord> {
-    const { transaction_id: id } = input;
-    let record = await heldOf(input);
-    // WeChat knows a part by its combination alone.
-    if (record !== undefined && record.payment === undefined && isPartView(record)) {
-      record = await following.syncPayable(record.no);
-      if (record?.payment === undefined) throw new ConflictError('ORDER_NOT_PAID');
-    }
-    // Not known as paid here: WeChat may know better.
-    if (record?.payment === undefined) record = await askedOf(input);
-    const paid = record.payment;
-    if (id !== undefined && paid !== undefined && paid.transaction_id !== id) throw twoOrders();
-    return record;
+export function createRefunding(parts: RefundSendingDeps): Refunding {
+  const sending = createRefundSending(parts);
+  const deps: Deps = Object.assign({}, parts, { sending });
+  return {
+    refund: (input, source) =>
+      input.release === true ? release(deps, input, source) : request(deps, input, source),
+    repeat: sending.send,
+  };
+}
+
+/**
+ * The order to refund: held, or adopted from a proven answer because an operator asks for it. Named both
+ * ways it must be one order, known as such before anything is recorded or sent.
+ */
+async function orderOf(deps: Deps, input: RefundInput): Promise<OrderRecord> {
+  const { transaction_id: id } = input;
+  let record = await heldOf(deps, input);
+  // WeChat knows a part by its combination alone.
+  if (record !== undefined && record.payment === undefined && isPartView(record)) {
+    record = await syncPayable(deps, record.no);
+    if (record?.payment === undefined) throw new ConflictError('ORDER_NOT_PAID');
   }
+  // Not known as paid here: WeChat may know better.
+  if (record?.payment === undefined) record = await askedOf(deps, input);
+  const paid = record.payment;
+  if (id !== undefined && paid !== undefined && paid.transaction_id !== id) throw twoOrders();
+  return record;
+}
 
-  async function heldOf(input: RefundInput): Promise<OrderRecord | undefined> {
-    const { out_trade_no: no, transaction_id: id } = input;
-    if (no !== undefined) return orders.findRefundable(no);
-    const owner = id === undefined ? undefined : await deps.ownerOf('transaction', id);
-    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
-    // A reservation without its fact proves nothing.
-    const holds = id !== undefined && record !== undefined && transactionsOf(record).includes(id);
-    return holds ? record : undefined;
-  }
+async function heldOf(
+  { orders, ownerOf }: Deps,
+  input: RefundInput,
+): Promise<OrderRecord | undefined> {
+  const { out_trade_no: no, transaction_id: id } = input;
+  if (no !== undefined) return orders.findRefundable(no);
+  const owner = id === undefined ? undefined : await ownerOf('transaction', id);
+  const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+  // A reservation without its fact proves nothing.
+  const holds = id !== undefined && record !== undefined && transactionsOf(record).includes(id);
+  return holds ? record : undefined;
+}
 
-  async function askedOf(input: RefundInput): Promise<OrderRecord> {
-    const { out_trade_no: no, transaction_id: id = '' } = input;
-    const reply =
-      no === undefined
-        ? await api.queryTransaction(dialect.account, id)
-        : await api.queryOrder(ownRef(dialect, no));
-    if (reply.kind !== 'proven' || reply.status !== 200) {
-      const refusal = refusalOf(reply);
-      if (refusal !== undefined && saysNotFound(refusal))
-        throw new NotFoundError('ORDER_NOT_FOUND');
-      throw upstreamError(reply);
-    }
-    const { body } = reply;
-    guardNumbers(body, no === undefined ? { transaction_id: id } : { out_trade_no: no });
-    const told = asText(body.transaction_id);
-    if (input.transaction_id !== undefined && told !== undefined && told !== id) throw twoOrders();
-    const from = { source: 'query', proof: 'signature' } as const;
-    const now = await following.applyTransaction(body, from, { absent: 'adopt' });
-    if (now === undefined) throw new ConflictError('ORDER_NOT_PAID');
-    return now;
-  }
+async function askedOf(deps: Deps, input: RefundInput): Promise<OrderRecord> {
+  const { api, dialect } = deps;
+  const { out_trade_no: no, transaction_id: id = '' } = input;
+  const reply =
+    no === undefined
+      ? await api.queryTransaction(dialect.account, id)
+      : await api.queryOrder(ownRef(dialect, no));
+  const body = bodyOrThrow(reply, () => new NotFoundError('ORDER_NOT_FOUND'));
+  guardNumbers(body, no === undefined ? { transaction_id: id } : { out_trade_no: no });
+  const told = asText(body.transaction_id);
+  if (input.transaction_id !== undefined && told !== undefined && told !== id) throw twoOrders();
+  const now = await applyTransaction(deps, body, fromReply('query'), { absent: 'adopt' });
+  if (now === undefined) throw new ConflictError('ORDER_NOT_PAID');
+  return now;
+}
 
-  async function refund(input: RefundInput, source: Source): Promise<RefundAnswer> {
-    if (input.release === true) return release(input, source);
-    guardInput(input);
-    const record = await orderOf(input);
-    const owner = await deps.ownerOf('refund', input.out_refund_no);
-    if (owner !== undefined && owner !== record.no) throw new ConflictError('REFUND_NUMBER_TAKEN');
-    const { out_refund_no, reason, amount, funds_account, goods_detail } = input;
-    const request = dialect.requests.refund(record, {
-      transaction_id: record.payment?.transaction_id,
-      out_refund_no,
-      refund: amount.refund,
-      total: amount.total,
-      reason,
-      funds_account,
-      goods_detail,
-    });
-    const asked = await orders.apply(
-      record.no,
-      {
-        type: 'refund_request',
-        refund: {
-          out_refund_no,
-          refund: amount.refund,
-          total: amount.total,
-          ...(reason === undefined ? {} : { reason }),
-          facts_hash: hashOf(input),
-          request,
-        },
-        source,
-        proof: 'none',
+async function request(deps: Deps, input: RefundInput, source: Source): Promise<RefundAnswer> {
+  const { orders, dialect } = deps;
+  guardInput(input);
+  const record = await orderOf(deps, input);
+  const owner = await deps.ownerOf('refund', input.out_refund_no);
+  if (owner !== undefined && owner !== record.no) throw new ConflictError('REFUND_NUMBER_TAKEN');
+  const { out_refund_no, reason, amount, funds_account, goods_detail } = input;
+  const stored = dialect.requests.refund(record, {
+    transaction_id: record.payment?.transaction_id,
+    out_refund_no,
+    refund: amount.refund,
+    total: amount.total,
+    reason,
+    funds_account,
+    goods_detail,
+  });
+  const asked = await orders.apply(
+    record.no,
+    {
+      type: 'refund_request',
+      refund: {
+        out_refund_no,
+        refund: amount.refund,
+        total: amount.total,
+        ...(reason === undefined ? {} : { reason }),
+        facts_hash: hashOf(input),
+        request: stored,
       },
-      { known: record },
-    );
-    return answer(recordOf(asked), out_refund_no, source);
-  }
+      source,
+      proof: 'none',
+    },
+    { known: record },
+  );
+  return answer(deps, recordOf(asked), out_refund_no, source);
+}
 
-  /** Sends it where that is still to be done, and answers from what is recorded afterwards. */
-  async function answer(record: OrderRecord, no: string, source: Source): Promise<RefundAnswer> {
-    const held = findRefund(record, no);
-    if (held !== undefined && !isUnsettled(held)) return refundAnswer(record, held);
-    const reply = await sending.send(record, no, source);
-    const after = (await orders.findRefundable(record.no)) ?? record;
-    const now = findRefund(after, no);
-    // Whatever the reply was, a proven fact recorded meanwhile is the better answer.
-    const proven = now !== undefined && !isUnsettled(now) && now.verdict === undefined;
-    if (proven) return refundAnswer(after, now);
-    if (reply !== undefined && refusalOf(reply) !== undefined) throw refusedRefund(reply, now);
-    if (now === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
-    return refundAnswer(after, now);
-  }
+/** Sends it where that is still to be done, and answers from what is recorded afterwards. */
+async function answer(
+  { orders, sending }: Deps,
+  record: OrderRecord,
+  no: string,
+  source: Source,
+): Promise<RefundAnswer> {
+  const held = heldRefund(record, no);
+  if (held !== undefined && !isUnsettled(held)) return refundAnswer(record, held);
+  const reply = await sending.send(record, no, source);
+  const after = (await orders.findRefundable(record.no)) ?? record;
+  const now = heldRefund(after, no);
+  // Whatever the reply was, a proven fact recorded meanwhile is the better answer.
+  const proven = now !== undefined && !isUnsettled(now) && now.verdict === undefined;
+  if (proven) return refundAnswer(after, now);
+  if (reply !== undefined && refusalOf(reply) !== undefined) throw refusedRefund(reply, now);
+  if (now === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+  return refundAnswer(after, now);
+}
 
-  /** Frees the amount of a refund that WeChat proves not to have. What it does have is told instead. */
-  async function release(input: RefundInput, source: Source): Promise<RefundAnswer> {
-    const no = input.out_refund_no;
-    const owner = await deps.ownerOf('refund', no);
-    const record = owner === undefined ? undefined : await orders.findRefundable(owner);
-    const held = record === undefined ? undefined : findRefund(record, no);
-    if (record === undefined || held === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
-    guardSame(input, record, held);
-    const wished = recordOf(
-      await orders.apply(record.no, {
-        type: 'refund_release',
-        out_refund_no: no,
-        source,
-        proof: 'none',
-      }),
-    );
-    const open = findRefund(wished, no)?.releasing_at !== undefined;
-    const { record: now = wished } = open ? await following.syncRefund(wished, no) : {};
-    return refundAnswer(now, findRefund(now, no) ?? held);
-  }
-
-  return { refund, repeat: sending.send };
+/** Frees the amount of a refund that WeChat proves not to have. What it does have is told instead. */
+async function release(deps: Deps, input: RefundInput, source: Source): Promise<RefundAnswer> {
+  const { orders } = deps;
+  const no = input.out_refund_no;
+  const owner = await deps.ownerOf('refund', no);
+  const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+  const held = record === undefined ? undefined : heldRefund(record, no);
+  if (record === undefined || held === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+  guardSame(input, record, held);
+  const wished = recordOf(
+    await orders.apply(record.no, {
+      type: 'refund_release',
+      out_refund_no: no,
+      source,
+      proof: 'none',
+    }),
+  );
+  const open = heldRefund(wished, no)?.releasing_at !== undefined;
+  const { record: now = wished } = open ? await syncRefund(deps, wished, no) : {};
+  return refundAnswer(now, heldRefund(now, no) ?? held);
 }
 
 function guardInput(input: RefundInput): asserts input is RefundOrder {
@@ -222,9 +221,6 @@ function hashOf(input: RefundOrder): string {
     .update(JSON.stringify([...facts, ...rest]))
     .digest('base64url');
 }
-
-export const findRefund = (record: OrderRecord, no: string): Refund | undefined =>
-  record.refunds.find((r) => r.out_refund_no === no);
 
 const twoOrders = (): ConflictError =>
   new ConflictError('REFUND_PARAMS_DIFFER', {

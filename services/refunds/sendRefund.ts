@@ -2,27 +2,19 @@
  * Sends a refund's stored bytes to WeChat, and lets the record learn from the answer. One asker at a time: the
  * right to send is a lease in the record, written before anything is sent, and given back with the answer.
  */
-import type { Dialect } from '../wechat/dialect';
-import type { Following } from '../orders/syncOrder';
-import type { OrderService } from '../orderService';
-import { heldRefund } from '../ledger/refundMoney';
+import { applyRefund, type RefundSyncDeps } from './syncRefund';
 import type { OrderRecord, Refund, Source } from '../ledger/record';
+import { heldRefund } from '../ledger/refundMoney';
+import { fromReply } from '../orders/syncOrder';
+import type { WechatReply } from '../strategies/strategy';
 import { guardNumbers, isOtherAnswer } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
-import type { WechatReply } from '../strategies/strategy';
-import type { CallLimits, WechatApi } from '../wechat/wechatApi';
-import { refusalOf } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
+import type { CallLimits } from '../wechat/wechatApi';
+import { provenBody, refusalOf } from '../wechat/wechatErrors';
 import { ConflictError } from '../../utils/errors';
 
-export interface RefundSendingDeps {
-  readonly orders: OrderService;
-  readonly api: WechatApi;
-  readonly dialect: Dialect;
+export interface RefundSendingDeps extends RefundSyncDeps {
   readonly requests: RequestGuard;
-  readonly following: Following;
-  readonly clock: Clock;
-  readonly ownerOf: (kind: 'refund' | 'transaction', no: string) => Promise<string | undefined>;
 }
 
 export interface RefundSending {
@@ -121,17 +113,19 @@ async function guardNumber(
 }
 
 async function learn(
-  { orders, dialect, following }: RefundSendingDeps,
+  deps: RefundSendingDeps,
   record: OrderRecord,
   held: Refund,
   reply: WechatReply,
 ): Promise<void> {
+  const { orders, dialect } = deps;
   const { out_refund_no, attempts } = held;
-  if (reply.kind === 'proven' && reply.status === 200) {
-    guardNumbers(reply.body, { out_refund_no, out_trade_no: record.no });
-    const facts = dialect.readRefund(reply.body);
+  const body = provenBody(reply);
+  if (body !== undefined) {
+    guardNumbers(body, { out_refund_no, out_trade_no: record.no });
+    const facts = dialect.readRefund(body);
     if (facts !== undefined) {
-      await following.applyRefund(record.no, facts, { source: 'reply', proof: 'signature' });
+      await applyRefund(deps, record.no, facts, fromReply('reply'));
       return;
     }
   }

@@ -1,12 +1,15 @@
 /**
  * What the sweep does with each item of an agenda that asks WeChat: when the item comes again (written with
  * the lease, before the attempt), and the attempt itself. Facts are applied by whoever knows them
- * (`following`, `refunding`, `transferring`); nothing here judges money.
+ * (the wings); nothing here judges money.
  */
 import { withoutItem } from '../ledger/agenda';
-import type { Following } from '../orders/syncOrder';
+import { closeOrder } from '../orders/closeOrder';
+import { syncOrder } from '../orders/syncOrder';
+import { syncRefund, type RefundSyncDeps } from '../refunds/syncRefund';
+import { syncTransfer } from '../transfers/syncTransfer';
+import { heldRefund } from '../ledger/refundMoney';
 import { endLook, isLastLook, nextLook } from '../orders/finalCheck';
-import type { OrderService } from '../orderService';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
 import type {
   AgendaItem,
@@ -18,7 +21,7 @@ import type {
 } from '../ledger/record';
 import { isOverdue } from '../orders/prepareOrder';
 import { lacksBalance, maySendAgain, refundGiveUpAt } from '../ledger/refundAsking';
-import { findRefund, type Refunding } from '../refunds/requestRefund';
+import type { Refunding } from '../refunds/requestRefund';
 import type { RecordWriter } from '../records/recordWriter';
 import type { OrderStore } from '../stores/orderStore';
 import { TRANSFER_REPEAT_MAX_MS } from '../ledger/transferState';
@@ -26,9 +29,7 @@ import type { Transferring } from '../transfers/requestTransfer';
 import type { WechatReply } from '../strategies/strategy';
 import type { CallLimits } from '../wechat/wechatApi';
 import { refusalOf, saysNotFound } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
-import type { Logger } from '../../utils/logger';
 
 /** One kind of work. Others may add theirs: see `SweepDeps.steps`. */
 export interface Step<R extends StoredRecord = StoredRecord> {
@@ -40,15 +41,11 @@ export interface Step<R extends StoredRecord = StoredRecord> {
 
 export type Steps = Partial<Record<`${StoredRecord['kind']}.${AgendaVerb}`, Step>>;
 
-export interface StepsDeps {
+export interface StepsDeps extends RefundSyncDeps {
   readonly store: Pick<OrderStore, 'find'>;
   readonly writer: RecordWriter;
-  readonly orders: OrderService;
-  readonly following: Following;
   readonly refunding: Refunding;
   readonly transferring: Transferring;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 export type EscalationDeps = Pick<StepsDeps, 'writer' | 'clock' | 'logger'>;
@@ -98,7 +95,7 @@ export function nextQuery(item: AgendaItem, now: number): AgendaItem | undefined
 }
 
 export function createSteps(deps: StepsDeps): Steps {
-  const { store, writer, orders, following, clock } = deps;
+  const { store, writer, orders, clock } = deps;
 
   const look = createLook(deps);
 
@@ -109,7 +106,7 @@ export function createSteps(deps: StepsDeps): Steps {
       return code ? later(item, now + CODEPAY_QUERY_MS) : nextQuery(item, now);
     },
     async run(held, item, limits) {
-      const synced = await following.syncOrder(held.no, limits, 'sweep');
+      const synced = await syncOrder(deps, held, { limits, source: 'sweep' });
       await look(held, item, synced);
       return synced.reply;
     },
@@ -130,7 +127,7 @@ export function createSteps(deps: StepsDeps): Steps {
         return undefined;
       }
       try {
-        await following.closeOrder(held, 'sweep', limits);
+        await closeOrder(deps, held, { source: 'sweep', limits });
       } catch (error) {
         const now = (await store.find('order', held.no)) ?? held;
         const why = endOfExpiry(now, error, clock.now());
@@ -143,7 +140,7 @@ export function createSteps(deps: StepsDeps): Steps {
 
   const refund: Step<OrderRecord> = {
     next: (record, item, now) => {
-      const asked = findRefund(record, item.key ?? '');
+      const asked = heldRefund(record, item.key ?? '');
       const ms = rung(REFUND_LADDER_MS, item.tries);
       if (asked?.status !== 'REQUESTED') return later(item, now + ms);
       // Whether it is left to an operator is decided when its time is over, not half a day later.
@@ -153,13 +150,13 @@ export function createSteps(deps: StepsDeps): Steps {
     },
     async run(held, item, limits) {
       const no = item.key ?? '';
-      const asked = findRefund(held, no);
+      const asked = heldRefund(held, no);
       if (asked === undefined || clock.now() - asked.requested_at >= REFUND_END_MS) {
         await escalate(deps, held, item, `refund ${no} is not over`);
         return undefined;
       }
-      const { reply, record } = await following.syncRefund(held, no, 'sweep', limits);
-      const now = record === undefined ? undefined : findRefund(record, no);
+      const { reply, record } = await syncRefund(deps, held, no, { source: 'sweep', limits });
+      const now = record === undefined ? undefined : heldRefund(record, no);
       if (now?.status !== 'REQUESTED' || record === undefined) return reply;
       const refusal = refusalOf(reply);
       const missing = refusal !== undefined && saysNotFound(refusal);
@@ -185,7 +182,7 @@ export function createSteps(deps: StepsDeps): Steps {
       return later(item, now + (slow ? TRANSFER_SLOW_MS : rung(TRANSFER_LADDER_MS, item.tries)));
     },
     async run(held, item, limits) {
-      const { reply, record } = await following.syncTransfer(held.no, limits, 'sweep');
+      const { reply, record } = await syncTransfer(deps, held, { limits, source: 'sweep' });
       const age = clock.now() - held.created_at;
       if (record?.state !== 'CREATED') {
         const open = record?.agenda.some((i) => i.do === 'transfer') === true;

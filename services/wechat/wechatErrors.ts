@@ -132,3 +132,23 @@ export function upstreamError(reply: WechatReply): UpstreamError {
 const CLIENT = new Set([400, 403, 404, 409, 429]);
 const clientStatus = (status: number): number =>
   status === 401 ? 502 : CLIENT.has(status) ? status : 400;
+
+/** The body of WeChat's proven success; undefined for any other reply. */
+export const provenBody = (reply: WechatReply): Readonly<Record<string, unknown>> | undefined =>
+  reply.kind === 'proven' && reply.status === 200 ? reply.body : undefined;
+
+/** true: WeChat refuses because it holds no such number, proven or not. */
+export function isMissing(reply: WechatReply): boolean {
+  const refusal = refusalOf(reply);
+  return refusal !== undefined && saysNotFound(refusal);
+}
+
+/** The body of WeChat's proven success. @throws for any other reply; `missing` where WeChat holds no such number. */
+export function bodyOrThrow(
+  reply: WechatReply,
+  missing?: () => Error,
+): Readonly<Record<string, unknown>> {
+  const body = provenBody(reply);
+  if (body !== undefined) return body;
+  throw missing !== undefined && isMissing(reply) ? missing() : upstreamError(reply);
+}

@@ -3,7 +3,10 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { createDirectDialect } from '../../services/wechat/directDialect';
-import { createFollowing } from '../../services/orders/syncOrder';
+import { ownRef } from '../../services/wechat/dialect';
+import type { WechatApi } from '../../services/wechat/wechatApi';
+import { syncCombination } from '../../services/combinations/syncCombination';
+import type { ReservationKind } from '../../services/stores/orderStore';
 import { createRecordWriter } from '../../services/records/recordWriter';
 import { createOrderService } from '../../services/orderService';
 import {
@@ -256,23 +259,22 @@ export function createBooks(
   });
   const writer = createRecordWriter({ store, clock, logger });
   const orders = createOrderService({ store, writer, clock, sink: false });
-  const following = createFollowing({
+  const sync = {
     orders,
-    api: api as unknown as Parameters<typeof createFollowing>[0]['api'],
+    api: api as unknown as WechatApi,
+    dialect,
     clock,
     logger,
-    dialect,
-    ownerOf: async (kind, no) => (await store.reservation(kind, no))?.owner,
-  });
+    ownerOf: async (kind: ReservationKind, no: string) =>
+      (await store.reservation(kind, no))?.owner,
+  };
   const reconciler = createReconciler({
+    ...sync,
+    syncWhole: async (no, limits) =>
+      (await syncCombination(sync, ownRef(dialect, no), { limits })).reply,
     store,
     writer,
-    api,
-    dialect,
     strategy: { download },
-    following,
-    clock,
-    logger,
     wait: () => Promise.resolve(),
     settings: { mchid: MCHID, appids: [APPID], gapMs: 0, ...settings },
   });

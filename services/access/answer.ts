@@ -1,0 +1,5 @@
+/** What a service answers a caller: `status` as WeChat's, 202 while the outcome is not known. */
+export interface Answer {
+  readonly status: number;
+  readonly data: Readonly<Record<string, unknown>> | null;
+}
