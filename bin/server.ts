@@ -1,9 +1,11 @@
 /** The program: environment in, process handlers, exit codes. */
 import { assemble, buildId, pause } from './assemble';
+import type { AlarmCode } from '../services/ledger/reasons';
 import { listenOn, shutDown } from './listen';
 
 export { assemble, listenOn, shutDown };
 
+const PROCESS_FAILED: AlarmCode = 'process.failed';
 /** The platform kills at 10 s: whoever is not done by now has it in the record and goes on after the restart. */
 const EXIT_MAX_MS = 9_600;
 const OPEN_AFTER_MS = 25;
@@ -33,11 +35,11 @@ export async function main(): Promise<void> {
   });
   // A bug must not leave money half moved in silence: it is logged, and the process goes on or ends whole.
   process.on('unhandledRejection', (error) => {
-    service.logger.error({ err: error, alarm: true }, 'unhandled rejection');
+    service.logger.error({ code: PROCESS_FAILED, err: error, alarm: true }, 'unhandled rejection');
   });
   // Node's own last words quote the error, and an error may quote anything: the logger's do not.
   process.on('uncaughtException', (error) => {
-    service.logger.error({ err: error, alarm: true }, 'uncaught exception');
+    service.logger.error({ code: PROCESS_FAILED, err: error, alarm: true }, 'uncaught exception');
     process.exit(1);
   });
   // Opening SQLite blocks the event loop for some 20 ms: whoever asks first is answered first.

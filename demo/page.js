@@ -404,27 +404,10 @@ function facts(item) {
   return rows.flatMap(([name, value]) => [element('dt', t(name)), element('dd', value)]);
 }
 
-const ZH_WHAT = {
-  created: '已创建',
-  prepay: '得到预支付单',
-  paid: '已支付',
-  'paid after close': '关单后支付',
-  closed: '已关闭',
-  'hint followed': '按提示去查单',
-  'refund requested': '退款已登记',
-  'refund sent': '退款已发出',
-  'refund PROCESSING': '退款处理中',
-  'refund SUCCESS': '退款成功',
-  'transfer sent': '转账已发出',
-  'transfer WAIT_USER_CONFIRM': '待收款人确认',
-  'transfer SUCCESS': '转账成功',
-};
-
 function historyLine(entry) {
   const { sources, proofs } = TEXT[page.lang];
   const li = element('li');
-  const what = page.lang === 'zh' ? (ZH_WHAT[entry.what] ?? entry.what) : entry.what;
-  li.append(element('time', entry.at.slice(11, 19)), element('span', what));
+  li.append(element('time', entry.at.slice(11, 19)), element('span', entry.what[page.lang]));
   li.append(element('span', sources[entry.source] ?? entry.source, 'quiet'));
   const proof = proofs[entry.proof] ?? entry.proof;
   if (proof) li.append(element('span', `✓ ${proof}`, 'badge good'));

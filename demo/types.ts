@@ -105,7 +105,7 @@ export interface Shown {
   }[];
   readonly history: readonly {
     readonly at: string;
-    readonly what: string;
+    readonly what: Words;
     readonly source: string;
     readonly proof: string;
     readonly detail: string;

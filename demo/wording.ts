@@ -25,27 +25,6 @@ export function dig(value: unknown, ...names: string[]): unknown {
   return names.reduce<unknown>((inner, name) => asJson(inner)[name], value);
 }
 
-const WHAT: Readonly<Record<string, string>> = {
-  created: '已创建',
-  prepared: '商家已定价',
-  prepay: '得到预支付单',
-  asking: '向微信下单中',
-  paid: '已支付',
-  'paid after close': '关单后支付',
-  closed: '已关闭',
-  adopted: '补录',
-  mismatch: '金额不符',
-  'outcome unknown': '结果未知',
-  'hint followed': '按提示去查单',
-  'refund requested': '退款已登记',
-  'refund sent': '退款已发出',
-  'refund PROCESSING': '退款处理中',
-  'refund SUCCESS': '退款成功',
-  'transfer sent': '转账已发出',
-  'transfer WAIT_USER_CONFIRM': '待收款人确认',
-  'transfer SUCCESS': '转账成功',
-};
-
 const SOURCE: Readonly<Record<string, string>> = {
   payer: '用户',
   operator: '商家',
@@ -61,14 +40,12 @@ const PROOF: Readonly<Record<string, Words>> = {
   decryption: words('解密', 'decryption'),
 };
 
-export const zhWhat = (what: string): string => WHAT[what] ?? what;
-
 export function changeOf(entry: Shown['history'][number]): Words {
   const proof = PROOF[entry.proof];
   const zhSource = SOURCE[entry.source] ?? entry.source;
   return words(
-    `${zhWhat(entry.what)}（${zhSource}${proof === undefined ? '' : `·${proof.zh}`}）`,
-    `${entry.what} (${entry.source}${proof === undefined ? '' : `, ${proof.en}`})`,
+    `${entry.what.zh}（${zhSource}${proof === undefined ? '' : `·${proof.zh}`}）`,
+    `${entry.what.en} (${entry.source}${proof === undefined ? '' : `, ${proof.en}`})`,
   );
 }
 
@@ -93,7 +70,7 @@ export function shownOf(kind: RecordKind, view: Json): Shown {
     })),
     history: list(view['history']).map((entry) => ({
       at: textOf(entry['at']),
-      what: textOf(entry['what']),
+      what: words(textOf(entry['what_zh']), textOf(entry['what_en'])),
       source: textOf(entry['source']),
       proof: textOf(entry['proof']),
       detail: masked(textOf(entry['detail'])),

@@ -472,7 +472,7 @@ export function combinationSteps(deps: StepsDeps): Steps {
       const asked = view?.refunds.find((r) => r.out_refund_no === item.key);
       const age = asked === undefined ? Infinity : clock.now() - asked.requested_at;
       if (view === undefined || age >= REFUND_END_MS) {
-        await escalate(deps, held, item, `refund ${item.key ?? ''} is not over`);
+        await escalate(deps, held, item, 'refund_not_over');
         return undefined;
       }
       return ofOrders?.run(view, item, limits);

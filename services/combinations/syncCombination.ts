@@ -1,6 +1,7 @@
 /**
  * Brings combinations up to date: asks WeChat, and lets a record learn from proven answers only.
  */
+import type { AlarmCode } from '../ledger/reasons';
 import { addEffect } from '../ledger/outbox';
 import { combinationEffectData } from '../ledger/effectData';
 import {
@@ -57,7 +58,8 @@ export async function applyCombination(
   guardMerchant(dialect, body);
   const facts = dialect.readCombination(body, from);
   if (facts === undefined) {
-    logger.error({ alarm: true, combine_out_trade_no: no }, 'combination not understood');
+    const code: AlarmCode = 'wechat.unknown_combination';
+    logger.error({ alarm: true, code, combine_out_trade_no: no }, 'combination not understood');
     return orders.findCombination(no);
   }
   const event: CombinationEvent =
@@ -124,11 +126,12 @@ async function adopt(
     })),
     ...(parts.some((part) => part.refunded) ? { refunded_elsewhere: true } : {}),
   } as const;
-  const line = { at: now, what: 'adopted', ...from };
+  const line = { at: now, what: 'adopted', ...from } as const;
   const base = newRecord<CombinationRecord>(facts, line);
   for (const part of parts) {
     if (await orders.parts.take(part.out_trade_no, no)) continue;
-    logger.error({ alarm: true, no, kind: 'combination' }, 'part of another combination');
+    const code: AlarmCode = 'combination.part_taken';
+    logger.error({ alarm: true, code, no, kind: 'combination' }, 'part of another combination');
   }
   const data = { ...combinationEffectData(base) };
   const { sink } = orders.context();

@@ -3,6 +3,7 @@
  * the lease was written with is the fence: of two instances that try, one replaces the record and the other
  * learns that it lost. A crash in between leaves the effect pending, and it is delivered again.
  */
+import type { AlarmCode } from '../ledger/reasons';
 import { findItem } from '../ledger/agenda';
 import type { Decision } from '../ledger/decision';
 import type { Effect, StoredRecord } from '../ledger/record';
@@ -124,7 +125,8 @@ async function settle(
   const marked = await mark(deps, leased, ours, (r, at) => verdict(r, id, at, reason));
   if (marked === undefined) return 'lost';
   if (marked.effects.find((e) => e.id === id)?.state === 'dead') {
-    logger.error({ ...fields, reason, alarm: true }, 'effect dead');
+    const code: AlarmCode = 'effect.dead';
+    logger.error({ ...fields, code, reason, alarm: true }, 'effect dead');
     return 'dead';
   }
   logger.warn({ ...fields, reason }, 'effect failed');

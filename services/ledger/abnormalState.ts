@@ -66,7 +66,7 @@ export function onAbnormalAsk(
     : { ...event.intent, ...attempt, requested_at: ctx.now, attempts: 1 };
   return next(record, event, ctx, {
     patch: { refunds: replaceRefund(record.refunds, { ...held, abnormal }) },
-    what: same ? 'abnormal refund sent again' : 'abnormal refund sent',
+    what: same ? 'abnormal_refund_sent_again' : 'abnormal_refund_sent',
     detail: `${held.out_refund_no} ${abnormal.type} ${abnormal.asked_by}`,
     agenda: (agenda) =>
       withItem(agenda, refundItem(held.out_refund_no, ctx.now + REFUND_FIRST_POLL_MS)),
@@ -86,7 +86,7 @@ export function onAbnormalRefused(
   const abnormal: AbnormalIntent = over ? { ...rest, over } : rest;
   return next(record, event, ctx, {
     patch: { refunds: replaceRefund(record.refunds, { ...held, abnormal }) },
-    what: over ? 'abnormal refund rejected' : 'abnormal refund refused',
+    what: over ? 'abnormal_refund_rejected' : 'abnormal_refund_refused',
     detail: `${held.out_refund_no} ${event.code}`,
   });
 }

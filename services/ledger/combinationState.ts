@@ -27,6 +27,7 @@ import type {
   Source,
   SubOrder,
 } from './record';
+import type { AlarmCode, HistoryCode } from './reasons';
 import { moneyState } from './refundMoney';
 import { sumFen } from '../../utils/money';
 
@@ -326,18 +327,19 @@ function onPaid(
       what: 'mismatch',
       detail: mismatch,
       effect: 'order.mismatch',
-      alarm: `payment differs from the combination: ${mismatch}`,
+      alarm: 'order.mismatch',
+      reason: mismatch,
     });
   }
   return next(elsewhere ? { ...record, refunded_elsewhere: true } : record, event, ctx, {
     to: moneyState(paidFen(parts), allRefunds(parts)),
-    what: after ? 'paid after close' : 'paid',
+    what: after ? 'paid_after_close' : 'paid',
     effect: elsewhere
       ? 'order.refunded_elsewhere'
       : after
         ? 'order.paid_after_close'
         : 'order.paid',
-    ...(after ? { alarm: 'paid after it was closed' } : {}),
+    ...(after ? { alarm: 'order.paid_after_close' } : {}),
   });
 }
 
@@ -357,9 +359,9 @@ function onPaidAgain(
     const contradictions = [...(whole.contradictions ?? []), ...strange];
     const bounded = { ...whole, contradictions: contradictions.slice(0, CONTRADICTIONS_MAX) };
     return next(bounded, event, ctx, {
-      what: 'contradicting payment',
+      what: 'contradicting_payment',
       detail: strange.map((payment) => payment.transaction_id).join(' '),
-      alarm: 'a second, different payment of the same combination',
+      alarm: 'order.second_payment',
     });
   }
   const elsewhere = event.parts.some(
@@ -369,7 +371,7 @@ function onPaidAgain(
   );
   if (elsewhere && whole.refunded_elsewhere !== true) {
     return next({ ...whole, refunded_elsewhere: true }, event, ctx, {
-      what: 'refunded elsewhere',
+      what: 'refunded_elsewhere',
       effect: 'order.refunded_elsewhere',
     });
   }
@@ -378,10 +380,11 @@ function onPaidAgain(
 
 interface Change {
   readonly to?: OrderState;
-  readonly what: string;
+  readonly what: HistoryCode;
   readonly detail?: string;
   readonly effect?: EffectType;
-  readonly alarm?: string;
+  readonly alarm?: AlarmCode;
+  readonly reason?: string;
 }
 
 /** Makes the next record of a change: state, history, agenda and effect together. */
@@ -391,7 +394,7 @@ function next(
   ctx: DecideContext,
   change: Change,
 ): Decision<CombinationRecord> {
-  const { what, detail, effect, alarm } = change;
+  const { what, detail, effect, alarm, reason } = change;
   const { source, proof } = from;
   const patch = { state: change.to ?? record.state };
   const changed = nextVersion(record, { at: ctx.now, what, source, proof, detail }, patch);
@@ -399,6 +402,7 @@ function next(
     kind: 'next',
     record: effect === undefined ? changed : withEffect(changed, effect, ctx),
     ...(alarm === undefined ? {} : { alarm }),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

@@ -15,6 +15,7 @@ import type {
   Refund,
   Source,
 } from './record';
+import type { AlarmCode, HistoryCode } from './reasons';
 import type { ErrorCode } from '../../utils/errors';
 
 export interface DecideContext {
@@ -29,15 +30,13 @@ export interface From {
   readonly proof: Proof;
 }
 
-/** Why an operator must look. Logged as `code`; documented in `docs/operations.md`. */
-export type AlarmCode = 'refund.unresolved' | 'refund.contradiction' | 'order.revoked';
-
 export type Decision<R> =
   | {
       readonly kind: 'next';
       readonly record: R;
-      readonly alarm?: string;
-      readonly alarmCode?: AlarmCode;
+      /** Why an operator must look; `reason` says more. */
+      readonly alarm?: AlarmCode;
+      readonly reason?: string;
     }
   | { readonly kind: 'ignored'; readonly why: string }
   | { readonly kind: 'conflict'; readonly code: ErrorCode; readonly why: string };
@@ -61,7 +60,10 @@ export function withHistory(
 }
 
 /** A line of history that is about to be written. */
-export type NewLine = Omit<HistoryEntry, 'detail'> & { readonly detail?: string | undefined };
+export type NewLine = Omit<HistoryEntry, 'what' | 'detail'> & {
+  readonly what: HistoryCode;
+  readonly detail?: string | undefined;
+};
 
 /** The next version of a record, with its line of history: where every change of any kind begins. */
 export function nextVersion<R extends RecordBase>(
@@ -82,14 +84,14 @@ export function nextVersion<R extends RecordBase>(
 export interface Change {
   readonly to?: OrderState;
   readonly patch?: Partial<Omit<OrderRecord, 'state' | 'agenda'>>;
-  readonly what: string;
+  readonly what: HistoryCode;
   readonly detail?: string;
   readonly effect?: EffectType;
   /** The refund an effect speaks of. */
   readonly refund?: Refund;
   readonly agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[];
-  readonly alarm?: string;
-  readonly alarmCode?: AlarmCode;
+  readonly alarm?: AlarmCode;
+  readonly reason?: string;
 }
 
 /** Makes the next record of a change: state, history, agenda and effect together. */
@@ -100,7 +102,7 @@ export function next(
   change: Change,
 ): Decision<OrderRecord> {
   const { source, proof } = event;
-  const { what, detail, alarm, alarmCode } = change;
+  const { what, detail, alarm, reason } = change;
   const patch = {
     state: change.to ?? record.state,
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
@@ -123,7 +125,7 @@ export function next(
     kind: 'next',
     record: result,
     ...(alarm === undefined ? {} : { alarm }),
-    ...(alarmCode === undefined ? {} : { alarmCode }),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

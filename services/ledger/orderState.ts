@@ -208,7 +208,7 @@ const onPrepare: Handler<'prepare'> = (record, event, ctx) => {
   return next(base, event, ctx, {
     to: 'PREPARED',
     patch: { product: 'jsapi', payer_named: false, ...facts },
-    what: 'prepared again',
+    what: 'prepared_again',
     agenda: (agenda) => withExpiry(settled(agenda), facts.expires_at ?? facts.idle_until),
   });
 };
@@ -267,7 +267,7 @@ const onAskUnknown: Handler<'ask_unknown'> = (record, event, ctx) => {
   if (record.asking_until === undefined) return ignored('nobody is asking');
   return next(drop(record, 'asking_until'), event, ctx, {
     patch: { copies_until: copiesAfterUnknown(ctx.now) },
-    what: 'outcome unknown',
+    what: 'outcome_unknown',
     agenda: (agenda) =>
       isOpenState(record.state)
         ? withItem(agenda, { do: 'query', at: ctx.now + (QUERY_LADDER_MS[0] ?? 0), tries: 0 })
@@ -318,7 +318,7 @@ const onPaid: Handler<'paid'> = (record, event, ctx) => {
   const patch = { payment: event.payment };
   // A query's answer may overtake the reversal: what was paid goes back, so it is kept and nothing follows.
   if (record.state === 'REVERSING' || record.reversing_at !== undefined) {
-    return next(base, event, ctx, { patch, what: 'paid while being reversed' });
+    return next(base, event, ctx, { patch, what: 'paid_while_reversing' });
   }
   const mismatch = mismatchOf(record, event.payment);
   if (mismatch !== undefined) {
@@ -329,7 +329,8 @@ const onPaid: Handler<'paid'> = (record, event, ctx) => {
       detail: mismatch,
       effect: 'order.mismatch',
       agenda: settled,
-      alarm: `payment differs from the order: ${mismatch}`,
+      alarm: 'order.mismatch',
+      reason: mismatch,
     });
   }
   const elsewhere = event.refunded && record.refunds.length === 0;
@@ -343,10 +344,10 @@ const onPaid: Handler<'paid'> = (record, event, ctx) => {
       // Before the payment nobody told how it was ordered.
       ...(adopted ? { product: productOf(event.payment.trade_type) } : {}),
     },
-    what: after ? 'paid after close' : 'paid',
+    what: after ? 'paid_after_close' : 'paid',
     effect: paidEffect({ adopted, elsewhere, after }),
     agenda: settled,
-    ...(after ? { alarm: 'paid after it was closed' } : {}),
+    ...(after ? { alarm: 'order.paid_after_close' } : {}),
   });
 };
 
@@ -355,9 +356,9 @@ const onPaidAgain: Handler<'paid'> = (record, event, ctx) => {
   if (!known.some((p) => p !== undefined && samePayment(p, event.payment))) {
     return next(record, event, ctx, {
       patch: { contradictions: [...record.contradictions, event.payment].slice(0, 20) },
-      what: 'contradicting payment',
+      what: 'contradicting_payment',
       detail: event.payment.transaction_id,
-      alarm: 'a second, different payment of the same order',
+      alarm: 'order.second_payment',
     });
   }
   // The reversal gave it back: that is not elsewhere.
@@ -365,7 +366,7 @@ const onPaidAgain: Handler<'paid'> = (record, event, ctx) => {
   if (event.refunded && record.refunds.length === 0 && record.refunded_elsewhere !== true) {
     return next(record, event, ctx, {
       patch: { refunded_elsewhere: true },
-      what: 'refunded elsewhere',
+      what: 'refunded_elsewhere',
       effect: 'order.refunded_elsewhere',
     });
   }
@@ -402,9 +403,8 @@ const onClosed: Handler<'closed'> = (record, event, ctx) => {
     // Reversed by another hand: the payment stays a fact, and its money has gone back.
     return next(record, event, ctx, {
       patch: { revoked_at: ctx.now },
-      what: 'revoked elsewhere',
-      alarm: 'a paid order was reversed elsewhere: its money went back',
-      alarmCode: 'order.revoked',
+      what: 'revoked_elsewhere',
+      alarm: 'order.revoked',
     });
   }
   return next(drop(record, 'asking_until'), event, ctx, {
@@ -444,9 +444,9 @@ const onReversalOver: Handler<'reversal_over'> = (record, event, ctx) => {
   const mismatch = mismatchOf(record, payment);
   return next(drop(record, 'reversing_at'), event, ctx, {
     to: mismatch === undefined ? moneyState(payment.total, refunds) : 'MISMATCH',
-    what: 'not reversed',
+    what: 'not_reversed',
     agenda: settled,
-    alarm: 'WeChat never reversed it and it is still paid: refund it',
+    alarm: 'order.not_reversed',
   });
 };
 
@@ -466,7 +466,7 @@ const onHinted: Handler<'hinted'> = (record, event, ctx) => {
     refund === undefined
       ? { last_hint_at }
       : { refunds: replaceRefund(record.refunds, { ...refund, last_hint_at }) };
-  return withoutHistory(record, next(record, event, ctx, { patch, what: 'hint followed' }));
+  return withoutHistory(record, next(record, event, ctx, { patch, what: 'hint_followed' }));
 };
 
 const HANDLERS: { readonly [T in OrderEventType]: Handler<T> } = {

@@ -15,6 +15,7 @@ export type Proof = 'signature' | 'decryption' | 'none';
 
 export interface HistoryEntry {
   readonly at: number;
+  /** A `HistoryCode`; records of earlier versions hold sentences. */
   readonly what: string;
   readonly source: Source;
   readonly proof: Proof;

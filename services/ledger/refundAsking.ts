@@ -16,6 +16,7 @@ import {
   type From,
 } from './decision';
 import type { OrderRecord, Refund, WechatRequest } from './record';
+import type { HistoryCode } from './reasons';
 import {
   heldRefund,
   isReversed,
@@ -164,7 +165,7 @@ export const onRefundRequest: Handler<'refund_request'> = (record, event, ctx) =
   return next(record, event, ctx, {
     to: stateWith(record, refunds),
     patch: { refunds },
-    what: 'refund requested',
+    what: 'refund_requested',
     detail: asked.out_refund_no,
     effect: 'refund.requested',
     refund,
@@ -178,7 +179,7 @@ function changed(
   record: OrderRecord,
   event: Named,
   ctx: DecideContext,
-  change: { readonly refund: Refund; readonly what: string; readonly detail?: string },
+  change: { readonly refund: Refund; readonly what: HistoryCode; readonly detail?: string },
   agenda?: Parameters<typeof next>[3]['agenda'],
 ): Decision<OrderRecord> {
   const refunds = replaceRefund(record.refunds, change.refund);
@@ -217,7 +218,7 @@ export const onRefundAttempt: Handler<'refund_attempt'> = (record, event, ctx) =
   };
   const no = held.out_refund_no;
   const item = refundItem(no, ctx.now + REFUND_FIRST_POLL_MS);
-  return changed(record, event, ctx, { refund, what: 'refund sent' }, (agenda) =>
+  return changed(record, event, ctx, { refund, what: 'refund_sent' }, (agenda) =>
     byHand || findItem(agenda, 'refund', no) === undefined ? withItem(agenda, item) : agenda,
   );
 };
@@ -239,7 +240,7 @@ export const onRefundRefused: Handler<'refund_refused'> = (record, event, ctx) =
   if (notDone && !balance && left.length === 0) {
     return closeRefund(record, event, ctx, { held: refund, verdict: 'rejected' });
   }
-  const what = proven ? 'refund refused' : 'refund refused, unproven';
+  const what = proven ? 'refund_refused' : 'refund_refused_unproven';
   return changed(record, event, ctx, { refund, what, detail: `${held.out_refund_no} ${code}` });
 };
 
@@ -250,7 +251,7 @@ export const onRefundUnanswered: Handler<'refund_unanswered'> = (record, event, 
   }
   if (held.asking_until === undefined) return ignored('answered');
   const refund: Refund = drop(held, 'asking_until');
-  return changed(record, event, ctx, { refund, what: 'refund outcome unknown' });
+  return changed(record, event, ctx, { refund, what: 'refund_outcome_unknown' });
 };
 
 export const onRefundMissing: Handler<'refund_missing'> = (record, event, ctx) => {
@@ -274,7 +275,7 @@ export const onRefundMissing: Handler<'refund_missing'> = (record, event, ctx) =
   if (first !== undefined) return ignored('too soon after the first such answer');
   const refund: Refund = { ...held, missing_first_at: ctx.now };
   const item = refundItem(held.out_refund_no, ctx.now + REFUND_MISSING_APART_MS);
-  return changed(record, event, ctx, { refund, what: 'refund not found' }, (agenda) =>
+  return changed(record, event, ctx, { refund, what: 'refund_not_found' }, (agenda) =>
     withItem(agenda, item),
   );
 };
@@ -292,13 +293,12 @@ export const onRefundUnresolved: Handler<'refund_unresolved'> = (record, event, 
   return next(record, event, ctx, {
     to: stateWith(record, refunds),
     patch: { refunds },
-    what: 'refund unresolved',
+    what: 'refund_unresolved',
     detail: held.out_refund_no,
     effect: 'refund.unresolved',
     refund,
     agenda: (agenda) => withoutItem(agenda, 'refund', held.out_refund_no),
-    alarm: 'a refund is unresolved after a day: an operator must look',
-    alarmCode: 'refund.unresolved',
+    alarm: 'refund.unresolved',
   });
 };
 
@@ -323,7 +323,7 @@ export const onRefundRelease: Handler<'refund_release'> = (record, event, ctx) =
   };
   const quietAt = (held.last_attempt_at ?? held.requested_at) + REFUND_QUIET_MS;
   const item = refundItem(held.out_refund_no, Math.max(quietAt, ctx.now + REFUND_MISSING_APART_MS));
-  return changed(record, event, ctx, { refund, what: 'refund release asked' }, (agenda) =>
+  return changed(record, event, ctx, { refund, what: 'refund_release_asked' }, (agenda) =>
     withItem(agenda, item),
   );
 };
@@ -340,7 +340,7 @@ function closeRefund(
   return next(record, event, ctx, {
     to: stateWith(record, refunds),
     patch: { refunds },
-    what: verdict === 'released' ? 'refund released' : 'refund rejected',
+    what: verdict === 'released' ? 'refund_released' : 'refund_rejected',
     detail: held.out_refund_no,
     effect: 'refund.closed',
     refund,

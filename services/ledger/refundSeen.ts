@@ -21,6 +21,7 @@ import type {
   RefundContradiction,
   RefundStatus,
 } from './record';
+import type { AlarmCode, HistoryCode } from './reasons';
 import {
   heldRefund,
   refundableFen,
@@ -70,6 +71,13 @@ const REFUND_EFFECT: Readonly<Partial<Record<RefundStatus, EffectType>>> = {
   ABNORMAL: 'refund.abnormal',
 };
 
+const REFUND_LINE: Readonly<Record<RefundFacts['status'], HistoryCode>> = {
+  PROCESSING: 'refund_processing',
+  SUCCESS: 'refund_success',
+  CLOSED: 'refund_closed',
+  ABNORMAL: 'refund_abnormal',
+};
+
 /** Money that came back stays back; a refund WeChat closed is over; all else may still move. */
 function refundMoves(held: Refund, status: RefundStatus): boolean {
   if (held.status === 'SUCCESS') return false;
@@ -101,7 +109,7 @@ export function onRefundSeen(
   return next(record, event, ctx, {
     to: stateWith(record, refunds),
     patch: { refunds },
-    what: `refund ${seen.status}`,
+    what: REFUND_LINE[seen.status],
     detail: seen.out_refund_no,
     ...(effect === undefined ? {} : { effect, refund }),
     agenda: (agenda) => followRefund(agenda, refund, ctx.now),
@@ -147,10 +155,10 @@ function contradiction(
   const entry: RefundContradiction = { ...facts, why, seen_at: ctx.now, source, proof };
   return next(record, event, ctx, {
     patch: { refund_contradictions: [...known, entry] },
-    what: 'contradicting refund',
+    what: 'contradicting_refund',
     detail: `${facts.out_refund_no} ${why}`,
-    alarm: `a genuine refund contradicts the record: ${why}`,
-    alarmCode: 'refund.contradiction',
+    alarm: 'refund.contradiction',
+    reason: why,
   });
 }
 
@@ -196,9 +204,9 @@ function refundFrom(held: Refund | undefined, event: RefundSeenEvent, ctx: Decid
   };
 }
 
-function refundAlarm(held: Refund | undefined, seen: RefundFacts): string | undefined {
-  if (held !== undefined && held.refund !== seen.refund) return 'refund amount differs from ours';
-  if (held?.status === 'CLOSED') return 'a refund counted as failed went through';
+function refundAlarm(held: Refund | undefined, seen: RefundFacts): AlarmCode | undefined {
+  if (held !== undefined && held.refund !== seen.refund) return 'refund.amount_differs';
+  if (held?.status === 'CLOSED') return 'refund.closed_succeeded';
   return undefined;
 }
 

@@ -7,6 +7,7 @@ import { addEffect } from './outbox';
 import { transferEffectData } from './effectData';
 import { drop, nextVersion, withoutHistory, type DecideContext, type Decision } from './decision';
 import { hintedLately } from './orderState';
+import type { AlarmCode, HistoryCode } from './reasons';
 import type {
   AgendaItem,
   EffectType,
@@ -70,16 +71,28 @@ const FINAL_EFFECT: Readonly<Partial<Record<TransferState, EffectType>>> = {
   CANCELLED: 'transfer.cancelled',
 };
 
+const TRANSFER_LINE: Readonly<Record<TransferFacts['state'], HistoryCode>> = {
+  ACCEPTED: 'transfer_accepted',
+  PROCESSING: 'transfer_processing',
+  WAIT_USER_CONFIRM: 'transfer_wait_user_confirm',
+  TRANSFERING: 'transfer_transfering',
+  SUCCESS: 'transfer_success',
+  FAIL: 'transfer_fail',
+  CANCELING: 'transfer_canceling',
+  CANCELLED: 'transfer_cancelled',
+};
+
 export const isFinalTransfer = (state: TransferState): boolean => RANK[state] === FINAL_RANK;
 
 interface Change {
   readonly to?: TransferState;
   readonly patch?: Partial<Omit<TransferRecord, 'state' | 'agenda'>>;
-  readonly what: string;
+  readonly what: HistoryCode;
   readonly detail?: string;
   readonly effects?: readonly EffectType[];
   readonly agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[];
-  readonly alarm?: string;
+  readonly alarm?: AlarmCode;
+  readonly reason?: string;
 }
 
 function next(
@@ -108,6 +121,7 @@ function next(
     kind: 'next',
     record: result,
     ...(change.alarm === undefined ? {} : { alarm: change.alarm }),
+    ...(change.reason === undefined ? {} : { reason: change.reason }),
   };
 }
 
@@ -136,7 +150,7 @@ function onAttempt(
       last_attempt_at: ctx.now,
       asking_until: event.until,
     },
-    what: 'transfer sent',
+    what: 'transfer_sent',
     // What was left to an operator is followed again once he sends it.
     agenda: (agenda) =>
       findItem(agenda, 'transfer') === undefined ? follow(agenda, record.state, ctx.now) : agenda,
@@ -159,18 +173,19 @@ function onSeen(
     facts.transfer_bill_no !== bill
   ) {
     return next(record, event, ctx, {
-      what: 'another transfer_bill_no',
+      what: 'another_transfer_bill_no',
       detail: facts.transfer_bill_no,
-      alarm: 'a transfer is told of under another transfer_bill_no: its state stays',
+      alarm: 'transfer.another_bill_no',
     });
   }
   const done = isFinalTransfer(record.state);
   if (done && facts.state === record.state) return { kind: 'ignored', why: 'known' };
   if (done && isFinalTransfer(facts.state)) {
     return next(record, event, ctx, {
-      what: 'contradicting end',
+      what: 'contradicting_end',
       detail: facts.state,
-      alarm: `a transfer that ended ${record.state} is told to be ${facts.state}`,
+      alarm: 'transfer.contradicting_end',
+      reason: `${record.state} ${facts.state}`,
     });
   }
   const newInfo = facts.package_info !== undefined && record.package_info !== facts.package_info;
@@ -192,10 +207,10 @@ function onSeen(
         ? { success_time: rest.update_time }
         : {}),
     },
-    what: `transfer ${state}`,
+    what: TRANSFER_LINE[state],
     effects: [...(first ? ['transfer.accepted' as const] : []), ...(end ? [end] : [])],
     agenda: (agenda) => follow(agenda, state, ctx.now),
-    ...(differs ? { alarm: 'transfer amount differs from ours' } : {}),
+    ...(differs ? { alarm: 'transfer.amount_differs' } : {}),
   });
 }
 
@@ -222,28 +237,28 @@ export function decideTransfer(
         return { kind: 'ignored', why: 'nothing is waiting for this answer' };
       }
       return next(drop(record, 'asking_until'), event, ctx, {
-        what: 'transfer outcome unknown',
+        what: 'transfer_outcome_unknown',
       });
     case 'seen':
       return onSeen(record, event, ctx);
     case 'refused':
       if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
       return next(answered(record, event.attempt), event, ctx, {
-        what: 'transfer refused',
+        what: 'transfer_refused',
         detail: event.code,
       });
     case 'unresolved':
       if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
       return next(record, event, ctx, {
-        what: 'transfer unresolved',
+        what: 'transfer_unresolved',
         agenda: (agenda) => withoutItem(agenda, 'transfer'),
-        alarm: 'a transfer is unresolved after a day: an operator must look',
+        alarm: 'transfer.unresolved',
       });
     case 'hinted':
       if (hintedLately(record, ctx.now)) return { kind: 'ignored', why: 'hinted a moment ago' };
       return withoutHistory(
         record,
-        next(record, event, ctx, { patch: { last_hint_at: ctx.now }, what: 'hint followed' }),
+        next(record, event, ctx, { patch: { last_hint_at: ctx.now }, what: 'hint_followed' }),
       );
   }
 }

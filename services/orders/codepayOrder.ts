@@ -7,6 +7,7 @@
  * is sent once; a repeat of the number asks how it went.
  * Source: 微信支付 APIv3《付款码支付》《撤销订单》.
  */
+import type { EscalationCode } from '../ledger/reasons';
 import { newOrder } from '../ledger/newRecord';
 import { createHash } from 'node:crypto';
 import { findItem } from '../ledger/agenda';
@@ -364,11 +365,11 @@ const reversed = (record: OrderRecord): Answer => ({
 function endOfReversal(
   done: { readonly record: OrderRecord; readonly reply: WechatReply },
   now: number,
-): string | undefined {
+): EscalationCode | undefined {
   if (done.record.state !== 'REVERSING') return undefined;
   const age = now - done.record.created_at;
-  if (age >= REVERSE_MAX_MS) return 'not reversed within the seven days WeChat allows';
+  if (age >= REVERSE_MAX_MS) return 'not_reversed_in_time';
   const refusal = refusalOf(done.reply);
   const missing = refusal !== undefined && !refusal.proven && saysNotFound(refusal);
-  return missing && age >= UNPROVEN_MAX_MS ? 'never known to WeChat, unproven' : undefined;
+  return missing && age >= UNPROVEN_MAX_MS ? 'unknown_to_wechat' : undefined;
 }

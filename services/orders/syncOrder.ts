@@ -2,6 +2,7 @@
  * Brings orders up to date: asks WeChat, and lets a record learn from proven answers only. Used by the routes that
  * query and close, by notifications that need asking, and by the sweep.
  */
+import type { AlarmCode } from '../ledger/reasons';
 import { createAdopting } from './adoptRecord';
 import type { OrderRecord, Source } from '../ledger/record';
 import type { OrderService } from '../orderService';
@@ -82,7 +83,8 @@ export async function applyTransaction(
   const facts = dialect.readTransaction(body, from);
   if (facts === undefined) {
     const trade_state = asText(body.trade_state);
-    logger.error({ alarm: true, out_trade_no: no, trade_state }, 'unknown trade state');
+    const code: AlarmCode = 'wechat.unknown_trade_state';
+    logger.error({ alarm: true, code, out_trade_no: no, trade_state }, 'unknown trade state');
     return orders.findOrder(no);
   }
   if (facts.is === 'paid' && from.source !== 'callback') {

@@ -7,6 +7,7 @@
  * a fourth of what reading the records again would. Nothing is acted upon before the file's hash and sums
  * have been checked.
  */
+import type { AlarmCode } from '../ledger/reasons';
 import { fetchBill, type BillFile, type BillSource } from './billFile';
 import {
   readFundBill,
@@ -502,7 +503,8 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     });
     const report = reportOf(books, statement, differences);
     if (report.alarm !== null) {
-      logger.error({ alarm: true, bill_date, reason: report.alarm, count: books.held }, 'books');
+      const code: AlarmCode = 'reconcile.no_statement';
+      logger.error({ alarm: true, code, bill_date, count: books.held }, 'books');
     }
     await keep(report);
     return report;

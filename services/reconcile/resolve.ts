@@ -2,6 +2,7 @@
  * Asks WeChat once about each difference, a few at a time, and lets the record learn from a proven answer.
  * What then no longer differs is resolved; the rest is for people.
  */
+import type { AlarmCode } from '../ledger/reasons';
 import { judgePayment, judgeRefund, type Paid } from './judge';
 import type { TradeRow } from './billRows';
 import type { Difference, DifferenceClass, Facts } from './report';
@@ -113,7 +114,8 @@ export function createResolver(deps: ResolveDeps) {
       if (begun !== undefined && beijingDay(begun) !== bill_date) return undefined;
       if (!isRefund(found) && asObject(body?.amount) !== undefined && begun === undefined) {
         const { out_trade_no: no } = found;
-        logger.error({ alarm: true, no, reason: 'paid here, not at WeChat' }, 'books differ');
+        const code: AlarmCode = 'reconcile.missing_at_wechat';
+        logger.error({ alarm: true, code, no }, 'books differ');
       }
       return { ...rest, wechat, resolved: false };
     }

@@ -1,5 +1,6 @@
 /** A record as operators see it: facts, refunds, history and effects; no request bytes, no ciphertext. */
 import { dueAt } from '../ledger/agenda';
+import { sentenceOf } from '../ledger/reasons';
 import type { StoredRecord } from '../ledger/record';
 import { toRfc3339 } from '../../utils/time';
 
@@ -42,11 +43,17 @@ function shown(value: unknown): unknown {
   return result;
 }
 
+const sentence = (code: string): Json => {
+  const [what_zh, what_en] = sentenceOf(code) ?? [code, code];
+  return { what_zh, what_en };
+};
+
 /** `{kind,no,state,version,…facts,refunds,history,effects,due_at}`. */
 export function viewRecord(record: StoredRecord): Json {
   const due = dueAt(record);
   return {
     ...(shown(record) as Json),
+    history: record.history.map((line) => ({ ...(shown(line) as Json), ...sentence(line.what) })),
     due_at: due === undefined ? null : toRfc3339(due),
   };
 }

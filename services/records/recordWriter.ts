@@ -5,6 +5,7 @@
 import { findItem, withItem, withoutItem } from '../ledger/agenda';
 import { nextVersion, type Decision, type NewLine } from '../ledger/decision';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
+import type { AlarmCode } from '../ledger/reasons';
 import { numbersOf, type NumberOf } from '../ledger/reservedNumbers';
 import type { OrderStore, ReservationKind } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
@@ -163,7 +164,8 @@ async function reserveOne(
   owner: string,
 ): Promise<void> {
   if ((await reserve(deps, kind, no, owner)) === 'ours') return;
-  const fields = { alarm: true, kind, no, reason: 'number of another record' };
+  const code: AlarmCode = 'record.number_taken';
+  const fields = { alarm: true, code, kind, no };
   deps.logger.error(fields, 'number taken');
 }
 
@@ -180,12 +182,12 @@ function logChange(
   before: StoredRecord,
   decision: Decision<StoredRecord> & { readonly kind: 'next' },
 ): void {
-  const { record, alarm, alarmCode } = decision;
+  const { record, alarm, reason } = decision;
   const { kind, no, state, version } = record;
   const fields = { kind, no, state, version };
-  const code = alarmCode === undefined ? {} : { code: alarmCode };
   if (alarm !== undefined) {
-    logger.error({ ...fields, ...code, alarm: true, reason: alarm }, 'alarm');
+    const more = reason === undefined ? {} : { reason };
+    logger.error({ ...fields, alarm: true, code: alarm, ...more }, 'alarm');
   } else if (before.state !== state) logger.info(fields, 'state');
 }
 

@@ -3,6 +3,7 @@
  * the lease, before the attempt), and the attempt itself. Facts are applied by whoever knows them
  * (the wings); nothing here judges money.
  */
+import type { AlarmCode, EscalationCode } from '../ledger/reasons';
 import { withoutItem } from '../ledger/agenda';
 import { closeOrder } from '../orders/closeOrder';
 import { syncOrder } from '../orders/syncOrder';
@@ -152,7 +153,7 @@ export function createSteps(deps: StepsDeps): Steps {
       const no = item.key ?? '';
       const asked = heldRefund(held, no);
       if (asked === undefined || clock.now() - asked.requested_at >= REFUND_END_MS) {
-        await escalate(deps, held, item, `refund ${no} is not over`);
+        await escalate(deps, held, item, 'refund_not_over');
         return undefined;
       }
       const { reply, record } = await syncRefund(deps, held, no, { source: 'sweep', limits });
@@ -186,8 +187,7 @@ export function createSteps(deps: StepsDeps): Steps {
       const age = clock.now() - held.created_at;
       if (record?.state !== 'CREATED') {
         const open = record?.agenda.some((i) => i.do === 'transfer') === true;
-        if (open && age >= TRANSFER_END_MS)
-          await escalate(deps, record, item, 'transfer is not over');
+        if (open && age >= TRANSFER_END_MS) await escalate(deps, record, item, 'transfer_not_over');
         return reply;
       }
       if (age >= TRANSFER_REPEAT_MAX_MS) {
@@ -220,8 +220,7 @@ export const createLook =
   ): Promise<void> => {
     if (!isLastLook(held, item)) return;
     if ((await endLook(deps.writer, item, synced)) !== 'unanswered') return;
-    const why = 'closed on a bare 204, and WeChat never said what became of it';
-    await escalate(deps, synced.record ?? held, item, why);
+    await escalate(deps, synced.record ?? held, item, 'closed_unconfirmed');
   };
 
 /** Nothing more can be learned by asking: the item goes, the record stays as it is, an operator looks. */
@@ -229,13 +228,16 @@ export async function escalate(
   { writer, clock, logger }: EscalationDeps,
   record: StoredRecord,
   item: AgendaItem,
-  why: string,
+  why: EscalationCode,
+  about = item.key,
 ): Promise<void> {
   const line = { at: clock.now(), what: 'unresolved', source: 'sweep', proof: 'none' } as const;
+  const detail = about === undefined ? why : `${why} ${about}`;
   const agenda = withoutItem(record.agenda, item.do, item.key);
-  if ((await writer.patch(record, { agenda }, { ...line, detail: why })) === undefined) return;
+  if ((await writer.patch(record, { agenda }, { ...line, detail })) === undefined) return;
   const { kind, no, state } = record;
-  logger.error({ alarm: true, kind, no, state, reason: why }, 'left to an operator');
+  const code: AlarmCode = 'record.escalated';
+  logger.error({ alarm: true, code, kind, no, state, reason: detail }, 'left to an operator');
 }
 
 /**
@@ -250,7 +252,7 @@ export async function leaveRefused(
 ): Promise<void> {
   const record = (await deps.store.find(held.kind, held.no)) ?? held;
   if (wasSent(record, item)) return;
-  await escalate(deps, record, item, `request refused: ${refused.detail ?? ''}`);
+  await escalate(deps, record, item, 'request_refused', refused.detail);
 }
 
 function wasSent(record: StoredRecord, item: AgendaItem): boolean {
@@ -269,11 +271,11 @@ export function endOfExpiry(
   record: Pick<OrderRecord, 'created_at' | 'expires_at' | 'prepay'>,
   error: unknown,
   now: number,
-): string | undefined {
+): EscalationCode | undefined {
   const late = now - (record.expires_at ?? record.created_at);
-  if (late >= ORDER_END_MS) return 'neither paid nor closed a month after its expiry';
+  if (late >= ORDER_END_MS) return 'open_after_a_month';
   const told = error instanceof AppError ? error.upstream : undefined;
   if (told === undefined || record.prepay !== undefined) return undefined;
   const missing = saysNotFound({ ...told, proven: false, repeated: false });
-  return missing && late >= UNPROVEN_MAX_MS ? 'never known to WeChat, unproven' : undefined;
+  return missing && late >= UNPROVEN_MAX_MS ? 'unknown_to_wechat' : undefined;
 }

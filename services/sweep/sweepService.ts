@@ -7,6 +7,7 @@
  * glossary: *lane* – see `agenda.ts`; how lanes share a run stands in `sweepRun.ts`; *brake* – after a 429 the
  * lane that was refused asks WeChat nothing for a while.
  */
+import type { AlarmCode } from '../ledger/reasons';
 import { dueAt, laneOf, LANES, type Lane } from '../ledger/agenda';
 import type { Deliverer } from '../delivery/deliverer';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
@@ -168,7 +169,10 @@ export function createSweepService(deps: SweepDeps): SweepService {
       const { kind, no } = record;
       if (error instanceof AppError && error.code !== 'INVARIANT_BROKEN') {
         logger.warn({ kind, no, error: error.code }, 'sweep failed');
-      } else logger.error({ kind, no, err: error, alarm: true }, 'sweep failed');
+      } else {
+        const code: AlarmCode = 'sweep.failed';
+        logger.error({ kind, no, code, err: error, alarm: true }, 'sweep failed');
+      }
       return { outcome: 'stuck' };
     }
   }

@@ -1,4 +1,5 @@
 /** Brings transfers up to date: asks WeChat, and lets a record learn from proven answers only. */
+import type { AlarmCode } from '../ledger/reasons';
 import type { TransferRecord } from '../ledger/record';
 import { createAdopting } from '../orders/adoptRecord';
 import {
@@ -38,7 +39,9 @@ export async function applyTransfer(
   const { orders, dialect } = deps;
   const facts = dialect.readTransfer(body);
   if (facts === undefined) {
-    deps.logger.error({ alarm: true, state: asText(body.state) }, 'unknown transfer state');
+    const code: AlarmCode = 'wechat.unknown_transfer_state';
+    const state = asText(body.state);
+    deps.logger.error({ alarm: true, code, state }, 'unknown transfer state');
     return undefined;
   }
   const known = options.known ?? (await orders.findTransfer(facts.out_bill_no));

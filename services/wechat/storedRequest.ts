@@ -5,6 +5,7 @@
  * setting changes, and what WeChat sends there can be read with the APIv3 key alone. Only this file makes a
  * `CheckedRequest`, and only that can be sent.
  */
+import type { AlarmCode } from '../ledger/reasons';
 import type { DialectExpectations, Expected, Json } from './dialect';
 import { asObject } from './readFacts';
 import { heldRefund } from '../ledger/refundMoney';
@@ -61,7 +62,8 @@ export function createRequestGuard({
     if (!told.has(key)) {
       if (told.size >= TOLD_MAX) told.clear();
       told.add(key);
-      logger.error({ alarm: true, kind, no, reason: field }, 'stored request refused');
+      const code: AlarmCode = 'request.refused';
+      logger.error({ alarm: true, code, kind, no, reason: field }, 'stored request refused');
     }
     throw new ConflictError('REQUEST_REFUSED', { detail: field });
   }

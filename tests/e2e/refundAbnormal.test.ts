@@ -104,7 +104,7 @@ test('who asked for what is recorded before it is sent, and of the card a hash a
   const record = await w.run.order(w.no);
   expect(JSON.stringify(record)).not.toMatch(/6222020200012345678|张三/);
   expect(record.history.at(-1)).toMatchObject({
-    what: 'abnormal refund sent',
+    what: 'abnormal_refund_sent',
     source: 'operator',
     detail: `${w.refundNo} USER_BANK_CARD operator key`,
   });

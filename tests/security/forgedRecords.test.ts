@@ -299,7 +299,7 @@ describe('a stored request, in a store without seals', () => {
     expect(sent).toEqual([expect.stringContaining('"out_bill_no":"T2"')]);
     expect(run.alarms().map(({ no, event, reason }) => [no, event, reason])).toEqual([
       ['T1', 'stored request refused', field],
-      ['T1', 'left to an operator', `request refused: ${field}`],
+      ['T1', 'left to an operator', `request_refused ${field}`],
     ]);
     expect((await run.transfer('T1')).agenda).toEqual([]);
     expect((await run.transfer('T1')).attempts).toBe(0);

@@ -215,7 +215,7 @@ describe('what may be asked', () => {
   it('is nothing of a paid order that WeChat shows as REVOKED', () => {
     const event = { type: 'closed', trade_state: 'REVOKED', ...BY_WECHAT } as const;
     const decision = run(paid, event);
-    expect(decision).toMatchObject({ kind: 'next', alarmCode: 'order.revoked' });
+    expect(decision).toMatchObject({ kind: 'next', alarm: 'order.revoked' });
     const revoked = applied(paid, event);
     expect(revoked).toMatchObject({ state: 'PAID', payment });
     expect(outcome(run(revoked, event))).toBe('-');
@@ -465,7 +465,7 @@ describe('what WeChat proved', () => {
     '%s is kept as a contradiction and alarmed, not added',
     (_what, fact, number, why) => {
       const decision = run(sent, seen(fact, number));
-      expect(decision).toMatchObject({ kind: 'next', alarmCode: 'refund.contradiction' });
+      expect(decision).toMatchObject({ kind: 'next', alarm: 'refund.contradiction' });
       const record = applied(sent, seen(fact, number));
       expect(record.refunds).toEqual(sent.refunds);
       expect(refundableFen(record)).toBe(70);

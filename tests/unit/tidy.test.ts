@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { PLATFORM_VARIABLES, SETTINGS, type Setting } from '../../config/schema';
+import { ALARMS } from '../../services/ledger/reasons';
 import { generated } from '../../scripts/settings';
 import { ERRORS } from '../../utils/errors';
 
@@ -16,6 +17,28 @@ const tracked = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: '
   .filter((name) => name !== '' && existsSync(join(root, name)));
 const TEXT = /\.(ts|js|mjs|cjs|json|md|yaml|yml|html|css|sql|wxml|wxss|sh|example|svg)$/;
 const texts = tracked.filter((name) => TEXT.test(name) || !/\.\w+$/.test(name));
+
+describe('alarms', () => {
+  it.each(Object.keys(ALARMS))('%s stands in docs/operations.md in both languages', (code) => {
+    const rows = read('docs/operations.md').split('\n');
+    const named = rows.filter((row) => row.startsWith('| `') && row.includes(`\`${code}\``));
+    expect(named.map((row) => /[\u4e00-\u9fff]/.test(row)).sort()).toEqual([false, true]);
+  });
+
+  it('carry a code, wherever one is raised', () => {
+    const sources = texts.filter((name) => /^(services|bin|routes|app)[/.].*ts$/.test(name));
+    const bare = sources.flatMap((name) =>
+      read(name)
+        .split(/(?=\blogger\.error\()/)
+        .filter((call) => /^logger\.error\([^;]*?alarm: true/.test(call))
+        .filter(
+          (call) => !/^logger\.error\([^;]*?(\bcode\b|\.\.\.fields|\.\.\.logFields)/.test(call),
+        )
+        .map(() => name),
+    );
+    expect(bare).toEqual([]);
+  });
+});
 
 describe('settings', () => {
   it('are said once, with all that is asked of them', () => {

@@ -1,0 +1,30 @@
+/** Reasons are codes; sentences stand beside them, and old records keep theirs. */
+import { nextVersion } from '../../services/ledger/decision';
+import { sentenceOf } from '../../services/ledger/reasons';
+import { viewRecord } from '../../services/records/recordView';
+import { anOrder } from '../helpers/storeRecords';
+
+const AT = 1_780_000_000_000;
+const from = { source: 'sweep', proof: 'none' } as const;
+
+it('has a sentence in both languages for a code, and none for anything else', () => {
+  expect(sentenceOf('refund_sent')).toEqual(['退款已发出', 'refund sent']);
+  expect(sentenceOf('order.mismatch')?.[1]).toMatch(/differs/);
+  expect(sentenceOf('refund sent')).toBeUndefined();
+  expect(sentenceOf('constructor')).toBeUndefined();
+});
+
+it('shows a line of history with its sentences, and a line of an earlier version as it stands', () => {
+  const old = { at: AT, what: 'refund sent', ...from };
+  const record = nextVersion(anOrder('V1', { history: [old] }), {
+    at: AT,
+    what: 'refund_sent',
+    ...from,
+  });
+  expect(viewRecord(record)).toMatchObject({
+    history: [
+      { what: 'refund sent', what_zh: 'refund sent', what_en: 'refund sent' },
+      { what: 'refund_sent', what_zh: '退款已发出', what_en: 'refund sent' },
+    ],
+  });
+});
