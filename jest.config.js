@@ -1,6 +1,8 @@
 /** Tests run the TypeScript as it stands; types are checked by `npm run types`. */
 module.exports = {
   testEnvironment: 'node',
+  // What a run makes once, the build above all, lies in one folder for all workers.
+  globalSetup: '<rootDir>/tests/helpers/runFolder.ts',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
   transform: {

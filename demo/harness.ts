@@ -4,12 +4,11 @@
  */
 import { createVerify, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble } from '../bin/assemble';
-import { listenOn, shutDown } from '../bin/listen';
 import { createSimulator, type NotificationKind, type Simulator } from '../simulator';
+import { startHere } from '../tests/helpers/core';
+import { silentLogger } from '../utils/logger';
 import { answerWords, asJson, changeOf, dig, masked, shownOf, textOf } from './wording';
 import { openShop, type Shop } from './receiver';
 import { code, words, type Actor, type DemoEvent, type Json, type Mode } from './types';
@@ -55,7 +54,6 @@ export interface Stage {
 }
 
 const MINUTE_MS = 60_000;
-const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const openidOf = (name: string): string => `oDEMO${name}`.padEnd(28, '0');
 const VALID = words('商户签名有效', 'merchant signature valid');
 
@@ -72,23 +70,16 @@ function verifyPaySign(simulator: Simulator, params: Json): boolean {
 
 async function startService(simulator: Simulator, extra: Record<string, string>, folder: string) {
   const env = simulator.env({
-    PORT: '0',
     databaseUrl: `file:${join(folder, 'records.db')}`,
     trustWxHeaders: 'true',
     sweepSeconds: '0',
     ...extra,
   });
-  const service = assemble(env, {
-    clock: { now: () => simulator.clock.now() },
-    logger: SILENT,
-  });
-  if (service.config === undefined) throw new Error('demo: the settings are not accepted');
-  const server = await listenOn(service, '127.0.0.1');
-  await service.start();
-  const { port } = server.address() as AddressInfo;
-  const url = `http://127.0.0.1:${String(port)}`;
-  simulator.callbackTarget = url;
-  return { url, close: () => shutDown(server, service) };
+  const clock = { now: () => simulator.clock.now() };
+  const here = await startHere(env, { clock, logger: silentLogger });
+  if (here.service.config === undefined) throw new Error('demo: the settings are not accepted');
+  simulator.callbackTarget = here.url;
+  return here;
 }
 
 export async function openStage(

@@ -88,7 +88,7 @@ function houseRules({ folder, drivers }) {
         loader: 'js',
       }));
       // Bodies are read as bytes and replies written by hand: 490 kB of character tables and 150 kB of
-      // media types would only be read, compiled and kept. `tests/e2e/package` sends every content type.
+      // media types would only be read, compiled and kept. `tests/built/package` sends every content type.
       // mysql2 does decode with those tables: without them no connection is ever made (`tests/crash`).
       ctx.onResolve({ filter: /^(iconv-lite|mime-db)$/ }, ({ path: name, importer }) =>
         /[\\/]node_modules[\\/]mysql2[\\/]/.test(importer)

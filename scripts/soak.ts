@@ -5,7 +5,6 @@
  */
 import { parseArgs } from 'node:util';
 import { hasBroker, overAmqp } from '../tests/crash/amqpReceiver';
-import { build } from '../tests/crash/instance';
 import { createRandom } from '../tests/crash/random';
 import { runRound, type Round, type Weather } from '../tests/crash/swarm';
 import { DATABASES, databasesHere, type DatabaseKind } from '../tests/crash/world';
@@ -66,19 +65,14 @@ async function once(given: Omit<Weather, 'instances' | 'kills'>): Promise<boolea
 async function main(): Promise<boolean> {
   const { minutes, orders, seed, databases } = settings();
   const end = performance.now() + minutes * 60_000;
-  const built = build();
   say(`soak: ${minutes} min on ${databases.join(', ')}, seed ${seed}`);
-  try {
-    for (let i = 0; i < databases.length || performance.now() < end; i++) {
-      const turn = Math.floor(i / databases.length);
-      const database = databases[i % databases.length] ?? 'sqlite';
-      const own = turn === 0 ? seed : `${seed}.${turn}`;
-      if (!(await once({ database, folder: built.folder, seed: own, orders }))) return false;
-    }
-    return true;
-  } finally {
-    built.remove();
+  for (let i = 0; i < databases.length || performance.now() < end; i++) {
+    const turn = Math.floor(i / databases.length);
+    const database = databases[i % databases.length] ?? 'sqlite';
+    const own = turn === 0 ? seed : `${seed}.${turn}`;
+    if (!(await once({ database, seed: own, orders }))) return false;
   }
+  return true;
 }
 
 main().then(

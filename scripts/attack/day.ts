@@ -21,7 +21,6 @@ export type Mode = (typeof MODES)[number];
 export interface Plan {
   readonly mode: Mode;
   /** The built package. */
-  readonly folder: string;
   readonly floodMs: number;
   readonly perSecond: number;
   /** Bounds for a short run. */
@@ -85,7 +84,7 @@ async function open(plan: Plan): Promise<World> {
     logLevel: 'warn',
     ...receiver.settings,
   };
-  const instance = createInstance({ name: plan.mode, folder: plan.folder, port, env, agent });
+  const instance = createInstance({ name: plan.mode, port, env, agent });
   const attacker = fork(join(__dirname, 'attacker.ts'), { stdio: 'inherit' });
   await instance.start();
   simulator.callbackTarget = instance.url;

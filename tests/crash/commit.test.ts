@@ -6,7 +6,6 @@ import Database from 'libsql';
 import { createConnection } from 'mysql2/promise';
 import { Client } from 'pg';
 import { pause, until } from '../helpers/waiting';
-import { build, type Build } from './instance';
 import { seedOf } from './random';
 import { place, settled } from './shop';
 import { verdict } from './verdict';
@@ -53,15 +52,7 @@ const holds: Readonly<Record<DatabaseKind, Hold>> = {
 /** Long enough to see an answer that does not wait, well below the 4 s of a callback. */
 const HELD_MS = 1200;
 
-let built: Build;
 const databases = databasesHere();
-
-beforeAll(() => {
-  built = build();
-});
-afterAll(() => {
-  built.remove();
-});
 
 interface Answer {
   status?: number;
@@ -121,8 +112,7 @@ async function heldTooLong(world: World, no: string) {
 }
 
 async function scenario(database: DatabaseKind) {
-  const { folder } = built;
-  const world = await createWorld({ database, folder, seed: seedOf(), instances: 1 });
+  const world = await createWorld({ database, seed: seedOf(), instances: 1 });
   try {
     const [free, short, long] = ['FREE0001', 'HELD0001', 'HELD0002'] as const;
     for (const no of [free, short, long]) {

@@ -3,21 +3,16 @@
  * on every database that answers here.
  */
 import { pause } from '../helpers/waiting';
-import { build, dataOf, type Build } from './instance';
+import { dataOf } from './instance';
 import { seedOf } from './random';
 import { each, payAndTell, place, restartLater, settled } from './shop';
 import { acknowledgedAndLost, askedRefunds, verdict } from './verdict';
 import { createWorld, databasesHere, LATER_MS, type World } from './world';
 
 const seed = seedOf();
-let built: Build;
 
 beforeAll(() => {
-  built = build();
   process.stdout.write(`crash tests: CRASH_SEED=${seed}\n`);
-});
-afterAll(() => {
-  built.remove();
 });
 
 /** Statuses that tell the caller to try again. */
@@ -32,7 +27,7 @@ describe.each(databasesHere())('two instances on %s', (database) => {
   let world: World;
 
   beforeAll(async () => {
-    world = await createWorld({ database, folder: built.folder, seed, instances: 2 });
+    world = await createWorld({ database, seed, instances: 2 });
   });
   afterAll(() => world.close());
 

@@ -1,6 +1,5 @@
 /** Four instances sweeping, delivering and dying on one database: the short form of `npm run soak`. */
 import { hasPrivateServer } from '../helpers/privateServer';
-import { build, type Build } from './instance';
 import { seedOf } from './random';
 import { hasBroker, overAmqp } from './amqpReceiver';
 import { runRound, type Round, type Weather } from './swarm';
@@ -10,14 +9,12 @@ const seed = seedOf();
 const databases = databasesHere();
 const broker = hasBroker();
 const rounds = new Map<string, Promise<Round>>();
-let built: Build;
 
 /** All at once: a round mostly waits, for leases and for its turn to try again. */
 beforeAll(() => {
-  built = build();
   process.stdout.write(`swarm tests: CRASH_SEED=${seed}\n`);
-  const begin = (name: string, weather: Omit<Weather, 'folder' | 'seed' | 'kills'>): void => {
-    const round = runRound({ folder: built.folder, seed, kills: 3, ...weather });
+  const begin = (name: string, weather: Omit<Weather, 'seed' | 'kills'>): void => {
+    const round = runRound({ seed, kills: 3, ...weather });
     rounds.set(name, round);
     // Awaited by its test; one that fails early must not end the others.
     void Promise.allSettled([round]);
@@ -27,7 +24,6 @@ beforeAll(() => {
 });
 afterAll(async () => {
   await Promise.allSettled(rounds.values());
-  built.remove();
 });
 
 test.each(databases)(

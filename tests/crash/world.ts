@@ -121,7 +121,6 @@ export type Told = Exclude<NotificationKind, 'echo'>;
 
 export interface WorldOptions {
   readonly database: DatabaseKind;
-  readonly folder: string;
   readonly seed: string;
   readonly instances: number;
   /** Effects go to a message broker; all numbers of this world must begin so. */
@@ -187,7 +186,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   for (let i = 0; i < options.instances; i++) {
     const port = await freePort();
     const name = `${database.kind} ${i + 1}`;
-    instances.push(createInstance({ name, folder: options.folder, port, env, agent }));
+    instances.push(createInstance({ name, port, env, agent }));
   }
   const close = async (): Promise<void> => {
     await Promise.all(instances.map((one) => one.kill()));

@@ -1,15 +1,5 @@
-/** Every command but the doctor, on a real service beside the simulator; the program itself as built. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+/** Every command but the doctor, on a real service beside the simulator. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { progressText } from '../../cli/reconcile';
@@ -33,8 +23,6 @@ import {
 import { migrations } from '../../services/stores/sql/sqlSchema';
 import { anOrder } from '../helpers/storeRecords';
 import { cli } from './cliSupport';
-
-const root = join(__dirname, '../..');
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'pay-common-cli-'));
@@ -433,73 +421,5 @@ describe('trigger and replay', () => {
     expect(await run.effects(nos[0] ?? '')).toEqual(effects);
     const none = await cli(['replay', '--kind', 'transfer'], { env, cwd });
     expect([none.code, none.out]).toEqual([0, '没有可发送的回调 nothing to send\n']);
-  });
-});
-
-describe('the program', () => {
-  const temp = mkdtempSync(join(tmpdir(), 'pay-common-built-'));
-  const dist = join(temp, 'dist');
-
-  beforeAll(() => {
-    execFileSync(process.execPath, ['scripts/build.mjs', '--out', dist], { cwd: root });
-    // What `npm pack` puts beside dist/: the launcher is part of the program.
-    for (const file of ['bin/pay-common', 'index.js']) cpSync(join(root, file), join(temp, file));
-  });
-  afterAll(() => {
-    rmSync(temp, { recursive: true, force: true });
-  });
-
-  const built = (argv: readonly string[], env: Record<string, string | undefined> = {}) =>
-    spawnSync(process.execPath, [join(temp, 'bin/pay-common'), ...argv], {
-      cwd: temp,
-      env: { PATH: process.env['PATH'], ...env },
-      encoding: 'utf8',
-    });
-
-  it('says its version, helps, and ends with the code of its command', () => {
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-      version: string;
-    };
-    expect(built(['--version']).stdout).toBe(`${version}\n`);
-    expect(built(['help'])).toMatchObject({ status: 0, stderr: '' });
-    expect(built(['dance']).status).toBe(2);
-  });
-
-  it('examines its own package', () => {
-    const ran = built(['doctor', '--json'], {});
-    expect(ran).toMatchObject({ status: 1, stderr: '' });
-    const { findings } = JSON.parse(ran.stdout) as { findings: { id: string }[] };
-    const ids = findings.map(({ id }) => id);
-    expect(ids).toEqual(expect.arrayContaining(['package.whole', 'appId.missing']));
-  });
-
-  it('brings the whole service for what asks for it, and the simulator', async () => {
-    symlinkSync(join(root, 'node_modules'), join(temp, 'node_modules'));
-    const child = spawn(process.execPath, [join(temp, 'bin/pay-common'), 'simulator']);
-    const ended = once(child, 'exit');
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const { url, env } = JSON.parse(line.toString()) as {
-      url: string;
-      env: Record<string, string>;
-    };
-    const settings = { ...env, databaseUrl: `file:${join(temp, 'built.db')}` };
-    expect(built(['migrate'], settings)).toMatchObject({ status: 0, stderr: '' });
-    const list = built(['records', '--json'], settings);
-    expect(list).toMatchObject({ status: 0, stderr: '' });
-    expect(JSON.parse(list.stdout)).toEqual({ records: [], next: null });
-    const live = built(['doctor', '--live'], { ...settings, wxPayBaseUrl: url });
-    expect(live).toMatchObject({ status: 0, stderr: '' });
-    expect(live.stdout).toContain('没有故障 no faults');
-    child.kill('SIGTERM');
-    expect((await ended)[0]).toBe(0);
-  });
-
-  it('runs from the checkout as well', () => {
-    const tsx = join(root, 'node_modules/tsx/dist/cli.mjs');
-    const argv = [tsx, join(root, 'bin/cli.ts'), 'doctor', '--json'];
-    const env = { PATH: process.env['PATH'] } as NodeJS.ProcessEnv;
-    const ran = spawnSync(process.execPath, argv, { cwd: temp, env, encoding: 'utf8' });
-    expect(ran).toMatchObject({ status: 1, stderr: '' });
-    expect(ran.stdout).toContain('appId.missing');
   });
 });

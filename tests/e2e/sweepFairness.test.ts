@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { addEffect } from '../../services/ledger/outbox';
+import { cut } from '../helpers/core';
 import { anOrder } from '../helpers/storeRecords';
 import {
-  closed,
   createStage,
   inGroups,
   MINUTE,
@@ -151,7 +151,7 @@ describe('a receiver that never answers', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
-  afterEach(() => closed(server));
+  afterEach(() => cut(server));
 
   const address = (): string =>
     `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/effects`;

@@ -1,11 +1,11 @@
 /** A whole service beside the simulator, both on one clock that stands still until it is moved. */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { assemble, type Service } from '../../bin/assemble';
-import { listenOn } from '../../bin/listen';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
+import { cut, startHere } from '../helpers/core';
 import { listening, type LogLine } from './sweepLog';
 
 export const OPERATOR_KEY = 'operator-key-for-tests-0123456789abcdef';
@@ -51,14 +51,9 @@ export async function createReceiver(): Promise<Receiver> {
     ids,
     events,
     refuse: () => false,
-    close: () => closed(server),
+    close: () => cut(server),
   };
   return receiver;
-}
-
-export async function closed(server: Server): Promise<void> {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
 }
 
 export interface Stage {
@@ -104,30 +99,25 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     webhookUrl: receiver.url,
     webhookSecret: 'a-webhook-secret-of-32-characters',
     sweepSeconds: '0',
-    PORT: '0',
     ...options.env,
   });
   const clock = { now: () => simulator.clock.now() };
   const parts = { clock, logger, ...(options.store === undefined ? {} : { store: options.store }) };
-  const service = assemble(env, parts);
-  if (service.store === undefined || service.sweep === undefined) {
-    await service.start();
+  const { service, url, drop } = await startHere(env, parts);
+  const { sweep, store } = service;
+  if (store === undefined || sweep === undefined) {
     throw new Error(`settings: ${JSON.stringify(lines)}`);
   }
-  const { sweep, store } = service;
-  await service.start();
-  const server = await listenOn(service, '127.0.0.1');
-  const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
   const others: Service[] = [];
 
-  async function sweepAll(): Promise<number> {
+  const sweepAll = async (): Promise<number> => {
     for (let done = 0, turn = 0; turn < 200; turn++) {
       const result = await sweep.runOnce();
       done += result.done;
       if (result.left === 0) return done;
     }
     throw new Error('the sweep does not come to an end');
-  }
+  };
 
   return {
     simulator,
@@ -158,9 +148,8 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
       return other;
     },
     async close() {
-      await closed(server);
       for (const other of others) await other.close();
-      await service.close();
+      await drop();
       await receiver.close();
       await simulator.close();
     },

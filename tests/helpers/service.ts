@@ -3,23 +3,18 @@
  * socket, server, store or temporary folder left behind fails the test that left it.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import {
-  Agent,
-  createServer,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type Server,
-} from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { assemble, type Overrides, type Service } from '../../bin/assemble';
-import { listenOn, shutDown } from '../../bin/listen';
+import type { Overrides, Service } from '../../bin/assemble';
 import type { OrderRecord, TransferRecord } from '../../services/ledger/record';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
 import type { Clock } from '../../utils/clock';
 import type { LogFields, Logger } from '../../utils/logger';
+import { ask, startHere, type Answer, type Door, type Json } from './core';
+
+export type { Answer, Json } from './core';
 
 export const PAYER = 'oPayer_0000000000000000001';
 export const OTHER = 'oOther_0000000000000000002';
@@ -30,18 +25,9 @@ export const READ_KEY = 'operator-key-that-only-reads-01234567';
 export const SWEEP_KEY = 'operator-key-that-only-sweeps-0123456';
 
 type Headers = Readonly<Record<string, string>>;
-export type Json = Record<string, unknown>;
 
 export const payer = (openid = PAYER): Headers => ({ 'x-wx-openid': openid });
 export const operator = (key = OPERATOR_KEY): Headers => ({ 'x-api-key': key });
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-  /** The parsed body; {} where it is no JSON object. */
-  readonly body: Json;
-}
 
 /** `data.data` of a success envelope: WeChat's body, or ours. */
 export const dataOf = (answer: Answer): Json =>
@@ -82,7 +68,6 @@ export interface ServiceOptions {
 }
 
 /** `shortcut`: as it is deployed (bin/listen.ts). `express`: the app alone, as another Express app mounts it. */
-type Door = 'shortcut' | 'express';
 let door: Door = 'shortcut';
 /** For all services that this test file starts from now on. */
 export const useDoor = (chosen: Door): void => {
@@ -195,12 +180,8 @@ export async function startBare(
   overrides: Overrides = {},
 ): Promise<Running> {
   const logs: LogLine[] = [];
-  const service = assemble({ PORT: '0', ...env }, { logger: captureLogger(logs), ...overrides });
-  const server = await (door === 'shortcut' ? listenOn(service, '127.0.0.1') : serveApp(service));
-  await service.start();
-  const url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-  let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => (closing ??= shutDown(server, service));
+  const here = await startHere(env, { logger: captureLogger(logs), ...overrides }, door);
+  const { service, server, url, close } = here;
   afterTest(close);
   const store = (): OrderStore => {
     if (service.store === undefined) throw new Error('this service has no store');
@@ -235,58 +216,18 @@ export async function startBare(
   };
 }
 
-function serveApp({ app }: Service): Promise<Server> {
-  const server = createServer(app);
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      resolve(server);
-    });
-  });
-}
-
 function found<T>(record: T | undefined): T {
   if (record === undefined) throw new Error('no such record');
   return record;
 }
 
 /** One request on a connection of its own, so that nothing is kept open by the test itself. */
-export function send(
+export const send = (
   method: string,
   url: string,
   body?: string | Buffer,
   headers: Headers = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const agent = new Agent({ keepAlive: false });
-    const bytes = body === undefined ? undefined : Buffer.from(body);
-    const length = bytes === undefined ? {} : { 'content-length': String(bytes.length) };
-    const req = httpRequest(url, { method, agent, headers: { ...length, ...headers } }, (res) => {
-      const chunks: Buffer[] = [];
-      res.on('data', (chunk: Buffer) => chunks.push(chunk));
-      res.on('error', reject);
-      res.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({
-          status: res.statusCode ?? 0,
-          headers: res.headers,
-          text,
-          body: parsed(text),
-        });
-      });
-    });
-    req.on('error', reject);
-    req.end(bytes);
-  });
-}
-
-function parsed(text: string): Json {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Json) : {};
-  } catch {
-    return {};
-  }
-}
+): Promise<Answer> => ask({ method, url, body, headers });
 
 let sequence = 0;
 /** A number no other test uses. */

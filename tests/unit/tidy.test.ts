@@ -99,6 +99,35 @@ describe('settings', () => {
   });
 });
 
+describe('the tests', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const foldersOf = (script: string): readonly string[] =>
+    /^jest((?: tests\/\w+)+)$/
+      .exec(scripts[script] ?? '')?.[1]
+      ?.trim()
+      .split(' ') ?? [];
+  const apart = Object.keys(scripts).filter((name) => foldersOf(name).length === 1);
+  const files = tracked.filter((name) => name.endsWith('.test.ts'));
+
+  it.each(files)('%s is run by one script of its kind', (file) => {
+    const by = apart.filter((script) => file.startsWith(`${foldersOf(script).join('')}/`));
+    expect(by).toHaveLength(1);
+    expect(by[0]).toBe(`test:${String(file.split('/')[1])}`);
+  });
+
+  it('need no server, no browser and no build for `npm test`; `.ci/run` runs all', () => {
+    const quick = ['unit', 'contract', 'e2e', 'fault', 'security'];
+    expect(foldersOf('test')).toEqual(quick.map((name) => `tests/${name}`));
+    const far =
+      /(?:from|import) '(?:[./\w]*\/)?(?:databases|privateServer|build|built|playwright-core)'/;
+    const inQuick = (name: string) => quick.includes(String(name.split('/')[1]));
+    expect(files.filter((name) => inQuick(name) && far.test(read(name)))).toEqual([]);
+    expect(scripts['test:all']).toBe('jest');
+    expect(scripts['check']).toContain('npm run test:all');
+    expect(read('.ci/run')).toContain('npm run check');
+  });
+});
+
 describe('the container', () => {
   const dockerfile = read('Dockerfile');
   const compose = read('compose.yaml');
@@ -222,7 +251,7 @@ describe('files', () => {
     const seen = new Set(roots);
     for (const name of seen) for (const next of importsOf(name)) seen.add(next);
     const spoken = texts
-      .filter((name) => /^(tests|demo|simulator)\//.test(name))
+      .filter((name) => /^(tests|demo|simulator)\/|^stryker/.test(name))
       .map(read)
       .join('\n');
     // A page, or a program that a test starts, is reached by its name.

@@ -3,13 +3,13 @@
  * over real HTTP, as a stranger's would. A test file that imports `built` has the built service instead; with
  * `STAGE=built` in the environment all of them have.
  */
-import { Agent, createServer, request, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { assemble, type Overrides, type Service } from '../../../bin/assemble';
+import { Agent, type IncomingHttpHeaders } from 'node:http';
+import type { Overrides, Service } from '../../../bin/assemble';
 import type { OrderRecord, TransferRecord } from '../../../services/ledger/record';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../simulator';
 import type { OrderStore } from '../../../services/stores/orderStore';
 import { createLogger } from '../../../utils/jsonLogger';
+import { ask, startHere } from '../../helpers/core';
 import { until } from '../../helpers/waiting';
 import { builtRunner, type Started, type StartOptions } from './runner';
 
@@ -87,7 +87,7 @@ export async function startStage(o: StageOptions = {}): Promise<Stage> {
   });
   const { issuerPort } = o;
   const options = { env, nowMs: simulator.clock.now() };
-  const run = builtRunner() ?? startHere(simulator, o.overrides);
+  const run = builtRunner() ?? startInProcess(simulator, o.overrides);
   const started = await run({ ...options, ...(issuerPort === undefined ? {} : { issuerPort }) });
   return stageOf(simulator, o.at === undefined ? follow(simulator, started) : started, {
     ends: o.at === undefined,
@@ -109,18 +109,18 @@ function follow(simulator: Simulator, started: Here): Here {
 
 type Here = Started & { readonly service?: Service };
 
-const startHere =
+const startInProcess =
   (simulator: Simulator, overrides: Overrides = {}) =>
   async ({ env }: StartOptions): Promise<Here> => {
     const clock = { now: () => simulator.clock.now() };
     const logs: string[] = [];
     const stream = { write: (line: string) => logs.push(line) };
     const logger = createLogger({ level: 'debug', stream, clock });
-    const service = assemble(env, { clock, logger, ...overrides });
-    await service.start();
-    const server = createServer(service.app);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
+    const { service, port, drop } = await startHere(
+      env,
+      { clock, logger, ...overrides },
+      'express',
+    );
     return {
       port,
       logs,
@@ -131,13 +131,7 @@ const startHere =
           : Promise.resolve(service.store),
       setTime: () => Promise.resolve(),
       async stop() {
-        server.closeAllConnections();
-        await new Promise<void>((resolve) => {
-          server.close(() => {
-            resolve();
-          });
-        });
-        await service.close();
+        await drop();
         return 0;
       },
     };
@@ -236,40 +230,25 @@ interface Target {
   readonly body: unknown;
 }
 
-function send({ port, agent, path, body }: Target, o: CallOptions): Promise<Answer> {
+async function send({ port, agent, path, body }: Target, o: CallOptions): Promise<Answer> {
   const raw = o.raw ?? (body === undefined ? '' : JSON.stringify(body));
   const method = o.method ?? (body === undefined && o.raw === undefined ? 'GET' : 'POST');
-  const headers = {
-    ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
-    ...lower(o.headers ?? {}),
-    ...(method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(raw)) }),
-  };
-  return new Promise((resolve, reject) => {
-    const req = request({ host: '127.0.0.1', port, path, method, agent, headers }, (res) => {
-      const chunks: Buffer[] = [];
-      res.on('data', (chunk: Buffer) => chunks.push(chunk));
-      res.on('error', reject);
-      res.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json: parsed(text) });
-      });
-    });
-    req.on('error', reject);
+  const type = method === 'GET' ? {} : { 'content-type': 'application/json' };
+  const length = method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(raw)) };
+  const { body: json, ...answer } = await ask({
+    method,
+    url: `http://127.0.0.1:${String(port)}`,
+    path,
+    agent,
+    headers: { ...type, ...lower(o.headers ?? {}), ...length },
     // Node frames no body of a GET: its bytes would be read as the next request.
-    req.end(method === 'GET' ? undefined : raw);
+    body: method === 'GET' ? undefined : raw,
   });
+  return { ...answer, json };
 }
 
 const lower = (headers: NonNullable<CallOptions['headers']>): Record<string, string | string[]> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-
-function parsed(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
-}
 
 /** A record as plain data, for a deep comparison of before and after. */
 export const frozen = (record: unknown): unknown => structuredClone(record);

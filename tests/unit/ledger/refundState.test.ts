@@ -1,11 +1,11 @@
 /** Refunds of one order: what may be asked, what a refusal frees, what WeChat's own word changes. */
-import type { Decision } from '../../services/ledger/decision';
-import { decide, type OrderEvent } from '../../services/ledger/orderState';
-import type { OrderRecord, Payment, Refund } from '../../services/ledger/record';
-import { maySendAgain, REFUND_QUIET_MS } from '../../services/ledger/refundAsking';
-import { refundableFen } from '../../services/ledger/refundMoney';
-import { refundNext } from '../../services/refunds/refundNext';
-import type { RefundFacts } from '../../services/ledger/refundSeen';
+import type { Decision } from '../../../services/ledger/decision';
+import { decide, type OrderEvent } from '../../../services/ledger/orderState';
+import type { OrderRecord, Payment, Refund } from '../../../services/ledger/record';
+import { maySendAgain, REFUND_QUIET_MS } from '../../../services/ledger/refundAsking';
+import { refundableFen } from '../../../services/ledger/refundMoney';
+import { refundNext } from '../../../services/refunds/refundNext';
+import type { RefundFacts } from '../../../services/ledger/refundSeen';
 
 const NOW = Date.parse('2026-01-02T03:04:05+08:00');
 const MINUTE = 60_000;

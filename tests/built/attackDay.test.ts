@@ -1,10 +1,10 @@
 /** `npm run attack`, with a few requests of each kind: it runs as a whole, and no money moves. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { floodsOf } from '../../../scripts/attack/volleys';
-import { createSimulator } from '../../../simulator';
+import { floodsOf } from '../../scripts/attack/volleys';
+import { createSimulator } from '../../simulator';
 
-const ROOT = join(__dirname, '../../..');
+const ROOT = join(__dirname, '../..');
 const TSX = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
 
 function run(...args: string[]): Promise<{ readonly code: number | null; readonly text: string }> {

@@ -7,16 +7,16 @@ import {
   type CombinationEvent,
   type CombinationEventType,
   type PaidPart,
-} from '../../services/ledger/combinationState';
-import { readCombination } from '../../services/wechat/readCombination';
-import type { Decision } from '../../services/ledger/decision';
+} from '../../../services/ledger/combinationState';
+import { readCombination } from '../../../services/wechat/readCombination';
+import type { Decision } from '../../../services/ledger/decision';
 import {
   ORDER_STATES,
   type CombinationRecord,
   type OrderState,
   type Payment,
   type Refund,
-} from '../../services/ledger/record';
+} from '../../../services/ledger/record';
 
 const NOW = Date.parse('2026-01-02T03:04:05+08:00');
 const CTX = { now: NOW, sink: true };

@@ -5,9 +5,8 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { build, type Build } from '../crash/instance';
+import { builtFrom, ROOT } from '../helpers/build';
 
-const root = join(__dirname, '../..');
 const LEFT_OUT = new Set(['node_modules', 'dist', '.git', '.data', 'coverage', 'tests']);
 
 /** Orders whose number begins so demand a reader of version 3. */
@@ -57,16 +56,17 @@ function edit(folder: string, [file, from, to]: Edit): void {
   );
 }
 
-export function buildNext(): Build {
+/** The folder of the next build. */
+export function buildNext(): string {
   const source = mkdtempSync(join(tmpdir(), 'pay-common-next-'));
   try {
-    cpSync(root, source, {
+    cpSync(ROOT, source, {
       recursive: true,
-      filter: (path) => !LEFT_OUT.has(relative(root, path)),
+      filter: (path) => !LEFT_OUT.has(relative(ROOT, path)),
     });
-    symlinkSync(join(root, 'node_modules'), join(source, 'node_modules'));
+    symlinkSync(join(ROOT, 'node_modules'), join(source, 'node_modules'));
     for (const one of EDITS) edit(source, one);
-    return build(source);
+    return builtFrom('next', source);
   } finally {
     rmSync(source, { recursive: true, force: true });
   }

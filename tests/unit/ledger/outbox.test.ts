@@ -11,7 +11,7 @@ import {
 import { ATTEMPTS_MAX, RETRY_DELAYS_MS, nextAttempt } from '../../../services/ledger/retrySchedule';
 import type { OrderRecord } from '../../../services/ledger/record';
 import { anOrder } from '../../helpers/storeRecords';
-import { T0 } from './helpers';
+import { T0 } from '../effects/helpers';
 
 const add = (record: OrderRecord, at = T0, sink = true): OrderRecord =>
   addEffect(record, { type: 'order.paid', at, data: { n: record.effect_seq }, sink });

@@ -3,13 +3,13 @@
  * not even one request, whatever is set to silence such errors. A reply of WeChat's does not say which request it
  * answers, so this is what keeps a genuine one from being told for another.
  */
-import '../support/built';
+import '../security/support/built';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startMitm, type Mitm } from '../support/mitm';
-import { orderBody, startStage, type Stage } from '../support/stage';
-import { issue, type Issued } from '../support/tls';
+import { startMitm, type Mitm } from '../security/support/mitm';
+import { orderBody, startStage, type Stage } from '../security/support/stage';
+import { issue, type Issued } from '../security/support/tls';
 
 const NO = 'T20260102000001';
 const trusted = issue({ name: 'A CA of the test' });

@@ -5,7 +5,15 @@ import Ajv from 'ajv';
 import { toCloudEvent } from '../../../services/ledger/cloudEvent';
 import { EFFECT_TYPES } from '../../../services/ledger/effectTypes';
 import { anOrder, aTransfer } from '../../helpers/storeRecords';
-import { aCombination, anEvent, aPaidOrder, eventOf, OPENID, T0, withEffect } from './helpers';
+import {
+  aCombination,
+  anEvent,
+  aPaidOrder,
+  eventOf,
+  OPENID,
+  T0,
+  withEffect,
+} from '../effects/helpers';
 
 const text = readFileSync(join(__dirname, '../../../docs/effects.schema.json'), 'utf8');
 const schema = JSON.parse(text) as { properties: { type: { enum: string[] } } };

@@ -3,12 +3,12 @@ import {
   TRANSFER_STATES,
   type TransferRecord,
   type TransferState,
-} from '../../services/ledger/record';
+} from '../../../services/ledger/record';
 import {
   decideTransfer,
   isFinalTransfer,
   type TransferEvent,
-} from '../../services/ledger/transferState';
+} from '../../../services/ledger/transferState';
 
 const NOW = Date.parse('2026-01-02T03:04:05+08:00');
 const CTX = { now: NOW, sink: true };

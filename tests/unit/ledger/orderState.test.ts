@@ -1,23 +1,23 @@
 /** Every state × every event has an answer, and no answer takes a fact back. */
-import { dueAt } from '../../services/ledger/agenda';
-import type { Decision } from '../../services/ledger/decision';
-import type { DecideContext } from '../../services/ledger/decision';
+import { dueAt } from '../../../services/ledger/agenda';
+import type { Decision } from '../../../services/ledger/decision';
+import type { DecideContext } from '../../../services/ledger/decision';
 import {
   decide,
   mismatchOf,
   ORDER_EVENTS,
   type OrderEvent,
   type OrderEventType,
-} from '../../services/ledger/orderState';
-import { moneyState } from '../../services/ledger/refundMoney';
-import type { RefundFacts } from '../../services/ledger/refundSeen';
+} from '../../../services/ledger/orderState';
+import { moneyState } from '../../../services/ledger/refundMoney';
+import type { RefundFacts } from '../../../services/ledger/refundSeen';
 import {
   ORDER_STATES,
   type OrderRecord,
   type OrderState,
   type Payment,
   type Refund,
-} from '../../services/ledger/record';
+} from '../../../services/ledger/record';
 
 const NOW = Date.parse('2026-01-02T03:04:05+08:00');
 const CTX = { now: NOW, sink: true };

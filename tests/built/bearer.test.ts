@@ -2,7 +2,7 @@
  * Bearer tokens on the built service, their keys fetched over TLS by the issuer's own name: who holds no certificate
  * for that name, from someone this machine trusts, is not the issuer, and then no token is accepted.
  */
-import '../support/built';
+import '../security/support/built';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
@@ -17,9 +17,9 @@ import {
   OTHER_OPENID,
   tokenOf,
   type TokenOptions,
-} from '../support/issuer';
-import { orderBody, startStage, type Answer, type Stage } from '../support/stage';
-import { issue, type Issued } from '../support/tls';
+} from '../security/support/issuer';
+import { orderBody, startStage, type Answer, type Stage } from '../security/support/stage';
+import { issue, type Issued } from '../security/support/tls';
 
 const NAME = `${ENV}.api.tcloudbasegateway.com`;
 const NO = 'T20260102000001';

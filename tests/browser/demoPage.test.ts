@@ -19,7 +19,7 @@ const ARGS = [
 ];
 
 if (!present) {
-  process.stderr.write(`demo page: skipped, no browser at ${CHROMIUM}\n`);
+  process.stderr.write(`SKIPPED demo page: no browser at ${CHROMIUM}\n`);
   test('a browser is there to drive the page, in CI', () => {
     expect(process.env['CI']).toBeUndefined();
   });

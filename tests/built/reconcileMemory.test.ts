@@ -4,24 +4,16 @@
  * measures those; docs/reconciliation.md tells): a program that held rows, or let garbage pile up behind
  * them, would be past these bounds.
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { measure } from '../../bench/reconcileProgram';
+import { ROOT, unpackBuilt } from '../helpers/build';
 
-const root = join(__dirname, '../..');
-const temp = mkdtempSync(join(tmpdir(), 'pay-common-memory-'));
+const unpacked = unpackBuilt();
 beforeAll(() => {
-  execFileSync(process.execPath, ['scripts/build.mjs', '--out', join(temp, 'dist')], { cwd: root });
-  for (const name of ['index.js', 'bin/www', 'bin/pay-common', 'package.json']) {
-    cpSync(join(root, name), join(temp, name));
-  }
-  symlinkSync(join(root, 'node_modules'), join(temp, 'node_modules'));
+  symlinkSync(join(ROOT, 'node_modules'), join(unpacked.folder, 'node_modules'));
 });
-afterAll(() => {
-  rmSync(temp, { recursive: true, force: true });
-});
+afterAll(unpacked.remove);
 
 /** 150 MB are promised for a million rows: what is kept of those, in its table, is 20 MB of it. */
 const BOUND_MIB = 150e6 / 1024 ** 2 - 20;
@@ -34,8 +26,8 @@ const onLinux = existsSync('/proc/self/status') ? test : test.skip;
 onLinux(
   'six times the rows take no more memory, and less than was promised for many more',
   async () => {
-    const few = await measure(20_000, 'cli', temp);
-    const many = await measure(120_000, 'cli', temp);
+    const few = await measure(20_000, 'cli', unpacked.folder);
+    const many = await measure(120_000, 'cli', unpacked.folder);
     expect(few.report).toMatchObject({ compared: 19_999, unresolved: 2, fund_bill: 'compared' });
     expect(many.report).toMatchObject({ compared: 119_994, unresolved: 12, fund_bill: 'compared' });
     expect(few.peakMiB).toBeGreaterThan(40);

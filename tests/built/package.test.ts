@@ -7,12 +7,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { builtOnce, buildInto, ROOT as root } from '../helpers/build';
+import { freePort } from '../helpers/core';
 import { HANG_MS, until } from '../helpers/waiting';
 
-const root = join(__dirname, '../..');
 const temp = mkdtempSync(join(tmpdir(), 'pay-common-package-'));
 const dist = join(temp, 'dist');
 const NAMED = [
@@ -29,21 +29,12 @@ const NAMED = [
 const children = new Set<ChildProcess>();
 
 beforeAll(() => {
-  execFileSync(process.execPath, ['scripts/build.mjs', '--out', dist], { cwd: root });
+  cpSync(builtOnce(), dist, { recursive: true });
 });
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
   rmSync(temp, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 interface Running {
   readonly url: string;
@@ -344,7 +335,7 @@ describe('bin/www', () => {
   it('is built anew over what was built before', () => {
     writeFileSync(join(dist, 'left-over.js'), '');
     rmSync(join(dist, 'index.js'));
-    execFileSync(process.execPath, ['scripts/build.mjs', '--out', dist], { cwd: root });
+    buildInto(dist);
     expect(listed(dist)).toContain('index.js');
     expect(listed(dist)).not.toContain('left-over.js');
   });

@@ -3,11 +3,11 @@
  * orders, broken connections. The longer ones (callbacks, replies, limits) run so too: `STAGE=built npx jest
  * tests/security/callbacks`.
  */
-import '../support/built';
+import '../security/support/built';
 
 const CORPORA = ['abuse', 'fields', 'prepared', 'roles'] as const;
 
 // Required, not imported: what a corpus does before and after its tests is its own alone.
 describe.each(CORPORA)('%s', (name) => {
-  jest.requireActual(`../${name}.test`);
+  jest.requireActual(`../security/${name}.test`);
 });

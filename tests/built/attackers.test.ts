@@ -3,9 +3,9 @@
  * platform's marks and without: no money moves, no record changes, nothing is learned, and genuine traffic
  * passes before, between and after.
  */
-import '../support/built';
-import { keyHolders, others, payers, strangers, type Attack } from '../support/attacks';
-import { DOORS, forgeries } from '../support/forgeries';
+import '../security/support/built';
+import { keyHolders, others, payers, strangers, type Attack } from '../security/support/attacks';
+import { DOORS, forgeries } from '../security/support/forgeries';
 import {
   REPLAYS,
   startMitm,
@@ -14,8 +14,8 @@ import {
   type Mitm,
   type Said,
   type Trick,
-} from '../support/mitm';
-import * as scene from '../support/scene';
+} from '../security/support/mitm';
+import * as scene from '../security/support/scene';
 import {
   orderBody,
   PAYER,
@@ -24,7 +24,7 @@ import {
   transferBody,
   type Answer,
   type Stage,
-} from '../support/stage';
+} from '../security/support/stage';
 
 const SCF = { TENCENTCLOUD_RUNENV: 'SCF', SCF_RUNTIME: 'Nodejs18.15' };
 const VARIANTS = [

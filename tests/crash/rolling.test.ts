@@ -3,23 +3,17 @@
  * reads, changes and keeps whole; what demands a newer reader it refuses with 503 and never writes.
  */
 import type { OrderRecord, StoredRecord } from '../../services/ledger/record';
-import { build, createInstance, freePort, type Build, type Instance } from '../crash/instance';
-import { seedOf } from '../crash/random';
-import { until } from '../crash/shop';
-import { createWorld, databasesHere, OPERATOR_KEY, type World } from '../crash/world';
+import { createInstance, freePort, type Instance } from './instance';
+import { seedOf } from './random';
+import { until } from './shop';
+import { createWorld, databasesHere, OPERATOR_KEY, type World } from './world';
 import { pause } from '../helpers/waiting';
 import { buildNext, CAMPAIGN, DEMANDS_SCHEMA } from './rollingBuild';
 
-let now: Build;
-let next: Build;
+let next: string;
 
 beforeAll(() => {
-  now = build();
   next = buildNext();
-});
-afterAll(() => {
-  now.remove();
-  next.remove();
 });
 
 const AS_OPERATOR = { 'x-api-key': OPERATOR_KEY };
@@ -60,11 +54,11 @@ describe.each(databasesHere())('two builds on %s', (database) => {
   let newer: Instance;
 
   beforeEach(async () => {
-    world = await createWorld({ database, folder: now.folder, seed: seedOf(), instances: 1 });
+    world = await createWorld({ database, seed: seedOf(), instances: 1 });
     older = world.instances[0] as Instance;
     const { env, agent } = world;
     const port = await freePort();
-    newer = createInstance({ name: `${database} next`, folder: next.folder, port, env, agent });
+    newer = createInstance({ name: `${database} next`, folder: next, port, env, agent });
   });
   afterEach(async () => {
     await newer.kill();

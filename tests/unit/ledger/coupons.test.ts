@@ -5,7 +5,7 @@ import { orderEffectData } from '../../../services/ledger/effectData';
 import { readRefund, readTransaction } from '../../../services/wechat/readFacts';
 import { decide } from '../../../services/ledger/orderState';
 import type { OrderRecord } from '../../../services/ledger/record';
-import { aPaidOrder, aPayment, eventOf, T0 } from './helpers';
+import { aPaidOrder, aPayment, eventOf, T0 } from '../effects/helpers';
 
 const coupon = {
   promotion_id: '109519',
