@@ -336,8 +336,6 @@ export interface TransferRecord extends RecordBase {
   readonly transfer_scene_id?: string;
   readonly transfer_remark?: string;
   readonly facts_hash: string;
-  /** Keyed hash of user_name: a repeat is compared without keeping the name. */
-  readonly user_name_hash?: string;
   readonly request?: WechatRequest;
   readonly attempts: number;
   readonly last_attempt_at?: number;

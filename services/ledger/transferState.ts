@@ -46,8 +46,6 @@ export type TransferEvent =
   | ({ readonly type: 'unresolved' } & From)
   | ({ readonly type: 'hinted' } & From);
 
-export type TransferEventType = TransferEvent['type'];
-
 /** How far along a state is: a late answer never takes a transfer back. */
 const RANK: Readonly<Record<TransferState, number>> = {
   CREATED: 0,

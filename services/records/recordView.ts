@@ -14,7 +14,6 @@ const HIDDEN = new Set([
   'lease_until',
   'effect_seq',
   'facts_hash',
-  'user_name_hash',
   'account_hash',
   'request',
   'asking_until',
