@@ -1,7 +1,5 @@
 /** Amounts are integers in fen (分). No other file does arithmetic on them. */
 
-export const FEN_MAX = 1_000_000_000;
-
 export function isFen(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
