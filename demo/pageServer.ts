@@ -83,17 +83,17 @@ function ours(req: IncomingMessage, port: number): boolean {
   return origin === undefined || hosts.some((one) => origin === `http://${one}`);
 }
 
-interface Desk {
+interface PageState {
   readonly playground: Playground;
   readonly watchers: Watchers;
   readonly first: () => Promise<unknown>;
   readonly refresh: () => Promise<void>;
 }
 
-async function serve(desk: Desk, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function serve(page: PageState, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const path = new URL(req.url ?? '/', 'http://page').pathname;
   if (req.method === 'GET' && path === '/events') {
-    desk.watchers.add(res, await desk.first());
+    page.watchers.add(res, await page.first());
     return;
   }
   const [file, type] = (req.method === 'GET' ? FILES[path] : undefined) ?? [];
@@ -104,8 +104,8 @@ async function serve(desk: Desk, req: IncomingMessage, res: ServerResponse): Pro
   }
   if (req.method === 'POST' && path.startsWith('/act/')) {
     if (req.headers['content-type'] !== 'application/json') throw new ActError('JSON expected');
-    await desk.playground.act(path.slice('/act/'.length), asJson(await bodyOf(req)));
-    await desk.refresh();
+    await page.playground.act(path.slice('/act/'.length), asJson(await bodyOf(req)));
+    await page.refresh();
     sendJson(res, 200, {});
     return;
   }
@@ -142,13 +142,13 @@ export async function openPage(o: { readonly timeline: readonly Told[] }): Promi
   };
   const playground = await openPlayground(tell, () => void refresh().catch(() => undefined));
   const first = async () => ({ ...(await state()), run: o.timeline, live });
-  const desk: Desk = { playground, watchers, first, refresh };
+  const page: PageState = { playground, watchers, first, refresh };
   const server = await listen((port, req, res) => {
     if (!ours(req, port)) {
       sendJson(res, 403, { error: 'this page is for this machine alone' });
       return;
     }
-    serve(desk, req, res).then(undefined, (error: unknown) => {
+    serve(page, req, res).then(undefined, (error: unknown) => {
       if (res.headersSent) res.destroy();
       else if (error instanceof ActError) sendJson(res, 400, { error: error.message });
       else sendJson(res, 500, { error: 'unexpected' });
