@@ -53,7 +53,7 @@ const ROW_BYTES_MAX = 512 * 1024;
 const ROOM_FIRST = 128 * 1024;
 const LINES_JOINED_MAX = 100;
 const CUTS_FIRST = 64;
-const [LF, CR, TICK, COMMA, NOUGHT, NINE] = [10, 13, 96, 44, 48, 57];
+const [LF, CR, TICK, COMMA, ZERO, NINE] = [10, 13, 96, 44, 48, 57];
 /** What every row begins with: a digit for each 9, all else as it stands. */
 const TIME = Buffer.from('`9999-99-99 99:99:99,');
 
@@ -93,7 +93,7 @@ function startsWithTime(bytes: Buffer, from: number, to: number): boolean {
   if (to - from < TIME.length) return false;
   for (let i = 0; i < TIME.length; i++) {
     const byte = bytes[from + i] ?? 0;
-    const isDigit = byte >= NOUGHT && byte <= NINE;
+    const isDigit = byte >= ZERO && byte <= NINE;
     if (TIME[i] === NINE ? !isDigit : byte !== TIME[i]) return false;
   }
   return true;

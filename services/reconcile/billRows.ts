@@ -130,7 +130,7 @@ const tradeNames = Object.keys(TRADE) as TradeColumn[];
 const T = Object.fromEntries(tradeNames.map((name, i) => [name, i])) as Record<TradeColumn, number>;
 
 const REVOKED = Buffer.from('REVOKED');
-const NOUGHT = Buffer.from('0');
+const ZERO = Buffer.from('0');
 
 /** Fees carry five decimals and their sum two: half a fen of rounding either way is no fault. */
 const FEE_SLACK_MILLI = 1000;
@@ -173,7 +173,7 @@ function createTrade(onRow: (entry: TradeEntry) => void) {
   };
   const kindOf = (row: RowBytes): TradeEntry['kind'] => {
     const { from, to } = row.bytes(T.out_refund_no);
-    if (to > from && !row.is(T.out_refund_no, NOUGHT)) return 'refund';
+    if (to > from && !row.is(T.out_refund_no, ZERO)) return 'refund';
     return row.is(T.trade_state, REVOKED) ? 'reversal' : 'payment';
   };
 
