@@ -32,7 +32,7 @@ function outDir() {
   return path.resolve(root, at < 0 ? 'dist' : (process.argv[at + 1] ?? 'dist'));
 }
 
-/** `services/stores/sqliteStore.ts` → `sqlite`, `simulator/main.ts` → `simulator`, `jose` → `jose`. */
+/** `services/stores/sql/sqliteDriver.ts` → `sqlite`, `simulator/main.ts` → `simulator`, `jose` → `jose`. */
 function driverName(target) {
   const { dir, name } = path.parse(target.replace(/\\/g, '/'));
   const own = /^(main|index|promise)$/.test(name) ? path.basename(dir) : name;

@@ -1,5 +1,5 @@
 /**
- * Combined orders (合单): several orders paid at once, all or none. Placed like an order (`placing`): recorded
+ * Combined orders (合单): several orders paid at once, all or none. Placed like an order (`placeOrder`): recorded
  * before WeChat is asked, asked by one caller at a time with the very same bytes. The parts' numbers are
  * reserved first: WeChat has one number space for them and for orders.
  * Source: 微信支付 APIv3《合单支付》.

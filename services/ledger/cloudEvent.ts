@@ -20,6 +20,6 @@ export function toCloudEvent(record: RecordBase, effect: Effect): CloudEvent {
     datacontenttype: 'application/json',
     data: effect.data,
   };
-  // The data was built by `data.ts` for this type and comes back from the store as it went in.
+  // The data was built by `effectData.ts` for this type and comes back from the store as it went in.
   return event as unknown as CloudEvent;
 }

@@ -1,6 +1,6 @@
 /**
  * The `data` of an effect, from the record as it is after the change. Pure. Whoever adds an effect takes
- * it from here, so that what is sent is what `types.ts` and the published schema say.
+ * it from here, so that what is sent is what `effectTypes.ts` and the published schema say.
  */
 import type {
   CombinationRecord,

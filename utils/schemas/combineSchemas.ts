@@ -60,7 +60,7 @@ const scene = {
   },
 } as const;
 
-/** A payer's browser may leave its address out where a trusted proxy says it (`services/scene`). */
+/** A payer's browser may leave its address out where a trusted proxy says it (`orders/scene.ts`). */
 const payerSceneInfo = {
   type: 'object',
   additionalProperties: false,

@@ -63,7 +63,7 @@ const h5SceneInfo = {
   properties: { payer_client_ip: publicIp, ...scene },
 } as const satisfies JSONSchema;
 
-/** A payer's browser may leave its address out where a trusted proxy says it (`services/scene`). */
+/** A payer's browser may leave its address out where a trusted proxy says it (`orders/scene.ts`). */
 const payerSceneInfo = {
   type: 'object',
   additionalProperties: false,
