@@ -72,7 +72,7 @@ function load(file) {
 const COMPILE_SOONER = ['--interrupt-budget=15000', '--max-inlined-bytecode-size-cumulative=150'];
 const COMPILE_SOONER_UP_TO = 20;
 
-/** Of young objects few are alive at any moment: calling others to help collect them takes longer than doing it. */
+/** Few young objects are alive at any moment: starting helper threads takes longer than collecting them on one. */
 const COLLECT_ALONE = '--no-parallel-scavenge';
 
 /** Not before it listens: the start runs everything once, and would be compiled for nothing. */

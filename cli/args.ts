@@ -29,6 +29,6 @@ export function positionals(given: readonly string[], min: number, max = min): v
   );
 }
 
-/** Names the merchant above what is printed of him; the environment's own is nobody in particular. */
+/** A heading that names the merchant; none for the merchant of the environment. */
 export const merchantLine = (key: string | undefined): string =>
   key === undefined ? '' : `商户 merchant ${key}\n`;

@@ -48,7 +48,7 @@ interface Sent {
   readonly error?: string;
 }
 
-/** A service on this machine: these commands are for practice, not for anybody's production. */
+/** A service on this machine only: these commands are for trying things out, never for production. */
 function nearby(text: string, option: string): URL {
   const url = parseUrl(text);
   if (url !== undefined && placeOf(url.hostname) === 'loopback') return url;
@@ -154,7 +154,7 @@ export const trigger: Command = async (argv, io) => {
   return report(io, (await deliver()) as Sent[], values.json ?? false);
 };
 
-/** What is to be notified has happened already: then it is only told once more. */
+/** Whether the event has happened in the simulator already: then it is only notified again. */
 async function hasEnded(sim: URL, kind: Kind, no: string): Promise<boolean> {
   const state = (await control(sim, '/_sim/state?limit=1000')) as Readonly<Record<string, Json[]>>;
   const [list, key, field, open] = {

@@ -3,7 +3,7 @@ import { connect, CONNECT_OPTIONS, type Connection } from './connect';
 import { CommandError, UsageError, type Command } from './io';
 import { createProgress, type Progress } from './progress';
 
-/** 500 records each: a quarter of a million. Whoever has more due has another problem. */
+/** 500 records each, 250,000 in all: a larger backlog has a cause that sweeping does not remove. */
 const ROUNDS_MAX = 500;
 
 interface Swept {

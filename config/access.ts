@@ -62,7 +62,7 @@ function readOperatorOpenids(values: Values): readonly string[] {
   return openids;
 }
 
-/** It becomes a host name to fetch keys from, so a strange one is not used at all. */
+/** It becomes a host name to fetch keys from, so a malformed one is not used at all. */
 function readCloudbaseEnv(values: Values): string | undefined {
   const own = values.given('cloudbaseEnv');
   if (own !== undefined) {

@@ -66,7 +66,7 @@ function wxPayHost(values: Values, name: SettingName): string | undefined {
   return values.reject(name, 'wechat_host');
 }
 
-/** A base given alone is a stand-in or a proxy: falling over to the official host would surprise. */
+/** A base given alone is a stand-in or a proxy: failing over to the official host would surprise. */
 export function readWxPayHosts(values: Values): Pick<Config, 'wxPayBaseUrl' | 'wxPayBackupUrl'> {
   const alone = values.given('wxPayBaseUrl') !== undefined;
   const backup = values.given('wxPayBackupUrl') !== undefined || !alone;

@@ -71,7 +71,7 @@ function foundIn(text: string, kind: PemKind): Found[] {
   const found = bodiesOf(text)
     .filter((body) => /^[A-Za-z0-9+/]+=*$/.test(body))
     .map((body) => Buffer.from(body, 'base64'))
-    // base64 of a PEM, undone once: a PEM in a PEM in a PEM is nobody's mistake.
+    // base64 of a PEM is decoded once: deeper nesting does not happen by mistake.
     .flatMap((bytes) => {
       const inner = bytes.toString('latin1');
       if (!inner.includes('BEGIN ')) return [bytes];
@@ -83,7 +83,7 @@ function foundIn(text: string, kind: PemKind): Found[] {
   return found.sort((a, b) => Number(b.what === wanted) - Number(a.what === wanted));
 }
 
-/** One changed character still parses as a key and signs nonsense: 1 ms here saves an evening. */
+/** A key with one changed character still parses and makes wrong signatures. Trying it takes 1 ms. */
 function signsTrue(key: KeyObject): boolean {
   const probe = Buffer.from('pay-common');
   const signature = attempt(() => sign('RSA-SHA256', probe, key));

@@ -95,8 +95,8 @@ export class Values {
   }
 
   /**
-   * `APPID`, `merchantID` or `requirePrepareOrders` is nobody's setting, and silence about it costs an afternoon, or
-   * a safety that was meant.
+   * `APPID`, `merchantID` and `requirePrepareOrders` are no settings. Without a warning the operator would search for
+   * a long time, or would believe that a protection is on.
    */
   warnNearMisses(): void {
     for (const [written, value] of Object.entries(this.env)) {
@@ -112,7 +112,7 @@ export class Values {
     return absent.find(({ name }) => isNear(written, name))?.name;
   }
 
-  /** Secrets and names are of plain visible characters: whatever else is in one came with the copying. */
+  /** Secrets and names consist of plain visible characters: any other was probably copied by accident. */
   warnSuspicious(): void {
     for (const { name, type } of SETTINGS) {
       if ((type !== 'text' && type !== 'list') || this.rejected.has(name)) continue;

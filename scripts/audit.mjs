@@ -1,7 +1,7 @@
 /**
- * `npm run audit`: known holes in what is deployed. A registry that does not answer audits (many mirrors do
- * not) is no fault of ours and no proof either: said plainly, and the check goes on. Before a release it must
- * not: `npm run audit -- --required` fails where nobody answered.
+ * `npm run audit`: known vulnerabilities of what is deployed. Many mirrors do not answer audits, which proves nothing:
+ * the script says so, and the check goes on. Before a release it must not go on: `npm run audit -- --required` fails
+ * when no registry answers.
  */
 import { spawnSync } from 'node:child_process';
 

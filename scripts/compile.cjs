@@ -92,7 +92,7 @@ function paidNotification() {
   });
 }
 
-/** One of each that is asked for all day. Where libsql is not at hand (`--out`) they go less far: no matter. */
+/** One of each frequent request. Without libsql (`--out`) they fail early: less is compiled, which is harmless. */
 async function useOnce(url) {
   const post = (path, headers, body) =>
     fetch(`${url}${path}`, { method: 'POST', headers, body }).then((reply) => reply.text());

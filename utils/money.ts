@@ -51,7 +51,7 @@ export interface Bytes {
   readonly to: number;
 }
 
-/** Digits with a point, as a whole number of the last of `decimals` places; further ones must be noughts. */
+/** Digits with a point, as a whole number of the last of `decimals` places; further ones must be zeros. */
 function bytesToScaled({ bytes, from, to }: Bytes, decimals: number): number {
   let at = from;
   let end = to;

@@ -1,10 +1,10 @@
 /**
- * Reads bodies as leniently as the contract says, and no more: what front ends of the old function send beside
- * the point is passed over before the schema looks. Pure; the schema itself never edits.
+ * Reads bodies as leniently as the contract says, and no more: fields that front ends of the old function send without
+ * effect are removed before the schema checks the body. Pure; the schema itself never edits.
  */
 type Json = Readonly<Record<string, unknown>>;
 
-/** What nobody chooses here: sent equal to these it says nothing new, anything else is for the schema to refuse. */
+/** Values that no caller may choose: one that is equal to these is ignored, any other is refused by the schema. */
 export interface Ours {
   readonly appId: string;
   readonly serviceAppId: string | undefined;

@@ -1,6 +1,6 @@
 /**
- * Names for requests: of one instance by their beginning, unpredictable in the rest. A counter would tell every
- * stranger how many requests others made between two of his own.
+ * Request ids: a prefix for each instance, then unpredictable bytes. A counter would show every caller how many
+ * requests others made between two of his own.
  */
 import { randomBytes, randomFillSync } from 'node:crypto';
 

@@ -196,7 +196,7 @@ async function look(store: OrderStore, { clock }: DatabaseDeps): Promise<Finding
   }
 }
 
-/** Cannot be asked from here: a server's key passes over these rules. */
+/** These rules cannot be tested from here: a server key bypasses them. */
 const adminOnly = (): Finding =>
   warn(
     'database.client_access',

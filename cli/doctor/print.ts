@@ -6,7 +6,7 @@ const ORDER = ['fault', 'warn', 'ok'] as const;
 
 const line = (text: string): string => `    ${text}\n`;
 
-/** What the next one advises as well is said once, after the last of them. */
+/** A remedy that several findings in a row share is printed once, after the last of them. */
 function one(finding: Finding, next: Finding | undefined): string {
   const { severity, id, zh, en, fix_zh, fix_en, faq } = finding;
   if (severity === 'ok') return `${MARK.ok} ${zh} / ${en}\n`;

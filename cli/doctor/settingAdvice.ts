@@ -1,4 +1,4 @@
-/** Settings that are lawful, and yet may not be what was meant. */
+/** Settings that are valid, and yet may not be what was meant. */
 import { SETTINGS } from '../../config/schema';
 import { placeOf } from '../../config/hosts';
 import type { Config } from '../../config/types';

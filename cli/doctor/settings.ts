@@ -83,7 +83,7 @@ const RULES: Readonly<Partial<Record<FaultCode, Rule>>> = {
   one_receiver: { id: 'both' },
 };
 
-/** What is best said for a name rather than for a kind of fault. */
+/** Remedies that depend on the setting rather than on the kind of fault. */
 const REMEDIES: Readonly<Record<string, More>> = {
   appId: {
     faq: 'Q4',
@@ -108,11 +108,11 @@ type Make = typeof warn;
 function severityOf({ code, name }: ConfigFault, given: Make): Make {
   // A merchant on platform certificates has neither of the pair.
   if (code === 'pair_absent') return warn;
-  // Written as ours are, it was meant for us, and may be a safety; capitals alone may be another program's.
+  // A name in camelCase was meant for us, and may be a protection; one in capitals may be another program's.
   return code === 'misspelt' && /[a-z]/.test(name) ? fault : given;
 }
 
-/** In the file of merchants a name has its place in front. */
+/** A fault of the merchants file names the entry before the setting. */
 const PLACE = /^merchantsFile\[\d+\]\./;
 
 export function findingOf(found: ConfigFault, given: Make): Finding {

@@ -100,7 +100,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 const NOT_FOUND = new Set(['ORDERNOTEXIST', 'RESOURCENOTEXISTS', 'NOTFOUND']);
 const plain = (code: string): string => code.replaceAll('_', '').toUpperCase();
 
-/** undefined: the signature was taken, and the number is not there, as it should be. */
+/** @returns undefined: the signature was accepted, and the made-up number is unknown, as it should be. */
 export function refusalFinding(reply: HttpReply): Finding | undefined {
   const body = parseJsonObject(reply.raw);
   const code = textOf(body, 'code') ?? `HTTP_${reply.status}`;
@@ -124,7 +124,7 @@ export function refusalFinding(reply: HttpReply): Finding | undefined {
   return fault(id, words, { fix, faq });
 }
 
-/** WeChat names the place: its `detail` is for people, and so are we. */
+/** WeChat says in `detail` which part is wrong, so the finding can name the setting. */
 function signError(body: ReturnType<typeof parseJsonObject>): Refusal {
   const detail = body?.['detail'];
   const field = isJsonObject(detail) ? textOf(detail, 'field') : undefined;

@@ -102,7 +102,7 @@ function decoded(part: string | undefined): Json | undefined {
   }
 }
 
-/** Any word of ours makes it a token of ours, which then must hold in full: there is no way around that. */
+/** A token that names our environment in any of these claims counts as ours: then every check must pass. */
 function namesUs(told: Json, env: string): boolean {
   const name = env.toLowerCase();
   const { iss, aud, project_id: project } = told;
@@ -113,7 +113,7 @@ function namesUs(told: Json, env: string): boolean {
   return [iss, project, ...(Array.isArray(aud) ? (aud as unknown[]) : [aud])].some(mentions);
 }
 
-/** An `iat` still to come is a token of another clock, or a made-up one. `exp` and `nbf` are jose's. */
+/** An `iat` in the future means a wrong clock or a forged token. jose checks `exp` and `nbf`. */
 function guardTime(claims: JWTPayload, nowMs: number): void {
   const { iat } = claims;
   if (iat === undefined) return;
@@ -143,7 +143,7 @@ function openidOf(claims: JWTPayload, appids: readonly string[]): string {
 const isAnonymous = (word: unknown): boolean =>
   typeof word === 'string' && /^anon(ymous)?$/i.test(word);
 
-/** Elsewhere the user, or somebody's server, may have chosen the subject: it could be another's openid. */
+/** With other providers the user, or another server, may choose the subject: it could be someone else's openid. */
 function isMiniProgram(kind: unknown, appids: readonly string[]): boolean {
   if (typeof kind !== 'string') return false;
   return appids.includes(kind) || (!APPID.test(kind) && WECHAT_LOGIN.test(kind));

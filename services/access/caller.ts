@@ -1,4 +1,4 @@
-/** Who is calling, as proven once per request by `identity`. Everything else about a request is hearsay. */
+/** Who is calling, as proven once per request by `identity`. Nothing else in a request identifies anyone. */
 export type Caller =
   | { readonly role: 'operator'; readonly via: 'key'; readonly scope: 'all' | 'read' | 'sweep' }
   | {

@@ -9,7 +9,7 @@ import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
 
 export const ASKS_PER_MINUTE = 30;
-/** All payers of this instance together: names are cheaply made up where headers can be. */
+/** All payers of this instance together: where headers can be forged, new openids cost nothing. */
 export const ASKS_PER_MINUTE_ALL = 600;
 const WINDOW_MS = 60_000;
 const PAYERS_MAX = 10_000;

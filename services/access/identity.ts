@@ -40,7 +40,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     if (sent.length > KEY_LENGTH_MAX) throw unknown('X-API-Key');
     const digest = createHash('sha256').update(sent).digest();
     let found: OperatorKey | undefined;
-    // Every key is compared, so that time tells nothing of which one was near.
+    // Every key is compared, so that the time taken does not show which one matched.
     for (const key of deps.operatorKeys) if (timingSafeEqual(digest, key.digest)) found = key;
     if (found === undefined) throw unknown('X-API-Key');
     return { role: 'operator', via: 'key', scope: found.scope };

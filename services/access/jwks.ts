@@ -9,13 +9,13 @@ import type { Clock } from '../../utils/clock';
 import { UpstreamError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 
-/** Keys this young are used without asking whether they still stand. */
+/** Keys fetched this recently are used without another fetch. */
 export const JWKS_FRESH_MS = 3600_000;
 /** While the issuer cannot be reached, keys fetched before go on for this long. */
 export const JWKS_STALE_MS = 12 * 3600_000;
 /** Unknown key ids cause at most one fetch in this time. */
 export const JWKS_COOLDOWN_MS = 30_000;
-/** After a failed fetch nobody causes another for this long. */
+/** After a failed fetch the next one starts this much later at the earliest. */
 export const JWKS_RETRY_MS = 2000;
 const FETCH_TIMEOUT_MS = 3000;
 const BYTES_MAX = 64 * 1024;

@@ -227,7 +227,7 @@ export function createBillReader(
   let used = 0;
   let lineStart = 0;
   let begun = false;
-  /** Rows begin with a time, as documented. Seen at the first one, lest a bill that does otherwise be lost. */
+  /** Whether rows begin with a time, as documented. Decided at the first row, so that other bills can be read too. */
   let timed: boolean | undefined;
   let joined = 0;
   let sums: ReadonlyMap<string, number> | undefined;

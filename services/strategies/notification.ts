@@ -46,7 +46,7 @@ export interface Opener {
 
 export const isSigned = (input: NotificationInput): boolean => claimsSignature(input.headers);
 
-/** How much of a body is read at all: whoever claims a signature sends a ciphertext. */
+/** How much of a body is read: a signed one is WeChat's envelope with a ciphertext, which is small. */
 export const notificationBytesMax = (headers: NotificationInput['headers']): number =>
   claimsSignature(headers) ? SEALED_BYTES_MAX : UNSEALED_BYTES_MAX;
 

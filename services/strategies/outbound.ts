@@ -55,7 +55,7 @@ export function createOutbound(deps: Omit<StrategyDeps, 'dialect'>): Outbound {
 
   async function call(call: WechatCall): Promise<WechatReply> {
     const waitMs = Math.min(KEY_WAIT_MS, (call.deadline ?? Infinity) - clock.now());
-    // Without a key no reply could be believed: rather nothing is asked than something done unseen.
+    // Without a key no reply can be verified. Nothing is sent: WeChat might carry out a call whose answer is useless.
     if (!(await ring.ready(waitMs))) return { kind: 'unknown', reason: 'keys', requestId: null };
     const serial = call.serial ?? requestSerial;
     const request = { ...call, ...(serial === undefined ? {} : { serial }) };

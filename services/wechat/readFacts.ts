@@ -18,7 +18,7 @@ export const asObject = (value: unknown): Json | undefined =>
 export const asText = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
 
-/** For facts that are merged into what is known already: absent altogether, lest `undefined` replace it. */
+/** For facts that are merged into known ones: no key at all, since `undefined` would overwrite the known value. */
 const optional = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
   value === undefined ? {} : ({ [key]: value } as Record<K, V>);
 

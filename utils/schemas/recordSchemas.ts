@@ -1,4 +1,4 @@
-/** Queries of the record routes and bodies of the operator's chores. */
+/** Queries of the record routes and bodies of the operator's maintenance routes. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { billDate, openid } from './parts';
 

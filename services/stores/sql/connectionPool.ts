@@ -3,9 +3,9 @@
  * it matters: bounded waiting, no use of a connection that slept while the server (or this instance) was
  * away, and a broken connection never goes back.
  *
- * What befell one connection befell most likely all: when one fails, the idle ones are asked before they are used, and
- * when one does not answer that question, all that slept with it are given up. Asked one after the other, a pool of
- * ten on a server that stood still kept its callers waiting for 75 s.
+ * A fault of one connection is probably a fault of all: after one fails, each idle one is probed before it is used, and
+ * when a probe is not answered, all connections that were idle with it are closed. Probing them one after the other, a
+ * pool of ten on a frozen server kept its callers waiting for 75 s.
  */
 import type { Clock } from '../../../utils/clock';
 import { pause, storeError } from './sqlDriver';

@@ -22,7 +22,7 @@ const CONTENTION_PAUSE_MS = 10;
 /** Below one lock wait (5 s): repeated six times, those would keep a caller for half a minute. */
 const CONTENTION_MS = 4000;
 export const CONNECT_MS = 5000;
-/** What a session is told first, once it is connected. */
+/** Limit for the statements that set up a new session. */
 export const SESSION_MS = 2000;
 
 export interface WireResult {

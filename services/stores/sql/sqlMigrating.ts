@@ -54,7 +54,7 @@ export function createDemandGuard({ driver, clock }: SqlOrderStoreDeps) {
       await schemaVersion(driver);
       newer = undefined;
     } catch (error) {
-      // Any other failure is told by the statement that was to follow.
+      // Any other failure is reported by the statement that follows.
       if (error instanceof StoreError && error.code === 'STORE_NEWER') newer = error;
     } finally {
       asking = undefined;

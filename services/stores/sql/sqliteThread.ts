@@ -154,7 +154,7 @@ function serve(port: MessagePort, { payCommonSqlite: options }: ThreadData): voi
   let ready: ReturnType<typeof createServant> | undefined;
   opened.then(
     (servant) => (ready = servant),
-    // Told to whoever asks; unheard until then, it would end the thread without a word.
+    // Reported to the first caller. Until then an unhandled rejection would end the thread silently.
     () => undefined,
   );
   port.on('message', ({ statements, tasks }: Batch) => {
