@@ -16,12 +16,14 @@ import { createAskLimit } from '../services/access/foreignQueryLimit';
 import { createIdentity, type Identity } from '../services/access/identity';
 import { createOrderRate } from '../services/access/orderRateLimit';
 import { createRequestsUnderWay } from '../services/access/requestsUnderWay';
-import { combinationSteps, createCombining } from '../services/combinations/placeCombination';
+import { combinationSteps } from '../services/combinations/combinationSteps';
+import { createCombining } from '../services/combinations/placeCombination';
 import { syncCombination } from '../services/combinations/syncCombination';
 import { createDeliverer } from '../services/delivery/deliverer';
 import { createSink } from '../services/delivery/index';
 import { createAskWaiters } from '../services/orders/askWaiters';
 import { createCodepay } from '../services/orders/codepayOrder';
+import { orderSteps } from '../services/orders/orderSteps';
 import { createPlacing } from '../services/orders/placeOrder';
 import { createPreparing } from '../services/orders/prepareOrder';
 import { createOrderService } from '../services/orderService';
@@ -31,12 +33,14 @@ import { createReconciler, type Reconciler } from '../services/reconcile/reconci
 import { createRecordService } from '../services/records/recordService';
 import { createRecordWriter } from '../services/records/recordWriter';
 import { createAbnormalRefunding } from '../services/refunds/requestAbnormalRefund';
+import { refundStep } from '../services/refunds/refundSteps';
 import { createRefunding } from '../services/refunds/requestRefund';
 import type { OrderStore } from '../services/stores/orderStore';
 import { createStrategy } from '../services/strategies';
 import type { HttpClient } from '../services/strategies/http';
 import type { PayStrategy } from '../services/strategies/strategy';
 import { createSweepService, type SweepService } from '../services/sweep/sweepService';
+import { transferStep } from '../services/transfers/transferSteps';
 import { createTransferring } from '../services/transfers/requestTransfer';
 import { createDialect } from '../services/wechat';
 import { ownRef } from '../services/wechat/dialect';
@@ -178,7 +182,13 @@ function operationsOf(config: Config, parts: Base & Payouts & Placements) {
   const { sink, codepay, metrics } = parts;
   const deliverer =
     sink === undefined ? undefined : countedDeliverer(createDeliverer({ ...parts, sink }), metrics);
-  const steps = { ...codepay.steps(parts), ...combinationSteps(parts) };
+  const steps = {
+    ...orderSteps(parts),
+    ...codepay.steps(parts),
+    ...combinationSteps(parts),
+    'order.refund': refundStep(parts),
+    'transfer.transfer': transferStep(parts),
+  };
   return {
     sweepService: createSweepService({
       ...parts,

@@ -5,7 +5,6 @@
  * Source: 微信支付 APIv3《合单支付》.
  */
 import { createHash } from 'node:crypto';
-import { withoutItem } from '../ledger/agenda';
 import { appidOfAsk, expiryOfAsk, openidOfAsk } from '../orders/orderInput';
 import type { AskLimit } from '../access/foreignQueryLimit';
 import { takeTurns } from '../orders/askTurns';
@@ -13,15 +12,12 @@ import { ASK_LEASE_MS, type AskWaiters } from '../orders/askWaiters';
 import { actsAsOperator, type Caller } from '../access/caller';
 import {
   isPaidCombination,
-  partAsOrder,
-  partOfRefund,
   partsTaken,
   type CombinationAskFacts,
 } from '../ledger/combinationState';
 import { asObject, asText } from '../wechat/readFacts';
 import type { SyncDeps } from '../orders/syncOrder';
 import { applyCombination, closeCombination, syncCombination } from './syncCombination';
-import { isLastLook, nextLook } from '../orders/finalCheck';
 import type { OrderRate } from '../access/orderRateLimit';
 import { withExpiry } from '../ledger/orderState';
 import { unitsOf } from '../ledger/payerAsks';
@@ -30,26 +26,12 @@ import { isPayer, mayAct, mayRead } from '../access/ownership';
 import { withoutOtherPayer } from '../orders/queryOrder';
 import { freshPrepay, askPrepay, paymentOf, TELLING, type PlacingDeps } from '../orders/placeOrder';
 import { newRecord } from '../ledger/newRecord';
-import type { AgendaItem, CombinationRecord, OrderRecord, SubOrder } from '../ledger/record';
+import type { CombinationRecord, SubOrder } from '../ledger/record';
 import { guardNumbers } from '../wechat/replyNumbers';
 import { confirmAbsent, wasRefused } from '../orders/refusedAsk';
 import { completeScene } from '../orders/scene';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { PayStrategy, WechatReply } from '../strategies/strategy';
-import {
-  createLook,
-  createSteps,
-  endOfExpiry,
-  EXPIRE_LADDER_MS,
-  later,
-  escalate,
-  nextQuery,
-  REFUND_END_MS,
-  rung,
-  type Step,
-  type Steps,
-  type StepsDeps,
-} from '../sweep/steps';
 import { ownRef, type CombinationDraft, type PlacedProduct } from '../wechat/dialect';
 import { bodyOrThrow, plainCode, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import {
@@ -418,70 +400,4 @@ function hashOf({ input, openid, appid }: Draft): string {
   const rest = [input.scene_info ?? null, input.time_expire ?? null];
   const facts = [input.type, appid, openid ?? null, parts, ...rest];
   return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
-}
-
-/** What the sweep does with combinations; a part's refund is followed like an order's. */
-export function combinationSteps(deps: StepsDeps): Steps {
-  const { store, writer, clock } = deps;
-  const ofOrders = createSteps(deps)['order.refund'];
-  const look = createLook(deps);
-
-  const query: Step<CombinationRecord> = {
-    next: (record, item, now) =>
-      isLastLook(record, item) ? nextLook(item, now) : nextQuery(item, now),
-    async run(held, item, limits) {
-      const synced = await syncCombination(deps, held, { limits, source: 'sweep' });
-      await look(held, item, synced);
-      return synced.reply;
-    },
-  };
-
-  const expire: Step<CombinationRecord> = {
-    next: (_record, item, now) => later(item, now + rung(EXPIRE_LADDER_MS, item.tries)),
-    async run(held, item, limits) {
-      if (held.state !== 'CREATED' && held.state !== 'PENDING') {
-        const agenda = withoutItem(held.agenda, 'expire');
-        await writer.patch(held, { agenda });
-        return undefined;
-      }
-      try {
-        await closeCombination(deps, held, { source: 'sweep', limits });
-      } catch (error) {
-        const now = (await store.find('combination', held.no)) ?? held;
-        const why = endOfExpiry(now, error, clock.now());
-        if (why === undefined) throw error;
-        await escalate(deps, now, item, why);
-      }
-      return undefined;
-    },
-  };
-
-  /** The part that an item's refund belongs to, as the order that it is to refunds. */
-  const viewOf = (whole: CombinationRecord, item: AgendaItem): OrderRecord | undefined => {
-    const part = partOfRefund(whole, item.key ?? '');
-    return part === undefined ? undefined : partAsOrder(whole, part.out_trade_no);
-  };
-
-  const refund: Step<CombinationRecord> = {
-    next(record, item, now) {
-      const view = viewOf(record, item);
-      return view === undefined ? item : ofOrders?.next(view, item, now);
-    },
-    async run(held, item, limits) {
-      const view = viewOf(held, item);
-      const asked = view?.refunds.find((r) => r.out_refund_no === item.key);
-      const age = asked === undefined ? Infinity : clock.now() - asked.requested_at;
-      if (view === undefined || age >= REFUND_END_MS) {
-        await escalate(deps, held, item, 'refund_not_over');
-        return undefined;
-      }
-      return ofOrders?.run(view, item, limits);
-    },
-  };
-
-  return {
-    'combination.query': query,
-    'combination.expire': expire,
-    'combination.refund': refund,
-  };
 }

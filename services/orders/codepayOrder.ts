@@ -21,7 +21,14 @@ import { isPaidState } from '../ledger/refundMoney';
 import { otherAnswer } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { WechatReply } from '../strategies/strategy';
-import { later, escalate, rung, type Step, type Steps, type StepsDeps } from '../sweep/steps';
+import {
+  escalate,
+  ladderDelay,
+  retriedAt,
+  type EscalationDeps,
+  type Step,
+  type Steps,
+} from '../sweep/steps';
 import type { CallLimits } from '../wechat/wechatApi';
 import { provenBody, refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
@@ -48,7 +55,7 @@ export interface Codepay {
   /** 200 reversed, and proven so · 202 not yet: it is repeated until it is. */
   reverse(no: string): Promise<Answer>;
   /** What the sweep does with these orders. */
-  steps(deps: Pick<StepsDeps, 'writer' | 'logger'>): Steps;
+  steps(deps: Pick<EscalationDeps, 'writer' | 'logger'>): Steps;
 }
 
 export interface CodepayDeps extends SyncDeps {
@@ -254,7 +261,8 @@ export function createCodepay(deps: CodepayDeps): Codepay {
 
   const steps: Codepay['steps'] = (sweep) => {
     const step: Step<OrderRecord> = {
-      next: (_record, item, now) => later(item, now + rung(REVERSE_LADDER_MS, item.tries)),
+      next: (_record, item, now) =>
+        retriedAt(item, now + ladderDelay(REVERSE_LADDER_MS, item.tries)),
       async run(held, item, limits) {
         let record = held;
         if (record.state !== 'REVERSING') {

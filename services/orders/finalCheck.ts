@@ -1,30 +1,28 @@
 /**
- * The last look at an order or a combination that was closed on a bare 204: WeChat took the close and said
+ * The final check of an order or a combination that was closed on a bare 204: WeChat took the close and said
  * neither that the order is closed nor that it knows it, so a late copy of our request may have been paid.
  * It ends with the first answer. While WeChat is out of reach, or still lets it be paid, it is repeated a
  * few times; left to the day's books alone it would be found a day late.
  */
 import { withoutItem } from '../ledger/agenda';
-import { asObject, asText } from '../wechat/readFacts';
+import { asObject, asText, OPEN_TRADES } from '../wechat/readFacts';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
 import type { AgendaItem, CombinationRecord, OrderRecord } from '../ledger/record';
 import type { RecordWriter } from '../records/recordWriter';
 import type { WechatReply } from '../strategies/strategy';
-import { isLimited, refusalOf, saysNotFound } from '../wechat/wechatErrors';
+import { isLimited, provenBody, refusalOf, saysNotFound } from '../wechat/wechatErrors';
 
 type Closable = OrderRecord | CombinationRecord;
 
-/** After each look without an answer; 7 h in all, past WeChat's longest outages. */
+/** After each check without an answer; 7 h in all, past WeChat's longest outages. */
 const AGAIN_MS = [1, 10, 60, 360].map((minutes) => minutes * 60_000);
-/** What may yet be paid. */
-const OPEN = new Set(['NOTPAY', 'USERPAYING', 'ACCEPT']);
 
 /** `orderState` writes it beyond the ladder's end; before the close the ladder's own items are shorter. */
-export const isLastLook = (record: Closable, item: AgendaItem): boolean =>
+export const isFinalCheck = (record: Closable, item: AgendaItem): boolean =>
   record.state === 'CLOSED' && item.tries >= QUERY_LADDER_MS.length;
 
 /** undefined: it is the last one. */
-export function nextLook(item: AgendaItem, now: number): AgendaItem | undefined {
+export function nextFinalCheck(item: AgendaItem, now: number): AgendaItem | undefined {
   const pause = AGAIN_MS[item.tries - QUERY_LADDER_MS.length];
   return pause === undefined ? undefined : { ...item, at: now + pause, tries: item.tries + 1 };
 }
@@ -36,28 +34,29 @@ export function nextLook(item: AgendaItem, now: number): AgendaItem | undefined 
 function answerOf(reply: WechatReply): 'told' | 'open' | 'none' {
   const refusal = refusalOf(reply);
   if (refusal !== undefined) return saysNotFound(refusal) ? 'told' : 'none';
-  if (reply.kind !== 'proven' || reply.status !== 200) return 'none';
-  const { trade_state, sub_orders } = reply.body;
+  const body = provenBody(reply);
+  if (body === undefined) return 'none';
+  const { trade_state, sub_orders } = body;
   const parts = Array.isArray(sub_orders) ? sub_orders.map((part) => asObject(part)) : [];
   const states = [trade_state, ...parts.map((part) => part?.trade_state)];
-  return states.some((state) => OPEN.has(asText(state) ?? '')) ? 'open' : 'told';
+  return states.some((state) => OPEN_TRADES.has(asText(state) ?? '')) ? 'open' : 'told';
 }
 
 /** `unanswered`: that was the last one, and nothing is known. */
-export async function endLook(
+export async function concludeFinalCheck(
   writer: RecordWriter,
   item: AgendaItem,
   { reply, record }: { readonly reply: WechatReply; readonly record: Closable | undefined },
 ): Promise<'over' | 'again' | 'unanswered'> {
-  // Paid after all: whoever applied that has ended the look with it.
+  // Paid after all: whoever applied that has ended the check with it.
   if (record?.state !== 'CLOSED') return 'over';
   // Such a try does not count: the sweep puts the item back as it was.
   if (isLimited(reply)) return 'again';
   const answer = answerOf(reply);
-  if (answer !== 'told' && nextLook(item, 0) !== undefined) return 'again';
+  if (answer !== 'told' && nextFinalCheck(item, 0) !== undefined) return 'again';
   if (answer === 'none') return 'unanswered';
   const agenda = withoutItem(record.agenda, 'query');
-  // Another's write in between keeps the item: it is looked at once more, which is harmless.
+  // Another's write in between keeps the item: it is checked once more, which is harmless.
   await writer.patch(record, { agenda });
   return 'over';
 }

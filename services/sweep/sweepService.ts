@@ -13,7 +13,7 @@ import type { Deliverer } from '../delivery/deliverer';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
 import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
 import { isRequestRefused } from '../wechat/storedRequest';
-import { createSteps, leaveRefused, type Step, type Steps, type StepsDeps } from './steps';
+import { leaveRefused, type EscalationDeps, type Step, type Steps } from './steps';
 import type { OrderStore } from '../stores/orderStore';
 import type { CallLimits } from '../wechat/wechatApi';
 import { isLimited } from '../wechat/wechatErrors';
@@ -42,11 +42,11 @@ export interface SweepLimits {
   readonly deliver?: boolean;
 }
 
-export interface SweepDeps extends StepsDeps {
+export interface SweepDeps extends EscalationDeps {
   readonly store: Pick<OrderStore, 'find' | 'due' | 'oldestDue'>;
   readonly deliverer: Deliverer | undefined;
-  /** Work of others: `combination.query`, `order.reverse`, … */
-  readonly steps?: Steps;
+  /** What is done with each item, by the wings: `order.query`, `combination.refund`, … */
+  readonly steps: Steps;
   /** Told of each record that is tried. */
   readonly onTry?: (lane: Lane) => void;
 }
@@ -64,8 +64,7 @@ const BRAKE_SPREAD_MS = 10_000;
 const UNKNOWN_PAUSE_MS = 10 * 60_000;
 
 export function createSweepService(deps: SweepDeps): SweepService {
-  const { store, writer, clock, logger } = deps;
-  const steps: Steps = { ...createSteps(deps), ...deps.steps };
+  const { store, writer, clock, logger, steps } = deps;
   const underWay = new Set<Promise<unknown>>();
   const brakes: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
   const busy: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
