@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto';
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
+import Module, { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,7 @@ const DRIVERS_BYTES_MAX = 6 * 1024 * 1024;
 const DRIVERS_COUNT_MAX = 40;
 const BUILD_ID = '@@pay-common-build@@';
 const SHARED = path.join(root, 'utils/errors.ts');
+const COMPILER = path.join(root, 'utils/compileSchema.ts');
 /** Native, or looked for by its package only when it happens to be there. */
 const ABSENT = new Set(['libsql', 'better-sqlite3', 'pg-native', 'supports-color']);
 
@@ -68,7 +69,7 @@ const isBare = (specifier) => /^(@[\w.-]+\/)?[\w-][\w./-]*$/.test(specifier);
 const isOurs = (file) =>
   file.startsWith(root) && !file.includes(`${path.sep}node_modules${path.sep}`);
 
-function houseRules({ folder, drivers }) {
+function houseRules({ folder, drivers, checks }) {
   const up = folder === '' ? './' : '../';
   const toDrivers = folder === '' ? './drivers/' : './';
   return {
@@ -99,6 +100,11 @@ function houseRules({ folder, drivers }) {
         contents: 'module.exports = { encodingExists: () => false };',
         loader: 'js',
       }));
+      ctx.onLoad({ filter: /.*/, namespace: 'checks' }, () => ({
+        contents: checks,
+        resolveDir: root,
+        loader: 'js',
+      }));
       ctx.onResolve({ filter: /^[^./]/ }, ({ path: specifier, kind, importer }) => {
         if (specifier.startsWith('node:') || !isBare(specifier)) return undefined;
         const name = specifier
@@ -118,6 +124,7 @@ function houseRules({ folder, drivers }) {
         const found = await ctx.resolve(args.path, options);
         if (found.errors.length > 0) return { errors: found.errors };
         if (found.path === SHARED) return { path: `${up}errors.js`, external: true };
+        if (found.path === COMPILER) return { path: COMPILER, namespace: 'checks' };
         if (kind !== 'dynamic-import') return undefined;
         const target = path.relative(root, found.path);
         return { path: `${toDrivers}${drivers.add(target)}.js`, external: true };
@@ -160,7 +167,7 @@ function requireLiterals(code) {
   });
 }
 
-async function bundle({ name, folder, entry, drivers }) {
+async function bundle({ name, folder, entry, ...rules }) {
   const result = await build({
     ...COMMON,
     ...entry,
@@ -168,7 +175,7 @@ async function bundle({ name, folder, entry, drivers }) {
     // Class names appear in logs; everything else may be short.
     keepNames: false,
     outfile: path.join(folder, `${name}.js`),
-    plugins: [houseRules({ folder, drivers })],
+    plugins: [houseRules({ folder, ...rules })],
   });
   return requireLiterals(result.outputFiles[0].text);
 }
@@ -181,9 +188,25 @@ function driverEntry(target) {
   return { stdin: { contents, resolveDir: root, loader: 'js' } };
 }
 
+/** AJV's work on the schemas, done here: `scripts/standalone.ts`. */
+async function compileChecks() {
+  const file = path.join(root, 'scripts/standalone.ts');
+  const result = await build({
+    ...COMMON,
+    entryPoints: [file],
+    packages: 'external',
+    outfile: 'x.js',
+  });
+  const module = new Module(file);
+  module.paths = Module._nodeModulePaths(root);
+  module._compile(result.outputFiles[0].text, file);
+  return module.exports.standaloneSource();
+}
+
 async function bundleAll() {
   const files = new Map();
   const drivers = new Drivers();
+  const checks = await compileChecks();
   const errors = await build({ ...COMMON, entryPoints: [SHARED], outfile: 'errors.js' });
   files.set('errors.js', errors.outputFiles[0].text);
   for (const name of ['server', 'cli']) {
@@ -193,12 +216,15 @@ async function bundleAll() {
       continue;
     }
     const entry = { entryPoints: [source] };
-    files.set(`${name}.js`, await bundle({ name, folder: '', entry, drivers }));
+    files.set(`${name}.js`, await bundle({ name, folder: '', entry, drivers, checks }));
   }
   // Bundling a driver may name further ones: a Map walks on over what is added meanwhile.
   for (const [name, target] of drivers.targets) {
     const entry = driverEntry(target);
-    files.set(`drivers/${name}.js`, await bundle({ name, folder: 'drivers', entry, drivers }));
+    files.set(
+      `drivers/${name}.js`,
+      await bundle({ name, folder: 'drivers', entry, drivers, checks }),
+    );
   }
   return files;
 }

@@ -1,9 +1,6 @@
-/**
- * Checks input against a schema. Compiles each schema on its first use: AJV and its compiler stay out of
- * the start. Checking never edits: no coercion, no defaults, no removal.
- */
-import type { Ajv, ErrorObject, ValidateFunction } from 'ajv';
-import { isAddress, isPublicAddress } from './addresses';
+/** Checks input against a schema. Checking never edits: no coercion, no defaults, no removal. */
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { createSchemaCompiler } from './compileSchema';
 import { ValidationError } from './errors';
 
 export type Validate = <T>(schema: object) => (input: unknown) => T;
@@ -39,7 +36,7 @@ const RULES: Readonly<Record<string, (params: Record<string, unknown>) => string
   maxItems: (p) => `最多 ${String(p.limit)} 项 / at most ${String(p.limit)} items`,
 };
 
-function explain(errors: readonly ErrorObject[] | null | undefined): string {
+export function explain(errors: readonly ErrorObject[] | null | undefined): string {
   const error = errors?.[0];
   if (error === undefined) return '';
   const rule = RULES[error.keyword];
@@ -48,37 +45,9 @@ function explain(errors: readonly ErrorObject[] | null | undefined): string {
   return where === '' ? words : `${where} ${words}`;
 }
 
-const bytesOf = (value: unknown): number =>
-  Buffer.byteLength(typeof value === 'string' ? value : JSON.stringify(value));
-
-/** AJV with the keyword and formats of ours. WeChat counts UTF-8 bytes, of an object those of its JSON. */
-function createCompiler({ Ajv: Compiler, _ }: typeof import('ajv')): Ajv {
-  const ajv = new Compiler({ strict: true, allErrors: false, allowUnionTypes: true });
-  ajv.addKeyword({
-    keyword: 'maxBytes',
-    type: ['string', 'object'],
-    schemaType: 'number',
-    validate: (limit: number, value: unknown) => bytesOf(value) <= limit,
-    error: {
-      message: 'too many bytes',
-      params: ({ schemaCode }) => _`{limit: ${schemaCode}}`,
-    },
-  });
-  ajv.addFormat('ip', isAddress);
-  ajv.addFormat('public-ip', isPublicAddress);
-  return ajv;
-}
-
 export function createValidator(): Validate {
   const compiled = new WeakMap<object, ValidateFunction>();
-  let compiler: Ajv | undefined;
-
-  function compile(schema: object): ValidateFunction {
-    // Loaded here and not above: 15 ms that the start need not pay.
-    // eslint-disable-next-line @typescript-eslint/no-require-imports
-    compiler ??= createCompiler(require('ajv') as typeof import('ajv'));
-    return compiler.compile(schema);
-  }
+  const compile = createSchemaCompiler();
 
   return <T>(schema: object) =>
     (input: unknown): T => {

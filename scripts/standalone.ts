@@ -1,0 +1,117 @@
+/**
+ * The checks of all requests as source, compiled by AJV when the package is built: the first order then needs
+ * neither AJV nor its compiler. `scripts/build.mjs` puts it in the place of `utils/compileSchema.ts`.
+ */
+import * as ajv from 'ajv';
+import standaloneCode from 'ajv/dist/standalone';
+import { PAY_ROUTES } from '../routes/payRoutes';
+import { createCompiler } from '../utils/compileSchema';
+import * as codepay from '../utils/schemas/codepaySchemas';
+import * as combine from '../utils/schemas/combineSchemas';
+import * as order from '../utils/schemas/orderSchemas';
+import * as record from '../utils/schemas/recordSchemas';
+import * as refund from '../utils/schemas/refundSchemas';
+import * as transfer from '../utils/schemas/transferSchemas';
+
+const MODULES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  codepay,
+  combine,
+  order,
+  record,
+  refund,
+  transfer,
+};
+/** What nobody reads of an error, and is a third of the source. */
+const UNREAD = /schemaPath:"(?:[^"\\]|\\.)*",|(?<=params:\{)pattern: "(?:[^"\\]|\\.)*"/g;
+/** Shorter parts of schemas are not worth a function of their own. */
+const PART_CHARS_MIN = 60;
+
+type Schema = Readonly<Record<string, unknown>>;
+
+const isSchema = (value: unknown): value is Schema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The same schema with each of its inner schemas as `change` makes it. */
+function withInner(schema: Schema, change: (inner: Schema) => Schema): Schema {
+  const entries = Object.entries(schema).map(([key, value]) => {
+    if (key === 'items' && isSchema(value)) return [key, change(value)] as const;
+    if (key !== 'properties' || !isSchema(value)) return [key, value] as const;
+    const inner = Object.entries(value).map(([name, one]) => [name, change(one as Schema)]);
+    return [key, Object.fromEntries(inner)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Parts that several schemas share become references, so that each is compiled once. */
+function shareParts(schemas: Iterable<Schema>, add: (part: Schema, id: string) => void) {
+  const counts = new Map<string, number>();
+  const ids = new Map<string, string>();
+  const count = (schema: Schema): Schema => {
+    const text = JSON.stringify(schema);
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+    return withInner(schema, count);
+  };
+  const share = (schema: Schema): Schema => {
+    const text = JSON.stringify(schema);
+    if (text.length < PART_CHARS_MIN || (counts.get(text) ?? 0) < 2)
+      return withInner(schema, share);
+    let id = ids.get(text);
+    if (id === undefined) {
+      id = `part${String(ids.size)}`;
+      ids.set(text, id);
+      add(withInner(schema, share), id);
+    }
+    return { $ref: id };
+  };
+  for (const schema of schemas) withInner(schema, count);
+  return (schema: Schema): Schema => withInner(schema, share);
+}
+
+/** An ES module with the exports of `utils/compileSchema.ts`, its imports relative to the project's root. */
+export function standaloneSource(): string {
+  const names = new Map<object, string>();
+  for (const [module, exported] of Object.entries(MODULES)) {
+    for (const [name, value] of Object.entries(exported)) {
+      if (typeof value === 'object' && value !== null) names.set(value, `${module}.${name}`);
+    }
+  }
+  const compiler = createCompiler(ajv, {
+    inlineRefs: false,
+    code: { source: true, esm: true, formats: ajv._`FORMATS` },
+  });
+  const share = shareParts(schemasOf() as Iterable<Schema>, (part, id) =>
+    compiler.addSchema(part, id),
+  );
+  const compiled: [schema: object, name: string, id: string][] = [];
+  const ids: Record<string, string> = {};
+  for (const schema of schemasOf()) {
+    const name = names.get(schema);
+    if (name === undefined) throw new Error('a schema of a route is no export of utils/schemas');
+    const id = `check${String(compiled.length)}`;
+    compiler.addSchema(share(schema as Schema), id);
+    ids[id] = id;
+    compiled.push([schema, name, id]);
+  }
+  const imports = Object.keys(MODULES).map(
+    (module) => `import * as ${module} from './utils/schemas/${module}Schemas';`,
+  );
+  let checks = standaloneCode(compiler, ids).replace(UNREAD, '');
+  // AJV copies each schema whole, for its lists of allowed values.
+  for (const [schema, name] of compiled) {
+    checks = checks.replaceAll(` = ${JSON.stringify(schema)};`, ` = ${name};`);
+  }
+  const pairs = compiled.map(([, name, id]) => `[${name}, ${id}]`);
+  return [
+    ...imports,
+    "import { isAddress, isPublicAddress } from './utils/addresses';",
+    "const FORMATS = { ip: isAddress, 'public-ip': isPublicAddress };",
+    checks,
+    `export const CHECKS = new Map([${pairs.join()}]);`,
+    'export const createSchemaCompiler = () => (schema) => CHECKS.get(schema);',
+  ].join('\n');
+}
+
+function schemasOf(): ReadonlySet<object> {
+  const all = PAY_ROUTES.flatMap((spec) => [spec.schema, spec.payerSchema, spec.paramsSchema]);
+  return new Set([...all.filter((schema) => schema !== undefined), record.emptySchema]);
+}
