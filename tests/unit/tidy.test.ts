@@ -221,6 +221,23 @@ describe('docs/errors.md', () => {
   });
 });
 
+describe('documents', () => {
+  const PATH =
+    /`((?:app\.ts|(?:bin|config|routes|controllers|services|utils|docs|tests)\/[\w./-]+))`/g;
+
+  it.each(['docs/architecture.md', 'docs/security.md', 'AGENTS.md', 'CONTRIBUTING.md'])(
+    '%s names only files that are there',
+    (name) => {
+      const named = [...read(name).matchAll(PATH)].map(([, path = '']) => path);
+      expect(named.length).toBeGreaterThan(0);
+      // A test is named without its ending.
+      const there = (path: string) =>
+        existsSync(join(root, path)) || existsSync(join(root, `${path}.test.ts`));
+      expect(named.filter((path) => !there(path))).toEqual([]);
+    },
+  );
+});
+
 describe('files', () => {
   const IMPORT = /(?:from|import|require|mock)\s*\(?\s*['"](\.{1,2}\/[^'"]+|\.{1,2})['"]/g;
   const code = new Set(tracked.filter((name) => /\.(ts|mjs|cjs|js)$/.test(name)));
