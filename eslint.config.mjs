@@ -209,10 +209,10 @@ export default tseslint.config(
       sdk,
     ],
     'Services know nothing of HTTP, settings or the SDK: take them as dependencies.',
-    { ignores: ['services/stores/**', 'services/effects/**', 'services/strategies/**'] },
+    { ignores: ['services/stores/**', 'services/delivery/**', 'services/strategies/**'] },
   ),
   arrow(
-    ['services/{stores,effects}/**/*.ts'],
+    ['services/{stores,delivery}/**/*.ts'],
     [
       folders.app,
       folders.bin,
@@ -238,7 +238,7 @@ export default tseslint.config(
       folders.simulator,
       folders.outside,
       '**/stores/**',
-      '**/effects/**',
+      '**/delivery/**',
       express,
       drivers,
       sdk,
