@@ -3,9 +3,8 @@
  * (`records/recordWriter`), once, whoever asks and however often.
  */
 import type { DecideContext } from './ledger/decision';
-import { decide, type OrderEvent } from './ledger/orderState';
+import type { OrderEvent } from './ledger/orderState';
 import {
-  decideCombination,
   isPaidCombination,
   isPartEvent,
   isPartView,
@@ -13,7 +12,8 @@ import {
   type CombinationEvent,
   type PartEvent,
 } from './ledger/combinationState';
-import { decideTransfer, type TransferEvent } from './ledger/transferState';
+import type { TransferEvent } from './ledger/transferState';
+import { RECORD_KINDS } from './ledger/recordKinds';
 import type { CombinationRecord, OrderRecord, StoredRecord, TransferRecord } from './ledger/record';
 import { createPartNumbers, holderOfPart, type PartNumbers } from './records/partNumbers';
 import type { Applied, ChangeOptions, RecordWriter } from './records/recordWriter';
@@ -89,7 +89,7 @@ export function createOrderService(deps: OrderServiceDeps): OrderService {
     applyTransfer: (no, event, options) =>
       writer.change<TransferRecord>(
         { kind: 'transfer', no },
-        (record) => decideTransfer(record, event, contextOf(deps)),
+        (record) => RECORD_KINDS.transfer.decide(record, event, contextOf(deps)),
         options,
       ),
     applyCombination: (no, event, options) => applyToCombination(deps, no, event, options),
@@ -121,7 +121,7 @@ async function applyToOrder(
   }
   const done = await deps.writer.change<OrderRecord>(
     { kind: 'order', no },
-    (record) => decide(record, event, contextOf(deps)),
+    (record) => RECORD_KINDS.order.decide(record, event, contextOf(deps)),
     options,
   );
   return part && done.outcome === 'absent' ? applyToPart(deps, no, event, deadline) : done;
@@ -135,7 +135,7 @@ const applyToCombination = (
 ): Promise<Applied<CombinationRecord>> =>
   deps.writer.change<CombinationRecord>(
     { kind: 'combination', no },
-    (record) => decideCombination(record, event, contextOf(deps)),
+    (record) => RECORD_KINDS.combination.decide(record, event, contextOf(deps)),
     options,
   );
 

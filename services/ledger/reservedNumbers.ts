@@ -1,29 +1,13 @@
 /** Numbers by which others name a record: each is reserved for it before it is written into it. Pure. */
-import type { CombinationRecord, OrderRecord, StoredRecord, TransferRecord } from './record';
+import type { CombinationRecord, OrderRecord, TransferRecord } from './record';
 
 /** Kind and number, and whose it is where that is not the record's own. */
 export type NumberOf = readonly ['refund' | 'transaction' | 'transfer_bill', string, string?];
 
-const NONE: readonly NumberOf[] = [];
-
-/** Numbers that `after` holds and `before` did not. */
-export function numbersOf(
-  after: StoredRecord,
-  before: StoredRecord | undefined,
+export function orderNumbers(
+  after: OrderRecord,
+  before: OrderRecord | undefined,
 ): readonly NumberOf[] {
-  switch (after.kind) {
-    case 'order':
-      return orderNumbers(after, before?.kind === 'order' ? before : undefined);
-    case 'combination':
-      return partNumbers(after, before?.kind === 'combination' ? before : undefined);
-    case 'transfer':
-      return transferNumbers(after, before?.kind === 'transfer' ? before : undefined);
-    case 'report':
-      return NONE;
-  }
-}
-
-function orderNumbers(after: OrderRecord, before: OrderRecord | undefined): readonly NumberOf[] {
   const numbers: NumberOf[] = [];
   if (after.payment !== undefined && before?.payment === undefined) {
     numbers.push(['transaction', after.payment.transaction_id]);
@@ -38,7 +22,7 @@ function orderNumbers(after: OrderRecord, before: OrderRecord | undefined): read
 }
 
 /** A part's numbers lead to the part: that is where its refunds are. */
-function partNumbers(
+export function partNumbers(
   after: CombinationRecord,
   before: CombinationRecord | undefined,
 ): readonly NumberOf[] {
@@ -55,8 +39,8 @@ function partNumbers(
   });
 }
 
-const transferNumbers = (
+export const transferNumbers = (
   { transfer_bill_no: no }: TransferRecord,
   before: TransferRecord | undefined,
 ): readonly NumberOf[] =>
-  no === undefined || before?.transfer_bill_no !== undefined ? NONE : [['transfer_bill', no]];
+  no === undefined || before?.transfer_bill_no !== undefined ? [] : [['transfer_bill', no]];

@@ -6,7 +6,8 @@ import { findItem, withItem, withoutItem } from '../ledger/agenda';
 import { nextVersion, type Decision, type NewLine } from '../ledger/decision';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
 import type { AlarmCode } from '../ledger/reasons';
-import { numbersOf, type NumberOf } from '../ledger/reservedNumbers';
+import { kindOf } from '../ledger/recordKinds';
+import type { NumberOf } from '../ledger/reservedNumbers';
 import type { OrderStore, ReservationKind } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
 import { StoreError, UpstreamError, type ErrorCode } from '../../utils/errors';
@@ -99,7 +100,7 @@ export function createRecordWriter(deps: WriterDeps): RecordWriter {
 }
 
 async function create(deps: WriterDeps, record: StoredRecord): Promise<'inserted' | 'exists'> {
-  await reserveAll(deps, numbersOf(record, undefined), record.no);
+  await reserveAll(deps, kindOf(record).numbers(record, undefined), record.no);
   const result = await deps.store.insert(record);
   if (result === 'inserted') {
     deps.logger.debug({ kind: record.kind, no: record.no, state: record.state }, 'recorded');
@@ -146,7 +147,7 @@ async function write(
   before: StoredRecord,
 ): Promise<'replaced' | 'conflict'> {
   const { store } = deps;
-  const numbers = numbersOf(next, before);
+  const numbers = kindOf(next).numbers(next, before);
   if (numbers.length === 0) return store.replace(next, before.version);
   const reserved = reserveAll(deps, numbers, next.no);
   if (store.inOrder !== true) await reserved;

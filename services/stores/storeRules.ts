@@ -2,7 +2,8 @@
 import { dueAt, type Lane } from '../ledger/agenda';
 import type { PayerRecord } from './orderStore';
 import { SCHEMA_VERSION } from '../ledger/record';
-import type { Refund, RecordKind, StoredRecord } from '../ledger/record';
+import type { RecordKind, StoredRecord } from '../ledger/record';
+import { kindOf, type ReportColumns } from '../ledger/recordKinds';
 import { StoreError, ValidationError } from '../../utils/errors';
 import { invariant } from '../../utils/invariant';
 import { DamagedError, nameOf, type DamagedRow } from './damage';
@@ -108,16 +109,9 @@ function parseObject(text: unknown): Record<string, unknown> | undefined {
 }
 
 /** What a merchant reports on, as columns beside the body. `null` = not known (yet). */
-export interface RecordColumns {
+export interface RecordColumns extends ReportColumns {
   readonly state: string;
   readonly payer: string | null;
-  /** Who made it: only what a payer made himself counts towards his `count`. */
-  readonly made_by: string | null;
-  readonly total_fen: number | null;
-  readonly paid_fen: number | null;
-  readonly refunded_fen: number | null;
-  readonly transaction_id: string | null;
-  readonly success_at: number | null;
   readonly created_at: number;
   readonly updated_at: number;
   readonly due_at: number | null;
@@ -135,17 +129,14 @@ export const LANE_COLUMN = {
   ask: 'ask_at',
 } as const satisfies Record<Lane, keyof RecordColumns>;
 
-type Facts = Pick<
-  RecordColumns,
-  'made_by' | 'total_fen' | 'paid_fen' | 'refunded_fen' | 'transaction_id' | 'success_at'
->;
-
 /** Every column of a record, from the record alone. Pure. */
 export function columnsOf(record: StoredRecord): RecordColumns {
+  const facts = kindOf(record).columns(record);
   return {
     state: record.state,
     payer: text(record.payer),
-    ...factsOf(record),
+    ...facts,
+    transaction_id: text(facts.transaction_id ?? undefined),
     created_at: record.created_at,
     updated_at: record.updated_at,
     due_at: dueAt(record) ?? null,
@@ -157,68 +148,8 @@ export function columnsOf(record: StoredRecord): RecordColumns {
   };
 }
 
-function factsOf(record: StoredRecord): Facts {
-  switch (record.kind) {
-    case 'order':
-      return {
-        made_by: record.made_by,
-        total_fen: fen(record.amount.total),
-        paid_fen: fen(record.payment?.total),
-        refunded_fen: refunded(record.refunds),
-        transaction_id: text(record.payment?.transaction_id),
-        success_at: moment(record.payment?.success_time),
-      };
-    case 'combination': {
-      const paid = record.sub_orders.flatMap((sub) => sub.payment ?? []);
-      const times = paid.flatMap((payment) => moment(payment.success_time) ?? []);
-      return {
-        made_by: record.made_by,
-        total_fen: fen(sum(record.sub_orders.map((sub) => sub.amount.total_amount))),
-        paid_fen: paid.length === 0 ? null : fen(sum(paid.map((payment) => payment.total))),
-        refunded_fen: refunded(record.sub_orders.flatMap((sub) => sub.refunds)),
-        transaction_id: null, // each sub-order has its own: they are reservations
-        success_at: times.length === 0 ? null : Math.max(...times),
-      };
-    }
-    case 'transfer': {
-      const done = record.state === 'SUCCESS';
-      return {
-        made_by: null,
-        total_fen: fen(record.transfer_amount),
-        paid_fen: done ? fen(record.transfer_amount) : null,
-        refunded_fen: null,
-        transaction_id: text(record.transfer_bill_no),
-        success_at: done ? moment(record.success_time ?? record.update_time) : null,
-      };
-    }
-    case 'report':
-      return {
-        made_by: null,
-        total_fen: null,
-        paid_fen: null,
-        refunded_fen: null,
-        transaction_id: null,
-        success_at: null,
-      };
-  }
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-
-const refunded = (refunds: readonly Refund[]): number | null =>
-  fen(sum(refunds.filter((one) => one.status === 'SUCCESS').map((one) => one.refund)));
-
-const fen = (value: number | undefined): number | null =>
-  value !== undefined && Number.isSafeInteger(value) ? value : null;
-
 const text = (value: string | undefined): string | null =>
   value !== undefined && value.length <= TEXT_LENGTH_MAX && !value.includes('\0') ? value : null;
-
-/** RFC 3339 → milliseconds. */
-function moment(time: string | undefined): number | null {
-  const ms = time === undefined ? NaN : Date.parse(time);
-  return Number.isNaN(ms) ? null : ms;
-}
 
 /** A place in a list that stays true while rows are added: the sort key of the last row seen. */
 export type Cursor = readonly [at: number, ...keys: string[]];
