@@ -1,7 +1,7 @@
 /** Reads what a caller asks for when he places or prepares an order: whose it is, for which app, until when. */
 import { createHash } from 'node:crypto';
 import type { Caller } from '../access/caller';
-import type { OrderInput } from './placeOrder';
+import type { OrderInput } from './orderDraft';
 import { ValidationError } from '../../utils/errors';
 
 /** So much of its time must be left to an order that is asked for. */

@@ -7,7 +7,8 @@ import { appidOfAsk, expiryOfAsk, extraOf, hashOf } from './orderInput';
 import { syncOrder, type SyncDeps } from './syncOrder';
 import type { Answer } from '../access/answer';
 import { withExpiry, type PreparedFacts } from '../ledger/orderState';
-import type { OrderInput, PlacingDeps } from './placeOrder';
+import type { OrderInput } from './orderDraft';
+import type { PlacementDeps } from './placement';
 import { type OrderRecord, type Source } from '../ledger/record';
 import { confirmAbsent, wasRefused } from './refusedAsk';
 import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
@@ -30,7 +31,7 @@ export interface Preparing {
 }
 
 export interface PreparingDeps extends SyncDeps {
-  readonly settings: PlacingDeps['settings'];
+  readonly settings: PlacementDeps['settings'];
 }
 
 /**
