@@ -32,6 +32,8 @@ export interface Overrides {
   readonly store?: OrderStore;
   /** Waiting for another caller's answer. */
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Between two attempts of one call to WeChat Pay. */
+  readonly retryPause?: (ms: number) => Promise<void>;
   /** A test's own token issuer. Deliberately no setting: who sets it decides who is who. */
   readonly jwksUrl?: string;
 }
@@ -132,9 +134,11 @@ function whole(
   const { clock } = base;
   const logger = countedLogger(base.logger, metrics);
   const store: Store = overrides.store ?? storeOf(config, clock, logger);
-  const { wait = pause, jwksUrl } = overrides;
+  const { wait = pause, retryPause, jwksUrl } = overrides;
   const http = createHttpClient();
-  const wing = assembleMerchant(config, { ...base, logger, metrics, store, http, wait, jwksUrl });
+  const waits = { wait, retryPause };
+  const shared = { ...base, ...waits, logger, metrics, store, http, jwksUrl };
+  const wing = assembleMerchant(config, shared);
   const { sweep } = wing;
   // No timer of our own: the companion function must call, and requests may look after what is due.
   const timerless = config.scf && config.sweepSeconds === 0;

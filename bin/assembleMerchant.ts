@@ -61,6 +61,7 @@ export interface Shared {
   readonly http: HttpClient;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly retryPause?: ((ms: number) => Promise<void>) | undefined;
   readonly jwksUrl?: string | undefined;
 }
 

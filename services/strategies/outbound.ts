@@ -11,7 +11,7 @@ import { createReplyJudge, faultReply } from './reply';
 import { createSigner, type Signer } from './signer';
 import type { NotificationWords } from './labels';
 import type { PayStrategy, WechatCall, WechatReply } from './strategy';
-import { createTransport } from './transport';
+import { createTransport, type RetryPause } from './transport';
 import { createVerifier, type Verifier } from './verifier';
 
 export interface StrategyDeps {
@@ -22,6 +22,7 @@ export interface StrategyDeps {
   readonly http?: HttpClient | undefined;
   /** How this merchant's notifications are worded. */
   readonly dialect: NotificationWords;
+  readonly retryPause?: RetryPause | undefined;
 }
 
 /** What both modes share: the way out, the keys, the check of signatures. */
@@ -41,7 +42,7 @@ export function createOutbound(deps: Omit<StrategyDeps, 'dialect'>): Outbound {
   const { credentials, wxPayBaseUrl: baseUrl, wxPayBackupUrl: backupUrl } = config;
   const aesKey = createAesKey(credentials.apiV3Key);
   const signer = createSigner({ credentials, clock });
-  const transport = createTransport({ http, signer, clock, logger, baseUrl, backupUrl });
+  const transport = createTransport({ ...deps, http, signer, baseUrl, backupUrl });
   const ring: KeyRing = createKeyRing({
     credentials,
     clock,

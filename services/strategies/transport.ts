@@ -57,7 +57,13 @@ export interface TransportDeps {
   readonly logger: Logger;
   readonly baseUrl: string;
   readonly backupUrl: string | undefined;
+  /** Between two attempts; a test does not wait. */
+  readonly retryPause?: RetryPause | undefined;
 }
+
+export type RetryPause = (ms: number) => Promise<void>;
+
+const realPause: RetryPause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const NOTHING_SENT: HttpFault = {
   reason: 'timeout',
@@ -68,7 +74,7 @@ const NOTHING_SENT: HttpFault = {
 };
 
 export function createTransport(deps: TransportDeps): Transport {
-  const { http, signer, clock, logger } = deps;
+  const { http, signer, clock, logger, retryPause = realPause } = deps;
   const hosts = createHosts(deps.baseUrl, deps.backupUrl);
   let closed = false;
 
@@ -78,7 +84,7 @@ export function createTransport(deps: TransportDeps): Transport {
       request: TransportRequest,
       judge: (reply: HttpReply, context: JudgeContext) => Promise<Judged<T>>,
     ): Promise<Sent<T>> {
-      const budget = createBudget(request, clock);
+      const budget = createBudget(request, clock, retryPause);
       let attemptsMax = 1 + (request.retriesMax ?? RETRIES_MAX);
       let repeated = false;
       let fresh = false;
@@ -154,7 +160,7 @@ interface Budget {
  * Two watches: the injected clock says whether the deadline has passed, the monotonic one how much of the
  * call's own time is used. A machine's clock may jump; a call must end all the same.
  */
-function createBudget(request: TransportRequest, clock: Clock): Budget {
+function createBudget(request: TransportRequest, clock: Clock, retryPause: RetryPause): Budget {
   const deadline = request.deadline ?? Number.POSITIVE_INFINITY;
   const allowedMs = Math.min(request.totalMs ?? TOTAL_MS, deadline - clock.now());
   const endMs = performance.now() + allowedMs;
@@ -163,7 +169,7 @@ function createBudget(request: TransportRequest, clock: Clock): Budget {
     leftMs,
     async pause(ms) {
       if (ms >= leftMs()) return false;
-      await new Promise((resolve) => setTimeout(resolve, ms));
+      await retryPause(ms);
       return true;
     },
   };
