@@ -5,7 +5,7 @@
 import { countedApi, countedDeliverer, countedWriter } from './counted';
 import type { Ready } from '../routes/appDeps';
 import type { Config } from '../config/types';
-import { createChoreController } from '../controllers/operationsController';
+import { createOperationsController } from '../controllers/operationsController';
 import { createCodepayController } from '../controllers/codepayController';
 import { createCombineController } from '../controllers/combineController';
 import { createNotifyController } from '../controllers/notifyController';
@@ -92,7 +92,7 @@ export function assembleMerchant(config: Config, shared: Shared): Wing {
         records: createRecordController({ recordService: operations.recordService }),
         codepay: createCodepayController(placements),
         combine: createCombineController(placements),
-        chores: createChoreController(operations),
+        operations: createOperationsController(operations),
       },
       notify: createNotifyController({ ...base, payService }),
       operators: {

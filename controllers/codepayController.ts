@@ -5,13 +5,13 @@ import type { CodepayBody } from '../utils/schemas/codepaySchemas';
 import type { OutTradeNoBody } from '../utils/schemas/orderSchemas';
 
 export interface CodepayController {
-  readonly pay: Controller;
-  readonly reverse: Controller;
+  readonly pay: Controller<CodepayBody>;
+  readonly reverse: Controller<OutTradeNoBody>;
 }
 
-export function createCodepayController(deps: { codepay: Codepay }): CodepayController {
+export function createCodepayController({ codepay }: { codepay: Codepay }): CodepayController {
   return {
-    pay: (call) => deps.codepay.pay(call.body as CodepayBody),
-    reverse: (call) => deps.codepay.reverse((call.body as OutTradeNoBody).out_trade_no),
+    pay: ({ body }) => codepay.pay(body),
+    reverse: ({ body }) => codepay.reverse(body.out_trade_no),
   };
 }

@@ -1,35 +1,34 @@
-/** The operator's chores: bills, the books of a day, and the sweep. */
-import type { Call, Controller } from './types';
+/** What operators start: bills, the reconciliation of a day, and the sweep. */
+import type { Controller } from './types';
 import type { BillService } from '../services/reconcile/billService';
 import type { Reconciler } from '../services/reconcile/reconciler';
 import type { SweepService } from '../services/sweep/sweepService';
 import type { BillBody, ReconcileBody } from '../utils/schemas/recordSchemas';
 
-export interface ChoreController {
-  readonly bill: Controller;
-  readonly reconcile: Controller;
-  readonly sweep: Controller;
+export interface OperationsController {
+  readonly bill: Controller<BillBody>;
+  readonly reconcile: Controller<ReconcileBody>;
+  readonly sweep: Controller<unknown>;
 }
 
 /** Gateways give up on an answer after a minute: what is not asked by then is asked on the next call. */
 const ASK_MS = 30_000;
 
-export function createChoreController(deps: {
+export function createOperationsController(deps: {
   billService: BillService;
   sweepService: SweepService;
   reconciler: Reconciler;
-}): ChoreController {
+}): OperationsController {
   return {
-    bill: async (call: Call) => {
-      const { stream, hash } = await deps.billService.open(call.body as BillBody);
+    bill: async ({ body }) => {
+      const { stream, hash } = await deps.billService.open(body);
       return {
         stream,
         headers: { 'content-type': 'text/csv; charset=utf-8', 'x-bill-hash': `SHA1 ${hash}` },
       };
     },
-    reconcile: async (call: Call) => {
-      const { bill_date } = call.body as ReconcileBody;
-      const report = await deps.reconciler.reconcile(bill_date, { askMs: ASK_MS });
+    reconcile: async ({ body }) => {
+      const report = await deps.reconciler.reconcile(body.bill_date, { askMs: ASK_MS });
       return { status: 200, data: report };
     },
     sweep: async () => ({ status: 200, data: await deps.sweepService.runOnce() }),

@@ -1,5 +1,5 @@
 /** Orders, refunds and transfers: reads a checked request, calls the service, shapes the reply. */
-import type { Call, Controller, Reply } from './types';
+import type { Controller } from './types';
 import type { PayService } from '../services/payService';
 import type {
   OrderBody,
@@ -19,53 +19,44 @@ import type {
 } from '../utils/schemas/transferSchemas';
 
 export interface PayController {
-  readonly order: Controller;
-  readonly orderH5: Controller;
-  readonly orderNative: Controller;
-  readonly orderApp: Controller;
-  readonly prepare: Controller;
-  readonly queryByOutTradeNo: Controller;
-  readonly queryByTransactionId: Controller;
-  readonly close: Controller;
-  readonly refund: Controller;
-  readonly refundAbnormal: Controller;
-  readonly refundQuery: Controller;
-  readonly transfer: Controller;
-  readonly transferCancel: Controller;
-  readonly transferQuery: Controller;
-  readonly transferQueryByNo: Controller;
+  readonly order: Controller<OrderBody>;
+  readonly orderH5: Controller<OrderBody>;
+  readonly orderNative: Controller<OrderBody>;
+  readonly orderApp: Controller<OrderBody>;
+  readonly prepare: Controller<PrepareBody>;
+  readonly queryByOutTradeNo: Controller<OutTradeNoBody>;
+  readonly queryByTransactionId: Controller<TransactionIdBody>;
+  readonly close: Controller<OutTradeNoBody>;
+  readonly refund: Controller<RefundBody>;
+  readonly refundAbnormal: Controller<RefundAbnormalBody>;
+  readonly refundQuery: Controller<RefundQueryBody>;
+  readonly transfer: Controller<TransferBody>;
+  readonly transferCancel: Controller<OutBillNoBody>;
+  readonly transferQuery: Controller<OutBillNoBody>;
+  readonly transferQueryByNo: Controller<TransferBillNoBody>;
 }
 
-/** The route's schema has checked the body; this only names its type. */
-const bodyOf = <T>(call: Call): T => call.body as T;
-
-export function createPayController(deps: { payService: PayService }): PayController {
-  const pay = deps.payService;
-  const orderOf =
-    (product: 'jsapi' | 'h5' | 'native' | 'app'): Controller =>
-    (call): Promise<Reply> =>
-      pay.order(product, bodyOf<OrderBody>(call), call.caller);
-
+export function createPayController({
+  payService: pay,
+}: {
+  payService: PayService;
+}): PayController {
   return {
-    order: orderOf('jsapi'),
-    orderH5: orderOf('h5'),
-    orderNative: orderOf('native'),
-    orderApp: orderOf('app'),
-    prepare: (call) => pay.prepare(bodyOf<PrepareBody>(call)),
-    queryByOutTradeNo: (call) =>
-      pay.queryByOutTradeNo(bodyOf<OutTradeNoBody>(call).out_trade_no, call.caller),
-    queryByTransactionId: (call) =>
-      pay.queryByTransactionId(bodyOf<TransactionIdBody>(call).transaction_id, call.caller),
-    close: (call) => pay.close(bodyOf<OutTradeNoBody>(call).out_trade_no, call.caller),
-    refund: (call) => pay.refund(bodyOf<RefundBody>(call), call.caller),
-    refundAbnormal: (call) => pay.refundAbnormal(bodyOf<RefundAbnormalBody>(call), call.caller),
-    refundQuery: (call) =>
-      pay.refundQuery(bodyOf<RefundQueryBody>(call).out_refund_no, call.caller),
-    transfer: (call) => pay.transfer(bodyOf<TransferBody>(call)),
-    transferCancel: (call) => pay.transferCancel(bodyOf<OutBillNoBody>(call).out_bill_no),
-    transferQuery: (call) =>
-      pay.transferQuery(bodyOf<OutBillNoBody>(call).out_bill_no, call.caller),
-    transferQueryByNo: (call) =>
-      pay.transferQueryByNo(bodyOf<TransferBillNoBody>(call).transfer_bill_no, call.caller),
+    order: ({ body, caller }) => pay.order('jsapi', body, caller),
+    orderH5: ({ body, caller }) => pay.order('h5', body, caller),
+    orderNative: ({ body, caller }) => pay.order('native', body, caller),
+    orderApp: ({ body, caller }) => pay.order('app', body, caller),
+    prepare: ({ body }) => pay.prepare(body),
+    queryByOutTradeNo: ({ body, caller }) => pay.queryByOutTradeNo(body.out_trade_no, caller),
+    queryByTransactionId: ({ body, caller }) =>
+      pay.queryByTransactionId(body.transaction_id, caller),
+    close: ({ body, caller }) => pay.close(body.out_trade_no, caller),
+    refund: ({ body, caller }) => pay.refund(body, caller),
+    refundAbnormal: ({ body, caller }) => pay.refundAbnormal(body, caller),
+    refundQuery: ({ body, caller }) => pay.refundQuery(body.out_refund_no, caller),
+    transfer: ({ body }) => pay.transfer(body),
+    transferCancel: ({ body }) => pay.transferCancel(body.out_bill_no),
+    transferQuery: ({ body, caller }) => pay.transferQuery(body.out_bill_no, caller),
+    transferQueryByNo: ({ body, caller }) => pay.transferQueryByNo(body.transfer_bill_no, caller),
   };
 }

@@ -1,5 +1,5 @@
 /** The operator's view of the records. */
-import type { Controller, Reply } from './types';
+import type { Controller } from './types';
 import type { RecordService } from '../services/records/recordService';
 import type { RecordFilter } from '../services/stores/orderStore';
 import { ValidationError } from '../utils/errors';
@@ -7,18 +7,15 @@ import type {
   RecordPath,
   RecordsBody,
   RecordsQuery,
-  RedeliverBody,
   RedeliverRequest,
 } from '../utils/schemas/recordSchemas';
 import { beijingDayStart } from '../utils/time';
 
+/** By GET and by POST alike: parameters of the path stand in the body. */
 export interface RecordController {
-  readonly list: Controller;
-  readonly get: Controller;
-  readonly redeliver: Controller;
-  readonly listByBody: Controller;
-  readonly getByBody: Controller;
-  readonly redeliverByBody: Controller;
+  readonly list: Controller<RecordsQuery | RecordsBody>;
+  readonly get: Controller<RecordPath>;
+  readonly redeliver: Controller<RedeliverRequest>;
 }
 
 const LIMIT_DEFAULT = 20;
@@ -45,28 +42,12 @@ function filterOf(query: RecordsQuery | RecordsBody): RecordFilter {
 
 export function createRecordController(deps: { recordService: RecordService }): RecordController {
   const records = deps.recordService;
-  const list = async (query: RecordsQuery | RecordsBody): Promise<Reply> => ({
-    status: 200,
-    data: await records.list(filterOf(query)),
-  });
-  const get = async ({ kind, no }: RecordPath): Promise<Reply> => ({
-    status: 200,
-    data: await records.get(kind, no),
-  });
-  const redeliver = async ({ kind, no }: RecordPath, effectId?: string): Promise<Reply> => ({
-    status: 200,
-    data: await records.redeliver(kind, no, effectId),
-  });
   return {
-    list: (call) => list(call.query),
-    get: (call) => get(call.params as RecordPath),
-    redeliver: (call) =>
-      redeliver(call.params as RecordPath, (call.body as RedeliverBody).effect_id),
-    listByBody: (call) => list(call.body),
-    getByBody: (call) => get(call.body as RecordPath),
-    redeliverByBody: (call) => {
-      const { effect_id, ...path } = call.body as RedeliverRequest;
-      return redeliver(path, effect_id);
-    },
+    list: async ({ body }) => ({ status: 200, data: await records.list(filterOf(body)) }),
+    get: async ({ body: { kind, no } }) => ({ status: 200, data: await records.get(kind, no) }),
+    redeliver: async ({ body: { kind, no, effect_id } }) => ({
+      status: 200,
+      data: await records.redeliver(kind, no, effect_id),
+    }),
   };
 }

@@ -69,7 +69,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
   const { store, clock } = deps;
   const started = clock.now();
   const openapiText = once(() => JSON.stringify(deps.document()));
-  const docsText = once(() => docsPage(deps.document()));
+  const page = once(() => docsPage(deps.document()));
   const oldestDue = oneAtATime(async () => store?.oldestDue());
   const ping = oneAtATime(async () => store?.ping());
 
@@ -164,11 +164,12 @@ export function createStatusController(deps: StatusDeps): StatusController {
       res.end(openapiText());
     },
     docs(_req, res) {
+      const { html, policy } = page();
       res.writeHead(200, {
         'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+        'content-security-policy': policy,
       });
-      res.end(docsText());
+      res.end(html);
     },
   };
 }

@@ -1,17 +1,13 @@
 import type { Caller } from '../services/access/caller';
 
-type Json = Readonly<Record<string, unknown>>;
-
-/** One request, read and proven: what a controller works on. Bodies are checked against the route's schema. */
-export interface Call {
+/** One request, read and proven: who asks, and what, checked against the route's schema. */
+export interface Call<B = never> {
   readonly caller: Caller;
-  readonly body: Json;
-  readonly query: Json;
-  readonly params: Json;
+  readonly body: B;
 }
 
 export type Reply =
   | { readonly status: number; readonly data: unknown }
   | { readonly stream: NodeJS.ReadableStream; readonly headers: Readonly<Record<string, string>> };
 
-export type Controller = (call: Call) => Promise<Reply>;
+export type Controller<B = never> = (call: Call<B>) => Promise<Reply>;

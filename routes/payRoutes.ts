@@ -1,14 +1,14 @@
-/** `/wx-pay/*` as a table: name, who may, what body, which controller. Documents and dispatch follow it. */
-import type { Access } from './access';
-import type { Controller } from '../controllers/types';
-import type { PayController } from '../controllers/payController';
-import type { RecordController } from '../controllers/recordController';
-import type { ChoreController } from '../controllers/operationsController';
+/** `/wx-pay/*` as a table: name, who may, what body, what reply, which controller. Documents and dispatch follow it. */
+import { route, type RouteSpec } from './route';
 import type { CodepayController } from '../controllers/codepayController';
 import type { CombineController } from '../controllers/combineController';
-import type { NotifyUrlOf } from '../utils/normalizeInput';
+import type { OperationsController } from '../controllers/operationsController';
+import type { PayController } from '../controllers/payController';
+import type { RecordController } from '../controllers/recordController';
 import * as codepay from '../utils/schemas/codepaySchemas';
 import * as combine from '../utils/schemas/combineSchemas';
+import * as money from '../utils/schemas/moneyReplies';
+import * as operator from '../utils/schemas/operatorReplies';
 import * as order from '../utils/schemas/orderSchemas';
 import * as record from '../utils/schemas/recordSchemas';
 import * as refund from '../utils/schemas/refundSchemas';
@@ -17,245 +17,305 @@ import * as transfer from '../utils/schemas/transferSchemas';
 export interface Controllers {
   readonly pay: PayController;
   readonly records: RecordController;
-  readonly chores: ChoreController;
+  readonly operations: OperationsController;
   readonly codepay: CodepayController;
   readonly combine: CombineController;
 }
 
-export interface RouteSpec {
-  readonly method: 'GET' | 'POST';
-  /** Below `/wx-pay/`; a `:name` is a parameter. */
-  readonly name: string;
-  readonly access: Access;
-  /** Body (POST) or query string (GET) of operators, and of everyone where payers have no own. */
-  readonly schema: object;
-  readonly payerSchema?: object;
-  readonly paramsSchema?: object;
-  /** Which of our notify URLs belongs to what this route asks WeChat for. */
-  readonly notify?: NotifyUrlOf;
-  readonly controller: (c: Controllers) => Controller;
-  readonly summary: string;
-}
-
-const post = (
-  name: string,
-  access: Access,
-  schema: object,
-  controller: RouteSpec['controller'],
-  summary: string,
-  more: Partial<RouteSpec> = {},
-): RouteSpec => ({ method: 'POST', name, access, schema, controller, summary, ...more });
-
-const payerOrder = { payerSchema: order.orderPayerSchema, notify: 'order' } as const;
-const payerH5 = { payerSchema: order.h5PayerSchema, notify: 'order' } as const;
-const byBillNo = (name: string): RouteSpec =>
-  post(
-    name,
-    'owner',
-    transfer.outBillNoSchema,
-    (c) => c.pay.transferQuery,
-    'Transfer by out_bill_no',
-  );
-
 export const PAY_ROUTES: readonly RouteSpec[] = [
-  post(
-    'wxpay_order',
-    'payer',
-    order.orderOperatorSchema,
-    (c) => c.pay.order,
-    'JSAPI / Mini Program order → payment parameters',
-    payerOrder,
-  ),
-  post(
-    'wxpay_order_h5',
-    'payer',
-    order.h5OperatorSchema,
-    (c) => c.pay.orderH5,
-    'H5 order → h5_url',
-    payerH5,
-  ),
-  post(
-    'wxpay_order_native',
-    'payer',
-    order.orderOperatorSchema,
-    (c) => c.pay.orderNative,
-    'Native order → code_url',
-    payerOrder,
-  ),
-  post(
-    'wxpay_order_app',
-    'payer',
-    order.orderOperatorSchema,
-    (c) => c.pay.orderApp,
-    'App order → app parameters',
-    payerOrder,
-  ),
-  post(
-    'wxpay_order_combine',
-    'payer',
-    combine.combineOperatorSchema,
-    (c) => c.combine.order,
-    'Combined order (合单): type says what comes back',
-    { payerSchema: combine.combinePayerSchema, notify: 'order' },
-  ),
-  post(
-    'wxpay_combine_query',
-    'owner',
-    combine.combineNoSchema,
-    (c) => c.combine.query,
-    'Combined order by combine_out_trade_no',
-  ),
-  post(
-    'wxpay_combine_close',
-    'ownerActs',
-    combine.combineNoSchema,
-    (c) => c.combine.close,
-    'Query, close, query, record: all parts at once',
-  ),
-  post(
-    'wxpay_order_codepay',
-    'operatorKey',
-    codepay.codepaySchema,
-    (c) => c.codepay.pay,
-    'Payment-code order (付款码): paid at once, or 202',
-  ),
-  post(
-    'wxpay_reverse',
-    'operatorKey',
-    order.outTradeNoSchema,
-    (c) => c.codepay.reverse,
-    'Reverses a payment-code order (撤销)',
-  ),
-  post(
-    'wxpay_prepare_order',
-    'operatorKey',
-    order.prepareSchema,
-    (c) => c.pay.prepare,
-    'Fixes number, price and description beforehand',
-    { notify: 'order' },
-  ),
-  post(
-    'wxpay_query_order_by_out_trade_no',
-    'owner',
-    order.outTradeNoSchema,
-    (c) => c.pay.queryByOutTradeNo,
-    'Order by out_trade_no',
-  ),
-  post(
-    'wxpay_query_order_by_transaction_id',
-    'owner',
-    order.transactionIdSchema,
-    (c) => c.pay.queryByTransactionId,
-    'Order by transaction_id',
-  ),
-  post(
-    'wxpay_close_order',
-    'ownerActs',
-    order.outTradeNoSchema,
-    (c) => c.pay.close,
-    'Query, close, query, record',
-  ),
-  post('wxpay_refund', 'operator', refund.refundSchema, (c) => c.pay.refund, 'Refund', {
-    notify: 'refund',
+  route({
+    name: 'wxpay_order',
+    tag: 'orders',
+    summary: 'JSAPI / Mini Program order → payment parameters',
+    access: 'payer',
+    body: order.orderOperatorSchema,
+    payerBody: order.orderPayerSchema,
+    notify: 'order',
+    reply: money.jsapi,
+    handle: (c) => c.pay.order,
   }),
-  post(
-    'wxpay_refund_abnormal',
-    'operatorKey',
-    refund.refundAbnormalSchema,
-    (c) => c.pay.refundAbnormal,
-    'Abnormal refund (异常退款)',
-  ),
-  post(
-    'wxpay_refund_query',
-    'owner',
-    refund.refundQuerySchema,
-    (c) => c.pay.refundQuery,
-    'Refund by out_refund_no',
-  ),
-  post(
-    'wxpay_transfer',
-    'operatorKey',
-    transfer.transferSchema,
-    (c) => c.pay.transfer,
-    'Merchant transfer (商家转账)',
-    { notify: 'transfer' },
-  ),
-  post(
-    'wxpay_transfer_cancel',
-    'operatorKey',
-    transfer.outBillNoSchema,
-    (c) => c.pay.transferCancel,
-    'Cancels a transfer the receiver has not confirmed',
-  ),
-  byBillNo('wxpay_transfer_bill_query'),
-  byBillNo('wxpay_transfer_batch_query'),
-  post(
-    'wxpay_transfer_bill_query_by_no',
-    'owner',
-    transfer.transferBillNoSchema,
-    (c) => c.pay.transferQueryByNo,
-    'Transfer by transfer_bill_no',
-  ),
-  post(
-    'wxpay_bill',
-    'operatorReads',
-    record.billSchema,
-    (c) => c.chores.bill,
-    'Trade or fund bill of a day, as CSV',
-  ),
-  post(
-    'wxpay_reconcile',
-    'operatorKey',
-    record.reconcileSchema,
-    (c) => c.chores.reconcile,
-    'Compares a day with WeChat’s bills, repairs, reports',
-  ),
-  post('wxpay_sweep', 'sweep', record.emptySchema, (c) => c.chores.sweep, 'Runs the sweep once'),
+  route({
+    name: 'wxpay_order_h5',
+    tag: 'orders',
+    summary: 'H5 order → h5_url',
+    access: 'payer',
+    body: order.h5OperatorSchema,
+    payerBody: order.h5PayerSchema,
+    notify: 'order',
+    reply: money.h5,
+    handle: (c) => c.pay.orderH5,
+  }),
+  route({
+    name: 'wxpay_order_native',
+    tag: 'orders',
+    summary: 'Native order → code_url',
+    access: 'payer',
+    body: order.orderOperatorSchema,
+    payerBody: order.orderPayerSchema,
+    notify: 'order',
+    reply: money.native,
+    handle: (c) => c.pay.orderNative,
+  }),
+  route({
+    name: 'wxpay_order_app',
+    tag: 'orders',
+    summary: 'App order → app parameters',
+    access: 'payer',
+    body: order.orderOperatorSchema,
+    payerBody: order.orderPayerSchema,
+    notify: 'order',
+    reply: money.app,
+    handle: (c) => c.pay.orderApp,
+  }),
+  route({
+    name: 'wxpay_order_combine',
+    tag: 'combinations',
+    summary: 'Combined order (合单): type says what comes back',
+    access: 'payer',
+    body: combine.combineOperatorSchema,
+    payerBody: combine.combinePayerSchema,
+    notify: 'order',
+    reply: money.combined,
+    handle: (c) => c.combine.order,
+  }),
+  route({
+    name: 'wxpay_combine_query',
+    tag: 'combinations',
+    summary: 'Combined order by combine_out_trade_no',
+    access: 'owner',
+    body: combine.combineNoSchema,
+    reply: money.combination,
+    handle: (c) => c.combine.query,
+  }),
+  route({
+    name: 'wxpay_combine_close',
+    tag: 'combinations',
+    summary: 'Query, close, query, record: all parts at once',
+    access: 'ownerActs',
+    body: combine.combineNoSchema,
+    reply: money.closed,
+    handle: (c) => c.combine.close,
+  }),
+  route({
+    name: 'wxpay_order_codepay',
+    tag: 'orders',
+    summary: 'Payment-code order (付款码): paid at once, or 202',
+    access: 'operatorKey',
+    body: codepay.codepaySchema,
+    accepted: money.transactionUnknown,
+    reply: money.transaction,
+    handle: (c) => c.codepay.pay,
+  }),
+  route({
+    name: 'wxpay_reverse',
+    tag: 'orders',
+    summary: 'Reverses a payment-code order (撤销)',
+    access: 'operatorKey',
+    body: order.outTradeNoSchema,
+    accepted: money.transactionUnknown,
+    reply: money.reversed,
+    handle: (c) => c.codepay.reverse,
+  }),
+  route({
+    name: 'wxpay_prepare_order',
+    tag: 'orders',
+    summary: 'Fixes number, price and description beforehand',
+    access: 'operatorKey',
+    body: order.prepareSchema,
+    notify: 'order',
+    reply: money.prepared,
+    handle: (c) => c.pay.prepare,
+  }),
+  route({
+    name: 'wxpay_query_order_by_out_trade_no',
+    tag: 'orders',
+    summary: 'Order by out_trade_no',
+    access: 'owner',
+    body: order.outTradeNoSchema,
+    reply: money.transaction,
+    handle: (c) => c.pay.queryByOutTradeNo,
+  }),
+  route({
+    name: 'wxpay_query_order_by_transaction_id',
+    tag: 'orders',
+    summary: 'Order by transaction_id',
+    access: 'owner',
+    body: order.transactionIdSchema,
+    reply: money.transaction,
+    handle: (c) => c.pay.queryByTransactionId,
+  }),
+  route({
+    name: 'wxpay_close_order',
+    tag: 'orders',
+    summary: 'Query, close, query, record',
+    access: 'ownerActs',
+    body: order.outTradeNoSchema,
+    reply: money.closed,
+    handle: (c) => c.pay.close,
+  }),
+  route({
+    name: 'wxpay_refund',
+    tag: 'refunds',
+    summary: 'Refund',
+    access: 'operator',
+    body: refund.refundSchema,
+    notify: 'refund',
+    accepted: money.refund,
+    reply: money.refund,
+    handle: (c) => c.pay.refund,
+  }),
+  route({
+    name: 'wxpay_refund_abnormal',
+    tag: 'refunds',
+    summary: 'Abnormal refund (异常退款)',
+    access: 'operatorKey',
+    body: refund.refundAbnormalSchema,
+    accepted: money.refund,
+    reply: money.refund,
+    handle: (c) => c.pay.refundAbnormal,
+  }),
+  route({
+    name: 'wxpay_refund_query',
+    tag: 'refunds',
+    summary: 'Refund by out_refund_no',
+    access: 'owner',
+    body: refund.refundQuerySchema,
+    accepted: money.refund,
+    reply: money.refund,
+    handle: (c) => c.pay.refundQuery,
+  }),
+  route({
+    name: 'wxpay_transfer',
+    tag: 'transfers',
+    summary: 'Merchant transfer (商家转账)',
+    access: 'operatorKey',
+    body: transfer.transferSchema,
+    notify: 'transfer',
+    accepted: money.transferTaken,
+    reply: money.transferTaken,
+    handle: (c) => c.pay.transfer,
+  }),
+  route({
+    name: 'wxpay_transfer_cancel',
+    tag: 'transfers',
+    summary: 'Cancels a transfer the receiver has not confirmed',
+    access: 'operatorKey',
+    body: transfer.outBillNoSchema,
+    accepted: money.transferCancelled,
+    reply: money.transferCancelled,
+    handle: (c) => c.pay.transferCancel,
+  }),
+  route({
+    name: 'wxpay_transfer_bill_query',
+    tag: 'transfers',
+    summary: 'Transfer by out_bill_no',
+    access: 'owner',
+    body: transfer.outBillNoSchema,
+    reply: money.transfer,
+    handle: (c) => c.pay.transferQuery,
+  }),
+  route({
+    name: 'wxpay_transfer_batch_query',
+    tag: 'transfers',
+    summary: 'Transfer by out_bill_no',
+    access: 'owner',
+    body: transfer.outBillNoSchema,
+    reply: money.transfer,
+    handle: (c) => c.pay.transferQuery,
+  }),
+  route({
+    name: 'wxpay_transfer_bill_query_by_no',
+    tag: 'transfers',
+    summary: 'Transfer by transfer_bill_no',
+    access: 'owner',
+    body: transfer.transferBillNoSchema,
+    reply: money.transfer,
+    handle: (c) => c.pay.transferQueryByNo,
+  }),
+  route({
+    name: 'wxpay_bill',
+    tag: 'operations',
+    summary: 'Trade or fund bill of a day, as CSV',
+    access: 'operatorReads',
+    body: record.billSchema,
+    reply: operator.bill,
+    handle: (c) => c.operations.bill,
+  }),
+  route({
+    name: 'wxpay_reconcile',
+    tag: 'operations',
+    summary: 'Compares a day with WeChat’s bills, repairs, reports',
+    access: 'operatorKey',
+    body: record.reconcileSchema,
+    reply: operator.reconciliation,
+    handle: (c) => c.operations.reconcile,
+  }),
+  route({
+    name: 'wxpay_sweep',
+    tag: 'operations',
+    summary: 'Runs the sweep once',
+    access: 'sweep',
+    body: record.emptySchema,
+    reply: operator.swept,
+    handle: (c) => c.operations.sweep,
+  }),
   // The three record routes by POST, for deployments where only `POST /` leads to the function.
-  post(
-    'wxpay_records',
-    'operatorReads',
-    record.recordsBodySchema,
-    (c) => c.records.listByBody,
-    'Records, newest first',
-  ),
-  post(
-    'wxpay_record',
-    'operatorReads',
-    record.recordPathSchema,
-    (c) => c.records.getByBody,
-    'One record with its history',
-  ),
-  post(
-    'wxpay_redeliver',
-    'operatorKey',
-    record.redeliverBodySchema,
-    (c) => c.records.redeliverByBody,
-    'Delivers an effect again, or all dead ones',
-  ),
-  {
-    method: 'GET',
-    name: 'records',
-    access: 'operatorReads',
-    schema: record.recordsQuerySchema,
-    controller: (c) => c.records.list,
+  route({
+    name: 'wxpay_records',
+    tag: 'records',
     summary: 'Records, newest first',
-  },
-  {
-    method: 'GET',
-    name: 'records/:kind/:no',
     access: 'operatorReads',
-    schema: record.emptySchema,
-    paramsSchema: record.recordPathSchema,
-    controller: (c) => c.records.get,
+    body: record.recordsBodySchema,
+    reply: operator.recordList,
+    handle: (c) => c.records.list,
+  }),
+  route({
+    name: 'wxpay_record',
+    tag: 'records',
     summary: 'One record with its history',
-  },
-  post(
-    'records/:kind/:no/redeliver',
-    'operatorKey',
-    record.redeliverSchema,
-    (c) => c.records.redeliver,
-    'Delivers an effect again, or all dead ones',
-    { paramsSchema: record.recordPathSchema },
-  ),
+    access: 'operatorReads',
+    body: record.recordPathSchema,
+    reply: operator.record,
+    handle: (c) => c.records.get,
+  }),
+  route({
+    name: 'wxpay_redeliver',
+    tag: 'records',
+    summary: 'Delivers an effect again, or all dead ones',
+    access: 'operatorKey',
+    body: record.redeliverBodySchema,
+    reply: operator.record,
+    handle: (c) => c.records.redeliver,
+  }),
+  route({
+    name: 'records',
+    tag: 'records',
+    summary: 'Records, newest first',
+    access: 'operatorReads',
+    body: record.recordsQuerySchema,
+    method: 'GET',
+    reply: operator.recordList,
+    handle: (c) => c.records.list,
+  }),
+  route({
+    name: 'records/:kind/:no',
+    tag: 'records',
+    summary: 'One record with its history',
+    access: 'operatorReads',
+    body: record.emptySchema,
+    method: 'GET',
+    params: record.recordPathSchema,
+    reply: operator.record,
+    handle: (c) => c.records.get,
+  }),
+  route({
+    name: 'records/:kind/:no/redeliver',
+    tag: 'records',
+    summary: 'Delivers an effect again, or all dead ones',
+    access: 'operatorKey',
+    body: record.redeliverSchema,
+    params: record.recordPathSchema,
+    reply: operator.record,
+    handle: (c) => c.records.redeliver,
+  }),
 ];

@@ -2,8 +2,8 @@
 import { authorize, guardEnabled } from './access';
 import type { AppDeps } from './appDeps';
 import { readyOf, type Exchange } from './exchange';
-import type { RouteSpec } from './payRoutes';
-import type { Reply } from '../controllers/types';
+import type { RouteSpec } from './route';
+import type { Call, Reply } from '../controllers/types';
 import { isJsonType, parseJsonObject } from '../utils/body';
 import { ConfigError, ValidationError } from '../utils/errors';
 import type { Logger } from '../utils/logger';
@@ -61,17 +61,16 @@ export async function serve(
   const caller = await identity.identify(exchange.req.headers, input.oldDispatch === true);
   authorize(spec.access, caller);
   const isPayer = caller.role === 'payer';
-  const schema = isPayer && spec.payerSchema !== undefined ? spec.payerSchema : spec.schema;
-  const body = normalizeInput(input.body, ours, spec.notify);
-  validate(schema)(spec.method === 'GET' ? input.query : body);
-  validate(spec.paramsSchema ?? emptySchema)(input.params);
-  const run = spec.controller(controllers);
-  const { params, query } = input;
-  answer(
-    context.logger,
-    exchange,
-    await underWay.run(caller, () => run({ caller, body, params, query })),
-  );
+  const schema = isPayer && spec.payerBody !== undefined ? spec.payerBody : spec.body;
+  const checked =
+    spec.method === 'GET' ? input.query : normalizeInput(input.body, ours, spec.notify);
+  validate(schema)(checked);
+  validate(spec.params ?? emptySchema)(input.params);
+  const body = spec.params === undefined ? checked : { ...checked, ...input.params };
+  const run = spec.handle(controllers);
+  // The types of both were joined by `route`, and are checked now.
+  const call = { caller, body } as Call;
+  answer(context.logger, exchange, await underWay.run(caller, () => run(call)));
 }
 
 export async function receive(

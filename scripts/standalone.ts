@@ -112,6 +112,6 @@ export function standaloneSource(): string {
 }
 
 function schemasOf(): ReadonlySet<object> {
-  const all = PAY_ROUTES.flatMap((spec) => [spec.schema, spec.payerSchema, spec.paramsSchema]);
+  const all = PAY_ROUTES.flatMap((spec) => [spec.body, spec.payerBody, spec.params]);
   return new Set([...all.filter((schema) => schema !== undefined), record.emptySchema]);
 }

@@ -4,18 +4,36 @@ export interface DocumentedRoute {
   readonly method: 'GET' | 'POST';
   /** Whole path, parameters as `:name`. */
   readonly path: string;
+  readonly operationId: string;
+  readonly tag: string;
   readonly summary: string;
   /** Who may, in words. */
   readonly access: string;
   /** Asks for no identity. */
   readonly open?: boolean;
-  /** May be answered 202: taken, outcome unknown. */
-  readonly mayBeUnknown?: boolean;
-  readonly schema?: object;
-  readonly payerSchema?: object;
-  readonly paramsSchema?: object;
-  readonly notification?: boolean;
+  readonly body?: object;
+  readonly payerBody?: object;
+  readonly params?: object;
+  /** `data.data` of a success, or a body of another kind. */
+  readonly reply: object | Media | Page | typeof ACKNOWLEDGED;
+  /** `data.data` of a 202: taken, outcome unknown. */
+  readonly accepted?: object;
 }
+
+export interface Media {
+  readonly mediaType: string;
+  readonly description: string;
+}
+
+/** A whole body, not in the envelope, by status. */
+export interface Page {
+  readonly page: object;
+  /** Where it is not well: the same body. */
+  readonly unwell?: 503;
+}
+
+/** The answer to a notification. */
+export const ACKNOWLEDGED = { acknowledged: true } as const;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -64,16 +82,51 @@ const FAILURE: Json = {
 
 const json = (schema: Json): Json => ({ content: { 'application/json': { schema } } });
 
-const NOTIFIED: Json = {
-  '200': { description: 'Recorded', ...json({ const: { code: 'SUCCESS', message: '成功' } }) },
-  '4XX': { description: 'Not genuine' },
-  '5XX': { description: 'Not recorded: send it again' },
+const failure = (description: string): Json => ({
+  description,
+  ...json({ $ref: '#/components/schemas/Failure' }),
+});
+
+/** Refused, and broken or not ready: in the envelope of failures. */
+const FAILURES: Json = {
+  '4XX': failure('Refused: `error` says why, see docs/errors.md'),
+  '5XX': failure('Ours or WeChat Pay’s fault: the same request may be sent again'),
 };
 
-const UNKNOWN: Json = {
-  description: 'Taken, outcome unknown: ask, or send the same number again',
-  ...json(envelope({})),
+const NOT_RECORDED = json({
+  type: 'object',
+  required: ['code', 'message'],
+  properties: { code: { const: 'FAIL' }, message: { type: 'string' } },
+  additionalProperties: false,
+});
+
+const NOTIFIED: Json = {
+  '200': { description: 'Recorded', ...json({ const: { code: 'SUCCESS', message: '成功' } }) },
+  '4XX': { description: 'Not genuine', ...NOT_RECORDED },
+  '5XX': { description: 'Not recorded: send it again', ...NOT_RECORDED },
 };
+
+function responses({ reply, accepted }: DocumentedRoute): Json {
+  if (reply === ACKNOWLEDGED) return NOTIFIED;
+  if ('mediaType' in reply) {
+    const content = { [reply.mediaType]: { schema: { type: 'string' } } };
+    return { '200': { description: reply.description, content }, ...FAILURES };
+  }
+  if ('page' in reply) {
+    const body = json(reply.page as Json);
+    const unwell =
+      reply.unwell === undefined ? {} : { '503': { description: 'Not ready', ...body } };
+    return { '200': { description: 'Success', ...body }, ...unwell, ...FAILURES };
+  }
+  const taken = 'Taken, outcome unknown: ask, or send the same number again';
+  return {
+    '200': { description: 'Success', ...json(envelope(reply as Json)) },
+    ...(accepted === undefined
+      ? {}
+      : { '202': { description: taken, ...json(envelope(accepted as Json)) } }),
+    ...FAILURES,
+  };
+}
 
 /** Keywords of ours in the standard's: what they cannot say stands in words. */
 function documented(schema: unknown): unknown {
@@ -103,39 +156,28 @@ function parameters(route: DocumentedRoute): Json[] {
       list.push({ name, in: where, required: required.includes(name), schema: documentedAs });
     }
   };
-  add('path', route.paramsSchema);
-  if (route.method === 'GET') add('query', route.schema);
+  add('path', route.params);
+  if (route.method === 'GET') add('query', route.body);
   return list;
 }
 
 function operation(route: DocumentedRoute): Json {
   const params = parameters(route);
-  const { open = false } = route;
+  const { open = false, operationId, tag, summary } = route;
   const body =
-    route.payerSchema === undefined
-      ? route.schema
-      : { anyOf: [route.schema, { ...route.payerSchema, title: 'payer' }] };
+    route.payerBody === undefined
+      ? route.body
+      : { anyOf: [route.body, { ...route.payerBody, title: 'payer' }] };
   return {
-    summary: route.summary,
+    operationId,
+    tags: [tag],
+    summary,
     description: route.access,
     ...(params.length === 0 ? {} : { parameters: params }),
     ...(route.method === 'POST' && body !== undefined
       ? { requestBody: { required: true, ...json(documented(body) as Json) } }
       : {}),
-    responses: route.notification
-      ? NOTIFIED
-      : {
-          '200': { description: 'Success', ...json(envelope({})) },
-          ...(route.mayBeUnknown === true ? { '202': UNKNOWN } : {}),
-          ...(open
-            ? {}
-            : {
-                default: {
-                  description: 'Failure',
-                  ...json({ $ref: '#/components/schemas/Failure' }),
-                },
-              }),
-        },
+    responses: responses(route),
     ...(open ? { security: [] } : {}),
   };
 }

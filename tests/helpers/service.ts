@@ -12,7 +12,8 @@ import type { OrderStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
 import type { Clock } from '../../utils/clock';
 import type { LogFields, Logger } from '../../utils/logger';
-import { ask, startHere, type Answer, type Door, type Json } from './core';
+import { startHere, type Answer, type Door, type Json } from './core';
+import { askDocumented } from './documented';
 
 export type { Answer, Json } from './core';
 
@@ -227,7 +228,7 @@ export const send = (
   url: string,
   body?: string | Buffer,
   headers: Headers = {},
-): Promise<Answer> => ask({ method, url, body, headers });
+): Promise<Answer> => askDocumented({ method, url, body, headers });
 
 let sequence = 0;
 /** A number no other test uses. */

@@ -88,7 +88,7 @@ function withAt(body: Body, path: string, value: unknown, route = ''): Body {
 const schemaOf = (route: string): object => {
   const spec = PAY_ROUTES.find((one) => one.name === route);
   if (spec === undefined) throw new Error(route);
-  return spec.schema;
+  return spec.body;
 };
 
 const bodyOf = (route: string): Body => VALID[route] ?? {};

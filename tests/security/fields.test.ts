@@ -4,7 +4,8 @@
  */
 import { openapiDocument } from '../../routes/documentedRoutes';
 import { NOTIFY_ROUTES } from '../../routes/notifyRoutes';
-import { PAY_ROUTES, type RouteSpec } from '../../routes/payRoutes';
+import { PAY_ROUTES } from '../../routes/payRoutes';
+import type { RouteSpec } from '../../routes/route';
 import { askedName, NO, VALID, validBody, withPayer, type Body } from './support/bodies';
 import {
   moneyCalls,
@@ -20,7 +21,7 @@ import {
 } from './support/stage';
 
 const POSTS = PAY_ROUTES.filter((r) => r.method === 'POST');
-const FOR_PAYERS = POSTS.filter((r) => r.payerSchema !== undefined);
+const FOR_PAYERS = POSTS.filter((r) => r.payerBody !== undefined);
 const named = (routes: readonly RouteSpec[]) =>
   routes.map((r) => [askedName(r.name), validBody(r.name)] as const);
 

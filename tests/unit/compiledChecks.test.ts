@@ -102,7 +102,7 @@ const compile = createSchemaCompiler();
 const pairs = [...CHECKS].map(([schema, check], i) => [i, schema as Json, check] as const);
 
 it('are those of every schema of the routes', () => {
-  const used = PAY_ROUTES.flatMap((one) => [one.schema, one.payerSchema, one.paramsSchema]);
+  const used = PAY_ROUTES.flatMap((one) => [one.body, one.payerBody, one.params]);
   const texts = new Set([...CHECKS.keys()].map((schema) => JSON.stringify(schema)));
   for (const schema of used) {
     if (schema !== undefined) expect(texts).toContain(JSON.stringify(schema));

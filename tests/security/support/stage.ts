@@ -9,7 +9,8 @@ import type { OrderRecord, TransferRecord } from '../../../services/ledger/recor
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../simulator';
 import type { OrderStore } from '../../../services/stores/orderStore';
 import { createLogger } from '../../../utils/jsonLogger';
-import { ask, startHere } from '../../helpers/core';
+import { startHere } from '../../helpers/core';
+import { askDocumented } from '../../helpers/documented';
 import { until } from '../../helpers/waiting';
 import { builtRunner, type Started, type StartOptions } from './runner';
 
@@ -235,7 +236,7 @@ async function send({ port, agent, path, body }: Target, o: CallOptions): Promis
   const method = o.method ?? (body === undefined && o.raw === undefined ? 'GET' : 'POST');
   const type = method === 'GET' ? {} : { 'content-type': 'application/json' };
   const length = method === 'GET' ? {} : { 'content-length': String(Buffer.byteLength(raw)) };
-  const { body: json, ...answer } = await ask({
+  const { body: json, ...answer } = await askDocumented({
     method,
     url: `http://127.0.0.1:${String(port)}`,
     path,

@@ -1,0 +1,53 @@
+/** One API route. The type of its body flows into its handler: a wrong pair does not compile. */
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import type { Access } from './access';
+import type { Controllers } from './payRoutes';
+import type { Controller } from '../controllers/types';
+import type { NotifyUrlOf } from '../utils/normalizeInput';
+
+export type Tag = 'orders' | 'combinations' | 'refunds' | 'transfers' | 'operations' | 'records';
+
+interface About {
+  /** Below `/wx-pay/`; a `:name` is a parameter. */
+  readonly name: string;
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly access: Access;
+  /** Where payers may send less. */
+  readonly payerBody?: object;
+  /** Which of our notify URLs belongs to what this route asks WeChat for. */
+  readonly notify?: NotifyUrlOf;
+  /** `data.data` of a success, or another media type. */
+  readonly reply: object | Media;
+  /** `data.data` of a 202: taken, outcome unknown. */
+  readonly accepted?: object;
+}
+
+export interface Media {
+  readonly mediaType: 'text/csv' | 'text/html' | 'text/plain';
+  readonly description: string;
+}
+
+/** `object` and not JSONSchema where they are inferred: the compiler would give up (TS2589). */
+interface Typed<B extends object, P extends object> extends About {
+  readonly method?: 'GET' | 'POST';
+  /** Body (POST) or query string (GET). */
+  readonly body: B;
+  readonly params?: P;
+  /** Gets the body, and the parameters of the path beside it. */
+  readonly handle: (c: Controllers) => Controller<TypeOf<B> & TypeOf<P>>;
+}
+
+type TypeOf<S> = S extends JSONSchema ? FromSchema<S> : unknown;
+
+export interface RouteSpec extends About {
+  readonly method: 'GET' | 'POST';
+  readonly body: object;
+  readonly params?: object;
+  readonly handle: (c: Controllers) => Controller;
+}
+
+export function route<B extends object, P extends object = object>(spec: Typed<B, P>): RouteSpec {
+  // The pipeline checks every body against `body` and `params` before `handle` gets it.
+  return { method: 'POST', ...spec } as unknown as RouteSpec;
+}
