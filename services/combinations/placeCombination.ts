@@ -35,6 +35,7 @@ import {
   type PlacementDeps,
 } from '../orders/placement';
 import { wasRefused } from '../orders/refusedAsk';
+import { requireAbility } from '../strategies/strategy';
 import { AuthError, ConflictError, NotFoundError, StoreError } from '../../utils/errors';
 
 export interface Combining {
@@ -58,6 +59,7 @@ export function createCombining(deps: PlacementDeps): Combining {
   };
   return {
     async order(input, caller) {
+      requireAbility(deps.strategy, 'combine');
       const record = await place(deps, placed, draftOf(deps, input, caller), caller);
       return { status: 200, data: await paymentOf(deps.strategy, record) };
     },

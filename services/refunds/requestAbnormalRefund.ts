@@ -12,7 +12,7 @@ import { isAbnormal, isQuiet, openIntent } from '../ledger/abnormalState';
 import type { OrderRecord, Refund, WechatRequest } from '../ledger/record';
 import { heldRefund } from '../ledger/refundMoney';
 import { fromReply } from '../orders/syncOrder';
-import type { PayStrategy, WechatReply } from '../strategies/strategy';
+import { requireAbility, type PayStrategy, type WechatReply } from '../strategies/strategy';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import {
@@ -72,6 +72,7 @@ async function requestOf(
   refundId: string,
 ): Promise<WechatRequest> {
   const { out_refund_no, type, bank_type, bank_account, real_name } = input;
+  if (bank_account !== undefined || real_name !== undefined) requireAbility(strategy, 'encrypt');
   const account = bank_account === undefined ? undefined : await strategy.encrypt(bank_account);
   const name = real_name === undefined ? undefined : await strategy.encrypt(real_name);
   // One Wechatpay-Serial names the key of both fields.

@@ -2,6 +2,7 @@
  * How this service speaks with WeChat Pay. Outbound calls are the same in both modes (we sign them
  * ourselves); what differs is how a notification's origin is proven.
  */
+import { ConflictError } from '../../utils/errors';
 import type { Acknowledgement } from '../../utils/respond';
 
 export interface WechatCall {
@@ -125,4 +126,15 @@ export interface PayStrategy {
   /** Whether a reply could be verified now, and the platform key ids held (never key material). */
   keys(): { readonly ready: boolean; readonly serials: readonly string[] };
   close(): Promise<void>;
+}
+
+/** @throws ConflictError MOVE_FORBIDDEN for what this merchant's way of speaking to WeChat does not have. */
+export function requireAbility(
+  { can }: Pick<PayStrategy, 'can'>,
+  ability: keyof PayStrategy['can'],
+): void {
+  if (can[ability]) return;
+  throw new ConflictError('MOVE_FORBIDDEN', {
+    detail: `该商户的接口方式不支持 ${ability} / this merchant's API has no ${ability}`,
+  });
 }

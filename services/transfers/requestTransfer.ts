@@ -15,7 +15,7 @@ import {
 } from '../ledger/transferState';
 import { fromReply, type SyncDeps } from '../orders/syncOrder';
 import type { OrderStore } from '../stores/orderStore';
-import type { PayStrategy } from '../strategies/strategy';
+import { requireAbility, type PayStrategy } from '../strategies/strategy';
 import { ownRef } from '../wechat/dialect';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
@@ -191,6 +191,7 @@ function hashOf({ settings }: Deps, input: TransferInput): string {
 
 async function transfer(deps: Deps, input: TransferInput): Promise<TransferAnswer> {
   const { orders } = deps;
+  requireAbility(deps.strategy, 'transfer');
   guardInput(deps, input);
   const facts_hash = hashOf(deps, input);
   const held = await orders.findTransfer(input.out_bill_no);
