@@ -155,7 +155,11 @@ export default tseslint.config(
   },
   { files: SERVICE, rules: syntax(CATCH, ENVIRONMENT, CLOCK, TOO_NEW, WRITER) },
   {
-    files: ['services/records/recordWriter.ts', 'services/stores/**/*.ts'],
+    files: [
+      'services/records/recordWriter.ts',
+      'services/merchants/merchantStore.ts',
+      'services/stores/**/*.ts',
+    ],
     rules: syntax(CATCH, ENVIRONMENT, CLOCK, TOO_NEW),
   },
   { files: ['{bin,config}/**/*.ts'], rules: syntax(CATCH, CLOCK, TOO_NEW, WRITER) },

@@ -60,7 +60,14 @@ async function fill(folder: string, day: MadeUpDay): Promise<void> {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const Database = require('libsql') as new (path: string) => Sqlite;
   const db = new Database(databaseOf(folder));
-  const names = ['kind', 'no', 'version', ...Object.keys(columnsOf(day.recordOf(1))), 'body'];
+  const names = [
+    'mchid',
+    'kind',
+    'no',
+    'version',
+    ...Object.keys(columnsOf(day.recordOf(1))),
+    'body',
+  ];
   const unique = [...new Set(names)];
   const places = unique.map(() => '?').join(', ');
   const insert = db.prepare(`INSERT INTO pay_record (${unique.join(', ')}) VALUES (${places})`);
@@ -69,8 +76,8 @@ async function fill(folder: string, day: MadeUpDay): Promise<void> {
     for (let k = i; k < Math.min(day.rows, i + INSERTED_AT_ONCE); k++) {
       if (!day.isHeld(k)) continue;
       const record = day.recordOf(k);
-      const { kind, no, version } = record;
-      const row = { kind, no, version, ...columnsOf(record), body: JSON.stringify(record) };
+      const { mchid, kind, no, version } = record;
+      const row = { mchid, kind, no, version, ...columnsOf(record), body: JSON.stringify(record) };
       insert.run(...unique.map((name) => (row as Record<string, unknown>)[name]));
     }
     db.exec('COMMIT');

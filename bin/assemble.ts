@@ -10,7 +10,7 @@ import { openapiDocument } from '../routes/documentedRoutes';
 import type { Reconciler } from '../services/reconcile/reconciler';
 import { openStore } from '../services/stores';
 import { createDeferredStore } from '../services/stores/deferredStore';
-import type { OrderStore } from '../services/stores/orderStore';
+import type { RecordStore } from '../services/stores/orderStore';
 import { createHttpClient } from '../services/strategies/http';
 import { createGlance, type SweepService } from '../services/sweep/sweepService';
 import { createSweepTimer } from '../services/sweep/sweepTimer';
@@ -29,7 +29,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export interface Overrides {
   readonly clock?: Clock;
   readonly logger?: Logger;
-  readonly store?: OrderStore;
+  readonly store?: RecordStore;
   /** Waiting for another caller's answer. */
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Between two attempts of one call to WeChat Pay. */
@@ -43,7 +43,7 @@ export interface Service {
   readonly listen: ListenConfig;
   readonly config: Config | undefined;
   readonly logger: Logger;
-  readonly store: OrderStore | undefined;
+  readonly store: RecordStore | undefined;
   readonly sweep: SweepService | undefined;
   readonly reconciler: Reconciler | undefined;
   /** Opens the store, loads keys, starts the sweep's timer. */
@@ -102,7 +102,7 @@ function broken(listen: ListenConfig, error: ConfigError, logger: Logger, clock:
   };
 }
 
-type Store = OrderStore & {
+type Store = RecordStore & {
   warm?: () => Promise<boolean>;
   opening?: () => { readonly opened: boolean; readonly error?: string };
 };
@@ -120,6 +120,7 @@ function storeOf(config: Config, clock: Clock, logger: Logger): Store {
         cloudbaseEnv: config.cloudbaseEnv,
         cloudbaseApiKey: config.cloudbaseApiKey,
         recordKeys: config.recordKeys,
+        mchid: config.credentials.merchantId,
         ephemeralDisk: config.scf,
       }),
   });

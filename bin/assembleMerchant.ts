@@ -21,6 +21,8 @@ import { createCombining } from '../services/combinations/placeCombination';
 import { syncCombination } from '../services/combinations/syncCombination';
 import { createDeliverer } from '../services/delivery/deliverer';
 import { createSink } from '../services/delivery/index';
+import { createKnownDue } from '../services/merchants/knownDue';
+import { merchantStore } from '../services/merchants/merchantStore';
 import { createAskWaiters } from '../services/orders/askWaiters';
 import { createCodepay } from '../services/orders/codepayOrder';
 import { orderSteps } from '../services/orders/orderSteps';
@@ -35,7 +37,7 @@ import { createRecordWriter } from '../services/records/recordWriter';
 import { createAbnormalRefunding } from '../services/refunds/requestAbnormalRefund';
 import { refundStep } from '../services/refunds/refundSteps';
 import { createRefunding } from '../services/refunds/requestRefund';
-import type { OrderStore } from '../services/stores/orderStore';
+import type { RecordStore } from '../services/stores/orderStore';
 import { createStrategy } from '../services/strategies';
 import type { HttpClient } from '../services/strategies/http';
 import type { PayStrategy } from '../services/strategies/strategy';
@@ -54,7 +56,8 @@ import { createValidator } from '../utils/validate';
 
 /** What all merchants use together. */
 export interface Shared {
-  readonly store: OrderStore;
+  /** Of all merchants' records: a wing looks at it through a view of its own. */
+  readonly store: RecordStore;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -119,12 +122,15 @@ type Placements = ReturnType<typeof placementsOf>;
 
 /** What every service of the wing stands on. */
 function baseOf(config: Config, shared: Shared) {
-  const { store, clock, logger } = shared;
+  const { clock, logger } = shared;
   const { transferMaxFen } = config;
+  const { merchantId } = config.credentials;
+  const store = merchantStore(shared.store, merchantId);
+  const due = createKnownDue({ ...shared, mchids: new Set([merchantId]) });
   const dialect = createDialect(config);
   const strategy = createStrategy({ ...shared, config, dialect });
   const sink = createSink(config.sink, shared);
-  const writer = countedWriter(createRecordWriter(shared), shared.metrics);
+  const writer = countedWriter(createRecordWriter({ store, clock, logger }), shared.metrics);
   const orders = createOrderService({ store, writer, clock, sink: sink !== undefined });
   const api = countedApi(createWechatApi({ strategy, dialect }), shared.metrics);
   const requests = createRequestGuard({ dialect, logger, transferMaxFen });
@@ -136,7 +142,7 @@ function baseOf(config: Config, shared: Shared) {
   // Handed in: refunds stand below combinations.
   const syncWhole = async (no: string, limits: CallLimits) =>
     (await syncCombination(sync, ownRef(dialect, no), { limits })).reply;
-  return { ...shared, ...sync, syncWhole, strategy, sink, writer, requests };
+  return { ...shared, ...sync, store, due, syncWhole, strategy, sink, writer, requests };
 }
 
 /** Money that goes out. */

@@ -49,7 +49,8 @@ export const migrate: Command = async (argv, io) => {
   };
   try {
     const { clock } = io;
-    const where = { url: databaseUrl, clock, logger, cloudbaseEnv, cloudbaseApiKey };
+    const mchid = read.platform('merchantId');
+    const where = { url: databaseUrl, clock, logger, cloudbaseEnv, cloudbaseApiKey, mchid };
     const open = (keys: readonly string[]) => openStore({ ...where, recordKeys: keys });
     const store = await open(recordKeys);
     await store.close();

@@ -18,7 +18,7 @@ const LOOKS = 2000;
 
 /** As services/stores/sql/sqlOrderStore.ts asks. */
 const DUE_SQL =
-  'SELECT kind, no, version, created_at, body FROM pay_record ' +
+  'SELECT mchid, kind, no, version, created_at, body FROM pay_record ' +
   'WHERE due_at <= ? AND min_reader <= ? ORDER BY due_at, kind, no LIMIT 50';
 
 const sweepOnce = async (client, key) => {

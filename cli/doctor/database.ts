@@ -6,7 +6,7 @@ import type { Config } from '../../config/types';
 import { SCHEMA_VERSION } from '../../services/ledger/record';
 import { openStore } from '../../services/stores';
 import { openMysqlDriver } from '../../services/stores/sql/mysqlDriver';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { openPostgresDriver } from '../../services/stores/sql/postgresDriver';
 import type { SqlDriver } from '../../services/stores/sql/sqlDriver';
 import { openSqliteDriver } from '../../services/stores/sql/sqliteDriver';
@@ -127,7 +127,7 @@ function failure(error: AppError): Finding {
   });
 }
 
-const open = ({ config, clock }: DatabaseDeps): Promise<OrderStore> =>
+const open = ({ config, clock }: DatabaseDeps): Promise<RecordStore> =>
   openStore({
     url: config.databaseUrl,
     clock,
@@ -181,16 +181,18 @@ const schemaOld = (): Finding =>
     },
   );
 
-async function look(store: OrderStore, { clock }: DatabaseDeps): Promise<Finding[]> {
+async function look(store: RecordStore, { clock, config }: DatabaseDeps): Promise<Finding[]> {
   try {
     await store.ping();
+    const { merchantId } = config.credentials;
     const reached = ok('database.reached', [
       `数据库可用（${store.name}）`,
       `the database answers (${store.name})`,
     ]);
     const rules = store.name === 'cloudbase' ? [adminOnly()] : [];
     const damaged = await damagedRecords(store);
-    return [reached, ...rules, ...damaged, ...(await checkRecordSymptoms(store, clock.now()))];
+    const symptoms = await checkRecordSymptoms(store, merchantId, clock.now());
+    return [reached, ...rules, ...damaged, ...symptoms];
   } finally {
     await store.close();
   }
@@ -215,7 +217,7 @@ const adminOnly = (): Finding =>
   );
 
 /** Of the newest records; the service itself alarms whatever it meets. */
-async function damagedRecords(store: OrderStore): Promise<Finding[]> {
+async function damagedRecords(store: RecordStore): Promise<Finding[]> {
   const { items } = await store.damaged({ limit: 100 });
   if (items.length === 0) return [];
   const count = items.length === 100 ? '100+' : String(items.length);

@@ -1,6 +1,6 @@
 /** What the records say about things no setting shows: the FAQ's silent failures leave these traces. */
 import type { OrderRecord } from '../../services/ledger/record';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { warn, type Finding } from './findings';
 
 const ORDERS_LOOKED_AT = 50;
@@ -11,8 +11,12 @@ const TINY_FEN = 10;
 const BEHIND_MS = 10 * 60_000;
 const MINUTE_MS = 60_000;
 
-export async function checkRecordSymptoms(store: OrderStore, nowMs: number): Promise<Finding[]> {
-  const { items } = await store.list({ kind: 'order', limit: ORDERS_LOOKED_AT });
+export async function checkRecordSymptoms(
+  store: RecordStore,
+  mchid: string,
+  nowMs: number,
+): Promise<Finding[]> {
+  const { items } = await store.list({ mchid, kind: 'order', limit: ORDERS_LOOKED_AT });
   const orders = items as readonly OrderRecord[];
   return [
     ...behind(await store.oldestDue(), nowMs),

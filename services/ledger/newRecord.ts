@@ -3,7 +3,7 @@ import type { NewLine } from './decision';
 import { SCHEMA_VERSION, type OrderRecord, type RecordBase, type StoredRecord } from './record';
 
 /** What `newRecord` writes by itself. */
-type Given = Exclude<keyof RecordBase, 'kind' | 'no' | 'state' | 'payer' | 'lease_until'>;
+type Given = Exclude<keyof RecordBase, 'mchid' | 'kind' | 'no' | 'state' | 'payer' | 'lease_until'>;
 
 /** What a new record of a kind says of itself; an agenda where there is something to do. */
 export type NewFacts<R extends StoredRecord> = Omit<R, Given> & Partial<Pick<R, 'agenda'>>;

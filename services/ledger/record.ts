@@ -5,7 +5,7 @@
  */
 
 /** The format this build writes. A record whose `min_reader` is above it is refused, never rewritten. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 export type RecordKind = 'order' | 'combination' | 'transfer' | 'report';
 
@@ -71,7 +71,10 @@ export interface Effect {
   readonly error?: string;
 }
 
+/** A record is identified by `(mchid, kind, no)`: numbers are unique within a merchant. */
 export interface RecordBase {
+  /** Whose it is. A combination: combine_mchid. */
+  readonly mchid: string;
   readonly kind: RecordKind;
   /** out_trade_no, combine_out_trade_no, out_bill_no, or the report's name. */
   readonly no: string;
@@ -261,7 +264,6 @@ export interface OrderRecord extends RecordBase {
   readonly state: OrderState;
   readonly product: RecordedProduct;
   readonly appid: string;
-  readonly mchid: string;
   readonly description: string;
   readonly attach?: string;
   readonly amount: { readonly total: number; readonly currency: 'CNY' };
@@ -331,7 +333,6 @@ export interface TransferRecord extends RecordBase {
   readonly kind: 'transfer';
   readonly state: TransferState;
   readonly appid: string;
-  readonly mchid: string;
   readonly transfer_amount: number;
   readonly transfer_scene_id?: string;
   readonly transfer_remark?: string;
@@ -368,7 +369,6 @@ export interface CombinationRecord extends RecordBase {
   readonly state: OrderState;
   readonly product: RecordedProduct;
   readonly appid: string;
-  readonly mchid: string;
   readonly payer_named: boolean;
   readonly made_by: 'payer' | 'operator' | 'adopted';
   readonly facts_hash: string;
@@ -402,3 +402,5 @@ export interface ReportRecord extends RecordBase {
 }
 
 export type StoredRecord = OrderRecord | TransferRecord | CombinationRecord | ReportRecord;
+
+export type RecordOf<K extends RecordKind> = Extract<StoredRecord, { readonly kind: K }>;

@@ -567,7 +567,7 @@ export function createReconciler(deps: ReconcilerDeps): Reconciler {
     });
     const ref = { kind: 'report', no } as const;
     if ((await writer.change(ref, renew)).outcome !== 'absent') return;
-    const first = newRecord<ReportRecord>({ ...ref, ...facts }, line);
+    const first = newRecord<ReportRecord>({ ...ref, mchid: settings.mchid, ...facts }, line);
     if ((await writer.create(first)) === 'exists') await writer.change(ref, renew);
   }
 

@@ -3,16 +3,17 @@
  * sealed. What has a wrong seal, or was written by a client, is never sealed.
  */
 import { nextVersion, type Decision } from '../ledger/decision';
-import type { RecordKind, StoredRecord } from '../ledger/record';
+import type { StoredRecord } from '../ledger/record';
 import { createRecordWriter, type RecordWriter } from './recordWriter';
 import { DamagedError } from '../stores/damage';
-import type { OrderStore, Page } from '../stores/orderStore';
+import type { OrderStore, Page, RecordStore } from '../stores/orderStore';
+import { merchantStore } from '../merchants/merchantStore';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
 
 export interface SealDeps {
   /** The same database through another set of keys; [] = what is not sealed. */
-  readonly open: (keys: readonly string[]) => Promise<OrderStore>;
+  readonly open: (keys: readonly string[]) => Promise<RecordStore>;
   readonly keys: readonly string[];
   /** true: only counts. */
   readonly dryRun: boolean;
@@ -59,14 +60,17 @@ async function* all<T>(
 async function sealFrom(
   { open, dryRun, clock, logger }: SealDeps,
   keys: readonly string[],
-  target: OrderStore,
+  target: RecordStore,
 ): Promise<number> {
   const source = await open(keys);
-  const store = { ...target, find: readsOf(source) };
-  const writer = createRecordWriter({ store, clock, logger });
   let count = 0;
   try {
     for await (const known of all((page) => source.list(page))) {
+      const store = {
+        ...merchantStore(target, known.mchid),
+        find: readsOf(merchantStore(source, known.mchid)),
+      };
+      const writer = createRecordWriter({ store, clock, logger });
       if (dryRun || (await sealOne(writer, known, clock.now()))) count += 1;
     }
     return count;
@@ -86,17 +90,18 @@ async function sealOne(writer: RecordWriter, known: StoredRecord, at: number): P
 }
 
 /** What a service that runs beside us has sealed meanwhile is not there any more. */
-const readsOf = (source: OrderStore): OrderStore['find'] =>
-  (async (kind: RecordKind, no: string) => {
+const readsOf =
+  (source: OrderStore): OrderStore['find'] =>
+  async (kind, no) => {
     try {
       return await source.find(kind, no);
     } catch (error) {
       if (error instanceof DamagedError) return undefined;
       throw error;
     }
-  }) as OrderStore['find'];
+  };
 
-async function countDamaged(store: OrderStore): Promise<number> {
+async function countDamaged(store: RecordStore): Promise<number> {
   let count = 0;
   for await (const _row of all((page) => store.damaged(page))) count += 1;
   return count;

@@ -33,6 +33,7 @@ export class DamagedError extends StoreError {
 
 /** What is told of a damaged row: nothing that only its body says. */
 export interface DamagedRow {
+  readonly mchid: string;
   readonly kind: string;
   readonly no: string;
   readonly damage: Damage;
@@ -49,7 +50,7 @@ export const nameOf = (value: unknown): string =>
   (String(value).split('\0', 1)[0] ?? '').slice(0, NAME_LENGTH_MAX);
 
 export type TellDamage = (
-  row: { readonly kind?: unknown; readonly no?: unknown },
+  row: { readonly mchid?: unknown; readonly kind?: unknown; readonly no?: unknown },
   error: StoreError,
 ) => void;
 
@@ -57,16 +58,18 @@ export type TellDamage = (
 export function createDamageAlarm(logger: Logger): TellDamage {
   const told = new Set<string>();
   return (row, error) => {
+    const mchid = nameOf(row.mchid);
     const kind = nameOf(row.kind);
     const no = nameOf(row.no);
-    if (told.has(`${kind}:${no}`)) return;
+    const key = `${mchid}:${kind}:${no}`;
+    if (told.has(key)) return;
     if (told.size >= TOLD_MAX) told.clear();
-    told.add(`${kind}:${no}`);
+    told.add(key);
     const { code } = error;
     const reason = error instanceof DamagedError ? error.damage : undefined;
     const event = code === 'RECORD_DAMAGED' ? 'record damaged' : 'record unreadable';
     logger.error(
-      { alarm: true, kind, no, code, ...(reason === undefined ? {} : { reason }) },
+      { alarm: true, mchid, kind, no, code, ...(reason === undefined ? {} : { reason }) },
       event,
     );
   };

@@ -2,8 +2,7 @@
  * A store that is opened on its first use and, where that fails, on the next one again: the process
  * starts and answers /healthz while its database does not.
  */
-import type { RecordKind } from '../ledger/record';
-import type { OrderStore } from './orderStore';
+import type { RecordStore } from './orderStore';
 import { AppError, StoreError } from '../../utils/errors';
 
 /** Whoever needs the store waits this long for it to open; the opening itself goes on. */
@@ -12,10 +11,10 @@ export const OPEN_WAIT_MS = 5_000;
 export interface DeferredOptions {
   readonly name: string;
   readonly durable: boolean;
-  readonly open: () => Promise<OrderStore>;
+  readonly open: () => Promise<RecordStore>;
 }
 
-export interface DeferredStore extends OrderStore {
+export interface DeferredStore extends RecordStore {
   /** Opens it now; resolves to false instead of throwing. */
   warm(): Promise<boolean>;
   /** Opened, and if not, why not: for /healthz, which waits for no database. */
@@ -23,12 +22,12 @@ export interface DeferredStore extends OrderStore {
 }
 
 export function createDeferredStore(options: DeferredOptions): DeferredStore {
-  let opening: Promise<OrderStore> | undefined;
-  let opened: OrderStore | undefined;
+  let opening: Promise<RecordStore> | undefined;
+  let opened: RecordStore | undefined;
   let closed = false;
   let failure: string | undefined;
 
-  function store(): Promise<OrderStore> {
+  function store(): Promise<RecordStore> {
     opening ??= options.open().then(
       (s) => (opened = s),
       (error: unknown) => {
@@ -41,7 +40,7 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
   }
 
   // A disk or a server that does not answer must not keep requests waiting without an answer.
-  async function withinOpenWait(work: Promise<OrderStore>): Promise<OrderStore> {
+  async function withinOpenWait(work: Promise<RecordStore>): Promise<RecordStore> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
@@ -57,10 +56,6 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
     }
   }
 
-  // One body for all overloads of `find`: the kind asked for decides what comes back.
-  const find = (async (kind: RecordKind, no: string) =>
-    (opened ?? (await store())).find(kind, no)) as OrderStore['find'];
-
   return {
     get name() {
       return opened?.name ?? options.name;
@@ -71,7 +66,7 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
     get inOrder() {
       return opened?.inOrder ?? false;
     },
-    find,
+    find: async (mchid, kind, no) => (opened ?? (await store())).find(mchid, kind, no),
     insert: async (record) => (opened ?? (await store())).insert(record),
     replace: async (next, version) => (opened ?? (await store())).replace(next, version),
     due: async (now, limit, lane, after) =>
@@ -79,12 +74,13 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
     oldestDue: async () => (opened ?? (await store())).oldestDue(),
     list: async (filter) => (opened ?? (await store())).list(filter),
     damaged: async (filter) => (opened ?? (await store())).damaged(filter),
-    count: async (payer, since) => (opened ?? (await store())).count(payer, since),
-    active: async (payer, range) => (opened ?? (await store())).active(payer, range),
-    reserve: async (kind, no, owner, at) =>
-      (opened ?? (await store())).reserve(kind, no, owner, at),
-    reservation: async (kind, no) => (opened ?? (await store())).reservation(kind, no),
-    reservations: async (kind, range) => (opened ?? (await store())).reservations(kind, range),
+    count: async (mchid, payer, since) => (opened ?? (await store())).count(mchid, payer, since),
+    active: async (mchid, payer, range) => (opened ?? (await store())).active(mchid, payer, range),
+    reserve: async (wanted) => (opened ?? (await store())).reserve(wanted),
+    reservation: async (mchid, kind, no) =>
+      (opened ?? (await store())).reservation(mchid, kind, no),
+    reservations: async (mchid, kind, range) =>
+      (opened ?? (await store())).reservations(mchid, kind, range),
     migrate: async () => (opened ?? (await store())).migrate(),
     ping: async () => (opened ?? (await store())).ping(),
     opening: () => ({

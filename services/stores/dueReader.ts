@@ -4,16 +4,17 @@
  */
 import { dueAt, LANES, type Lane } from '../ledger/agenda';
 import type { StoredRecord } from '../ledger/record';
-import type { OrderStore } from './orderStore';
+import type { RecordStore } from './orderStore';
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 import { createDamageAlarm, type TellDamage } from './damage';
+import { identityOf } from './storeRules';
 
 /** Where a page ended: the sort key of its last row, by the moment of the lane that was read. */
-export type DueKey = readonly [at: number, kind: string, no: string];
+export type DueKey = readonly [at: number, mchid: string, kind: string, no: string];
 
 export interface DueSource<Row> {
-  /** What is due in a lane, sorted by the lane's moment, kind, no. */
+  /** What is due in a lane, sorted by the lane's moment, mchid, kind, no. */
   page(now: number, limit: number, after: DueKey | undefined, lane: Lane): Promise<readonly Row[]>;
   /** Never throws, whatever stands in the row. */
   key(row: Row, lane: Lane): DueKey;
@@ -24,10 +25,11 @@ export interface DueSource<Row> {
 /** So many pages without enough good records: the next call in this lane goes on where this one ended. */
 const PAGES_MAX = 100;
 
-export type DueReader = OrderStore['due'];
+export type DueReader = RecordStore['due'];
 
 const keyOf = (record: StoredRecord, lane?: Lane): DueKey => [
   dueAt(record, lane) ?? 0,
+  record.mchid,
   record.kind,
   record.no,
 ];
@@ -45,8 +47,8 @@ export function createDueReader<Row>(
       return [source.open(row)];
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      const [, kind, no] = source.key(row, lane);
-      tell({ kind, no }, error);
+      const [, mchid, kind, no] = source.key(row, lane);
+      tell({ mchid, kind, no }, error);
       return [];
     }
   }
@@ -77,7 +79,7 @@ export function createDueReader<Row>(
   async function readAll(now: number, limit: number): Promise<readonly StoredRecord[]> {
     const lanes = [];
     for (const lane of LANES) lanes.push(await read(now, limit, lane));
-    const each = new Map(lanes.flat().map((record) => [`${record.kind}:${record.no}`, record]));
+    const each = new Map(lanes.flat().map((record) => [identityOf(record), record]));
     return [...each.values()].sort((a, b) => compareDue(keyOf(a), keyOf(b))).slice(0, limit);
   }
 

@@ -6,7 +6,7 @@ import type { Logger } from '../../utils/logger';
 import { createMemoryOrderStore } from './memoryOrderStore';
 import { openMysqlDriver } from './sql/mysqlDriver';
 import { openCloudbaseOrderStore } from './cloudbase/cloudbaseOrderStore';
-import type { OrderStore } from './orderStore';
+import type { RecordStore } from './orderStore';
 import { openPostgresDriver } from './sql/postgresDriver';
 import type { SqlDriver } from './sql/sqlDriver';
 import { openToOthers } from './sql/sqliteFiles';
@@ -21,6 +21,8 @@ export interface OpenStoreOptions {
   readonly cloudbaseApiKey?: string | undefined;
   /** `recordKey`: the first seals records, any opens them; none = they are not sealed. */
   readonly recordKeys?: readonly string[] | undefined;
+  /** The merchant of the environment: what an earlier version kept without one is his. */
+  readonly mchid?: string | undefined;
   /** Where the document database answers, if not at CloudBase: for tests. */
   readonly serviceUrl?: string | undefined;
   /** false: the tables are there already, and this account may not create any. */
@@ -31,7 +33,7 @@ export interface OpenStoreOptions {
 
 export type StoreKind = 'memory' | 'file' | 'mysql' | 'postgres' | 'cloudbase';
 
-type Factory = (options: OpenStoreOptions) => Promise<OrderStore>;
+type Factory = (options: OpenStoreOptions) => Promise<RecordStore>;
 
 const factories: Readonly<Record<StoreKind, Factory>> = {
   memory: async ({ recordKeys, logger }) => createMemoryOrderStore({ recordKeys, logger }),
@@ -46,21 +48,18 @@ const factories: Readonly<Record<StoreKind, Factory>> = {
   }),
   mysql: sql(openMysqlDriver),
   postgres: sql(openPostgresDriver),
-  cloudbase: ({ cloudbaseEnv, cloudbaseApiKey, serviceUrl, recordKeys, clock, logger }) =>
+  cloudbase: ({ cloudbaseEnv, cloudbaseApiKey, ...options }) =>
     openCloudbaseOrderStore({
+      ...options,
       env: cloudbaseEnv,
       apiKey: cloudbaseApiKey,
-      serviceUrl,
-      recordKeys,
-      clock,
-      logger,
     }),
 };
 
 function sql(open: (options: OpenStoreOptions) => Promise<SqlDriver>): Factory {
   return async (options) => {
-    const { clock, logger, recordKeys } = options;
-    return createSqlOrderStore({ driver: await open(options), clock, logger, recordKeys });
+    const { clock, logger, recordKeys, mchid } = options;
+    return createSqlOrderStore({ driver: await open(options), clock, logger, recordKeys, mchid });
   };
 }
 
@@ -78,7 +77,7 @@ const kinds: Readonly<Record<string, StoreKind>> = {
  *
  * @throws  ConfigError (no such kind of URL) · StoreError (database out of reach: may be called again).
  */
-export async function openStore(options: OpenStoreOptions): Promise<OrderStore> {
+export async function openStore(options: OpenStoreOptions): Promise<RecordStore> {
   const scheme = /^[a-z]+:/.exec(options.url)?.[0] ?? '';
   const kind = kinds[scheme];
   if (kind === undefined) {

@@ -8,7 +8,7 @@ import { StoreError } from '../../utils/errors';
 import { silentLogger, type Logger } from '../../utils/logger';
 import { believed, createDamageAlarm, DamagedError } from './damage';
 import { createDueReader, type DueKey } from './dueReader';
-import type { OrderStore, Page, RecordFilter, Reservation } from './orderStore';
+import type { RecordStore, Page, RecordFilter, Reservation } from './orderStore';
 import { createSealing } from './sealing';
 import {
   ACTIVE_MAX,
@@ -21,6 +21,7 @@ import {
   checkReservation,
   columnsOf,
   damagedPage,
+  identityOf,
   pageOf,
   payerRecords,
   readCursor,
@@ -28,6 +29,7 @@ import {
 import type { Cursor, RecordColumns } from './storeRules';
 
 export interface MemoryRow extends RecordColumns {
+  readonly mchid: string;
   readonly kind: string;
   readonly no: string;
   readonly version: number;
@@ -35,14 +37,13 @@ export interface MemoryRow extends RecordColumns {
 }
 
 const rowOf = (record: StoredRecord, body: string): MemoryRow => ({
+  mchid: record.mchid,
   kind: record.kind,
   no: record.no,
   version: record.version,
   ...columnsOf(record),
   body,
 });
-
-const keyOf = (kind: string, no: string): string => `${kind}:${no}`;
 
 type SortKey = readonly (string | number)[];
 
@@ -55,9 +56,12 @@ function compare(a: SortKey, b: SortKey): number {
   return 0;
 }
 
-const listKey = (row: MemoryRow): Cursor => [row.created_at, row.kind, row.no];
+const listKey = (row: MemoryRow): Cursor => [row.created_at, row.mchid, row.kind, row.no];
+/** Merchant by merchant. */
+const placeOf = ([at, mchid = '', ...rest]: Cursor): SortKey => [mchid, at, ...rest];
 const dueKey = (row: MemoryRow, lane: Lane): DueKey => [
   row[LANE_COLUMN[lane]] ?? 0,
+  row.mchid,
   row.kind,
   row.no,
 ];
@@ -68,6 +72,7 @@ const within = (value: number | null, from?: number, to?: number): boolean => {
 };
 
 const matches = (row: MemoryRow, filter: RecordFilter): boolean =>
+  (filter.mchid === undefined || row.mchid === filter.mchid) &&
   (filter.kind === undefined || row.kind === filter.kind) &&
   (filter.state === undefined || row.state === filter.state) &&
   (filter.payer === undefined || row.payer === filter.payer) &&
@@ -78,11 +83,11 @@ export interface MemoryOptions {
   /** The first seals, any opens; none = records are not sealed. */
   readonly recordKeys?: readonly string[] | undefined;
   readonly logger?: Logger;
-  /** By `kind:no`; shared by stores that stand for several processes on one database. */
+  /** By `mchid:kind:no`; shared by stores that stand for several processes on one database. */
   readonly rows?: Map<string, MemoryRow>;
 }
 
-export function createMemoryOrderStore(options: MemoryOptions = {}): OrderStore {
+export function createMemoryOrderStore(options: MemoryOptions = {}): RecordStore {
   const { logger = silentLogger, rows: records = new Map<string, MemoryRow>() } = options;
   const sealing = createSealing(options.recordKeys);
   const tell = createDamageAlarm(logger);
@@ -96,9 +101,9 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): OrderStore 
     if (closed) throw new StoreError('STORE_UNAVAILABLE', { detail: 'the store is closed' });
   };
 
-  async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
+  async function find(mchid: string, kind: string, no: string): Promise<StoredRecord | undefined> {
     mustBeOpen();
-    const row = records.get(keyOf(kind, no));
+    const row = records.get(identityOf({ mchid, kind, no }));
     if (row === undefined) return undefined;
     try {
       return open(row);
@@ -124,11 +129,11 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): OrderStore 
   async function listRows(filter: RecordFilter): Promise<Page<MemoryRow>> {
     mustBeOpen();
     checkLimit(filter.limit);
-    const after = filter.after === undefined ? undefined : readCursor(filter.after, 2);
+    const after = filter.after === undefined ? undefined : readCursor(filter.after, 3);
     const rows = [...records.values()]
       .filter((row) => matches(row, filter))
-      .filter((row) => after === undefined || compare(listKey(row), after) < 0)
-      .sort((a, b) => compare(listKey(b), listKey(a)));
+      .filter((row) => after === undefined || compare(placeOf(listKey(row)), placeOf(after)) < 0)
+      .sort((a, b) => compare(placeOf(listKey(b)), placeOf(listKey(a))));
     return pageOf(rows, filter.limit, listKey);
   }
 
@@ -139,19 +144,19 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): OrderStore 
     async insert(record) {
       mustBeOpen();
       checkNew(record);
-      const key = keyOf(record.kind, record.no);
+      const key = identityOf(record);
       if (records.has(key)) return 'exists';
       records.set(key, rowToWrite(record));
       return 'inserted';
     },
 
     // One function answers for every kind: a record's `kind` is the kind it was found under.
-    find: find as OrderStore['find'],
+    find: find as RecordStore['find'],
 
     async replace(next, expectedVersion) {
       mustBeOpen();
       checkNext(next, expectedVersion);
-      const key = keyOf(next.kind, next.no);
+      const key = identityOf(next);
       if (records.get(key)?.version !== expectedVersion) return 'conflict';
       records.set(key, rowToWrite(next));
       return 'replaced';
@@ -179,50 +184,51 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): OrderStore 
 
     damaged: (filter) => damagedPage(filter, { rows: listRows, open, key: listKey }),
 
-    async count(payer, since) {
+    async count(mchid, payer, since) {
       mustBeOpen();
       const counted: readonly string[] = RECORD_KINDS_COUNTED;
       return [...records.values()].filter(
         (row) =>
           counted.includes(row.kind) &&
+          row.mchid === mchid &&
           row.payer === payer &&
           row.made_by === 'payer' &&
           row.created_at >= since,
       ).length;
     },
 
-    async active(payer, { from, since }) {
+    async active(mchid, payer, { from, since }) {
       mustBeOpen();
       const rows = [...records.values()]
-        .filter((row) => row.payer === payer && row.created_at >= from)
+        .filter((row) => row.mchid === mchid && row.payer === payer && row.created_at >= from)
         .filter((row) => (RECORD_KINDS_COUNTED as readonly string[]).includes(row.kind))
-        .sort((a, b) => compare(listKey(b), listKey(a)))
+        .sort((a, b) => compare(placeOf(listKey(b)), placeOf(listKey(a))))
         .slice(0, ACTIVE_MAX)
         .filter((row) => row.updated_at >= since || WAITING_STATES.includes(row.state));
       return payerRecords(believed(rows, open, tell));
     },
 
-    async reserve(kind, no, owner, at) {
+    async reserve(wanted) {
       mustBeOpen();
-      checkReservation(no, owner, at);
-      const held = reservations.get(keyOf(kind, no));
-      if (held !== undefined) return held.owner === owner ? 'reserved' : { owner: held.owner };
-      reservations.set(keyOf(kind, no), { kind, no, owner, at });
-      return 'reserved';
+      checkReservation(wanted);
+      const held = reservations.get(identityOf(wanted));
+      if (held === undefined) reservations.set(identityOf(wanted), wanted);
+      return held === undefined || held.owner === wanted.owner ? 'reserved' : { owner: held.owner };
     },
 
-    async reservation(kind, no) {
+    async reservation(mchid, kind, no) {
       mustBeOpen();
-      return reservations.get(keyOf(kind, no));
+      return reservations.get(identityOf({ mchid, kind, no }));
     },
 
-    async reservations(kind, range) {
+    async reservations(mchid, kind, range) {
       mustBeOpen();
       checkLimit(range.limit);
       const after = range.after === undefined ? undefined : readCursor(range.after, 1);
       const key = (row: Reservation): Cursor => [row.at, row.no];
       const rows = [...reservations.values()]
-        .filter((row) => row.kind === kind && within(row.at, range.from, range.to))
+        .filter((row) => row.mchid === mchid && row.kind === kind)
+        .filter((row) => within(row.at, range.from, range.to))
         .filter((row) => after === undefined || compare(key(row), after) > 0)
         .sort((a, b) => compare(key(a), key(b)));
       return pageOf(rows, range.limit, key);

@@ -1,9 +1,12 @@
 /**
  * Where records live. The interface is small on purpose: everything a database must promise is here.
  *
- * glossary: *record* – facts, history, agenda and effects of one number; *version* – 1 after insert, +1 with
- * every replace, and the fence of every lease; *due_at* – when the sweep should look (see `dueAt`);
- * *reservation* – a number (refund, transaction, …) that leads to the record owning it.
+ * glossary: *record* – facts, history, agenda and effects of one number; *identity* – `(mchid, kind, no)`, of records and
+ * of reservations; *version* – 1 after insert, +1 with every replace, and the fence of every lease; *due_at* – when the
+ * sweep should look (see `dueAt`); *reservation* – a number (refund, transaction, …) that leads to the record owning it.
+ *
+ * A store holds the records of all merchants (`RecordStore`). Services see one merchant's alone (`OrderStore`, made by
+ * `merchantStore`).
  *
  * Every promise below is tested by `describeOrderStore`; passing that suite is what makes a store a store.
  * Errors: anything the database does wrong is a StoreError `STORE_UNAVAILABLE` (retryable), never a false
@@ -11,12 +14,19 @@
  * (see `damage`) → DamagedError: `RECORD_DAMAGED`, or `STORE_UNAVAILABLE` where it is no whole record.
  */
 import type { Lane } from '../ledger/agenda';
-import type { RecordKind, StoredRecord } from '../ledger/record';
+import type {
+  CombinationRecord,
+  OrderRecord,
+  RecordKind,
+  RecordOf,
+  StoredRecord,
+} from '../ledger/record';
 import type { DamagedRow } from './damage';
 
 export type ReservationKind = 'refund' | 'transaction' | 'transfer_bill' | 'sub_order';
 
 export interface Reservation {
+  readonly mchid: string;
   readonly kind: ReservationKind;
   readonly no: string;
   readonly owner: string;
@@ -24,6 +34,8 @@ export interface Reservation {
 }
 
 export interface RecordFilter {
+  /** undefined: of all merchants. */
+  readonly mchid?: string;
   readonly kind?: RecordKind;
   readonly state?: string;
   readonly payer?: string;
@@ -44,8 +56,15 @@ export interface ActiveRange {
   readonly since: number;
 }
 
-export type PayerRecord =
-  import('../ledger/record').OrderRecord | import('../ledger/record').CombinationRecord;
+export interface ReservationRange {
+  /** Milliseconds, from inclusive, to exclusive. */
+  readonly from: number;
+  readonly to: number;
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export type PayerRecord = OrderRecord | CombinationRecord;
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -53,7 +72,7 @@ export interface Page<T> {
   readonly next?: string;
 }
 
-export interface OrderStore {
+export interface RecordStore {
   /** e.g. `sqlite`, `mysql`: for logs and /healthz. */
   readonly name: string;
   /** false: what is written may be lost when the process ends. */
@@ -65,24 +84,14 @@ export interface OrderStore {
   readonly inOrder?: boolean;
   /** Writes a new record (its `version` must be 1), or says that the number exists. Never overwrites. Durable on return. */
   insert(record: StoredRecord): Promise<'inserted' | 'exists'>;
-  find(kind: 'order', no: string): Promise<import('../ledger/record').OrderRecord | undefined>;
-  find(
-    kind: 'transfer',
-    no: string,
-  ): Promise<import('../ledger/record').TransferRecord | undefined>;
-  find(
-    kind: 'combination',
-    no: string,
-  ): Promise<import('../ledger/record').CombinationRecord | undefined>;
-  find(kind: 'report', no: string): Promise<import('../ledger/record').ReportRecord | undefined>;
-  find(kind: RecordKind, no: string): Promise<StoredRecord | undefined>;
+  find<K extends RecordKind>(mchid: string, kind: K, no: string): Promise<RecordOf<K> | undefined>;
   /**
    * Replaces the record if its stored version is `expectedVersion`; `next.version` must be one more.
    * One conditional statement, atomic over all processes, durable on return. Fields unknown to this build survive.
    */
   replace(next: StoredRecord, expectedVersion: number): Promise<'replaced' | 'conflict'>;
   /**
-   * Records that are due, earliest first, past damaged ones. Reads only: the lease is taken by `replace`.
+   * Records that are due, of all merchants, earliest first, past damaged ones. Reads only: the lease is taken by `replace`.
    *
    * @param lane  Only what is due in this lane, found without reading what is due in the others. A record
    *   may be due in several. undefined: in any, each record once.
@@ -96,7 +105,10 @@ export interface OrderStore {
   ): Promise<readonly StoredRecord[]>;
   /** Earliest due_at of all, for /healthz. */
   oldestDue(): Promise<number | undefined>;
-  /** Newest created first, stable under concurrent inserts. Damaged rows are left out: a page may be short. */
+  /**
+   * Merchant by merchant, newest created first, stable under concurrent inserts. Damaged rows are left out: a page may
+   * be short.
+   */
   list(filter: RecordFilter): Promise<Page<StoredRecord>>;
   /**
    * The damaged rows among those of the filter. Each call looks at a bounded number of rows, so a page with few or no
@@ -104,34 +116,43 @@ export interface OrderStore {
    */
   damaged(filter: RecordFilter): Promise<Page<DamagedRow>>;
   /** How many orders (and combinations) this payer made since (inclusive). */
-  count(payer: string, since: number): Promise<number>;
+  count(mchid: string, payer: string, since: number): Promise<number>;
   /**
    * Orders and combinations of this payer that wait for payment (CREATED, PENDING) or were written since
    * `since` (inclusive). Looks at the newest ACTIVE_MAX that were made since `from` (inclusive), so its cost
    * is bounded whatever the payer did.
    */
-  active(payer: string, range: ActiveRange): Promise<readonly PayerRecord[]>;
+  active(mchid: string, payer: string, range: ActiveRange): Promise<readonly PayerRecord[]>;
   /** Reserves a number for an owner, once for ever; the same owner gets 'reserved' again. */
+  reserve(wanted: Reservation): Promise<'reserved' | { readonly owner: string }>;
+  /** Who holds a number. */
+  reservation(mchid: string, kind: ReservationKind, no: string): Promise<Reservation | undefined>;
+  /** By `at`, stable paging. */
+  reservations(
+    mchid: string,
+    kind: ReservationKind,
+    range: ReservationRange,
+  ): Promise<Page<Reservation>>;
+  /** Creates or extends the schema; only adds; safe to run at once from many instances. */
+  migrate(): Promise<void>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The store as one merchant's services see it: each method means that merchant's records and numbers alone. */
+export interface OrderStore extends Pick<
+  RecordStore,
+  'name' | 'durable' | 'inOrder' | 'insert' | 'replace' | 'list' | 'damaged'
+> {
+  find<K extends RecordKind>(kind: K, no: string): Promise<RecordOf<K> | undefined>;
+  count(payer: string, since: number): Promise<number>;
+  active(payer: string, range: ActiveRange): Promise<readonly PayerRecord[]>;
   reserve(
     kind: ReservationKind,
     no: string,
     owner: string,
     at: number,
   ): Promise<'reserved' | { readonly owner: string }>;
-  /** Who holds a number. */
   reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined>;
-  /** By `at`, from inclusive, to exclusive, stable paging. */
-  reservations(
-    kind: ReservationKind,
-    range: {
-      readonly from: number;
-      readonly to: number;
-      readonly limit: number;
-      readonly after?: string;
-    },
-  ): Promise<Page<Reservation>>;
-  /** Creates or extends the schema; only adds; safe to run at once from many instances. */
-  migrate(): Promise<void>;
-  ping(): Promise<void>;
-  close(): Promise<void>;
+  reservations(kind: ReservationKind, range: ReservationRange): Promise<Page<Reservation>>;
 }

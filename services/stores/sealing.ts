@@ -1,6 +1,7 @@
 /**
- * How a record becomes the text that a store keeps, and back. With keys the text carries a seal: HMAC-SHA-256 over kind,
- * number, version and every byte of the rest, so that only who holds a key can have written it, and only there.
+ * How a record becomes the text that a store keeps, and back. With keys the text carries a seal: HMAC-SHA-256 over
+ * merchant, kind, number, version and every byte of the rest, so that only who holds a key can have written it, and only
+ * there.
  * The canonical form is the text itself: what is checked is what is parsed, fields unknown to this build included.
  *
  * A seal cannot tell that a row was deleted, or put back as an older version that was sealed once.
@@ -10,9 +11,14 @@ import type { StoredRecord } from '../ledger/record';
 import { DamagedError } from './damage';
 import { readRecord, type RecordKey } from './storeRules';
 
+/** Versions 1 and 2 sealed without the merchant. */
+export type SealedKey = Omit<RecordKey, 'mchid'> & { readonly mchid?: string };
+
 export interface Sealing {
   /** The text of a record, sealed by the first key where there is one. */
   write(record: StoredRecord): string;
+  /** Its text without the seal. @throws  DamagedError: not to be believed. */
+  open(key: SealedKey, body: unknown): unknown;
   /** @throws  DamagedError: not to be believed · StoreError STORE_NEWER (needs a newer reader). */
   read(key: RecordKey, body: unknown): StoredRecord;
 }
@@ -25,12 +31,18 @@ const REST_AT = BEGIN.length + SEAL_LENGTH + END.length;
 /** Keeps these seals apart from whatever else might be signed by the same key. */
 const PURPOSE = 'pay-common record 1';
 
-export function createSealing(keys: readonly string[] = []): Sealing {
+export function createSealing(keys: readonly string[] = [], reader?: number): Sealing {
   const [first, ...older] = keys.map((key) => createSecretKey(Buffer.from(key, 'utf8')));
-  return first === undefined ? unsealed : sealedBy([first, ...older]);
+  const texts = first === undefined ? unsealed : sealedBy([first, ...older]);
+  return {
+    ...texts,
+    read: (key, body) => refuseClients(readRecord(key, texts.open(key, body), reader)),
+  };
 }
 
-const nameOf = ({ kind, no }: RecordKey): string => `${kind} ${no}`;
+type Texts = Pick<Sealing, 'write' | 'open'>;
+
+const nameOf = ({ kind, no }: SealedKey): string => `${kind} ${no}`;
 
 /** Nobody but this service writes `_openid`, and it never does: the platform stamps it on a client's document. */
 function refuseClients(record: StoredRecord): StoredRecord {
@@ -38,23 +50,24 @@ function refuseClients(record: StoredRecord): StoredRecord {
   throw new DamagedError('client', nameOf(record));
 }
 
-const unsealed: Sealing = {
+const unsealed: Texts = {
   write: (record) => JSON.stringify(record),
-  read(key, body) {
+  open(key, body) {
     // Rewritten by us it would keep a seal that no longer fits.
     if (typeof body === 'string' && body.startsWith(BEGIN)) {
       throw new DamagedError('no_key', nameOf(key));
     }
-    return refuseClients(readRecord(key, body));
+    return body;
   },
 };
 
 type Key = ReturnType<typeof createSecretKey>;
 
-function sealedBy(keys: readonly [Key, ...Key[]]): Sealing {
-  const sealOf = (key: Key, { kind, no, version }: RecordKey, text: string): Buffer =>
+function sealedBy(keys: readonly [Key, ...Key[]]): Texts {
+  const sealOf = (key: Key, { mchid, kind, no, version }: SealedKey, text: string): Buffer =>
     createHmac('sha256', key)
-      .update(`${PURPOSE}\n${kind}\n${no}\n${String(version)}\n`)
+      .update(`${PURPOSE}\n${mchid === undefined ? '' : `${mchid}\n`}`)
+      .update(`${kind}\n${no}\n${String(version)}\n`)
       .update(text)
       .digest();
 
@@ -64,7 +77,7 @@ function sealedBy(keys: readonly [Key, ...Key[]]): Sealing {
       const seal = sealOf(keys[0], record, text).toString('base64url');
       return `${BEGIN}${seal}${END}${text.slice(1)}`;
     },
-    read(key, body) {
+    open(key, body) {
       if (typeof body !== 'string' || !body.startsWith(BEGIN)) {
         throw new DamagedError('unsealed', nameOf(key));
       }
@@ -75,7 +88,7 @@ function sealedBy(keys: readonly [Key, ...Key[]]): Sealing {
         return own.length === seal.length && timingSafeEqual(own, seal);
       };
       if (!keys.some(opens)) throw new DamagedError('seal', nameOf(key));
-      return refuseClients(readRecord(key, text));
+      return text;
     },
   };
 }

@@ -7,7 +7,7 @@ import { kindOf, type ReportColumns } from '../ledger/recordKinds';
 import { StoreError, ValidationError } from '../../utils/errors';
 import { invariant } from '../../utils/invariant';
 import { DamagedError, nameOf, type DamagedRow } from './damage';
-import type { Page, RecordFilter } from './orderStore';
+import type { Page, RecordFilter, Reservation } from './orderStore';
 
 export const PAGE_MAX = 1000;
 /**
@@ -15,35 +15,54 @@ export const PAGE_MAX = 1000;
  * collations ignore trailing blanks, PostgreSQL refuses NUL, SQLite's driver cuts a text at it.
  */
 const KEY = /^[\x21-\x7e]{1,128}$/;
+const MCHID = /^\w{1,32}$/;
 const OWNER_LENGTH_MAX = 255;
 /** Columns are for reports; the record itself is in the body, so a text that does not fit is left out. */
 const TEXT_LENGTH_MAX = 128;
 
 export const isKey = (no: string): boolean => KEY.test(no);
+export const isMchid = (mchid: unknown): mchid is string =>
+  typeof mchid === 'string' && MCHID.test(mchid);
 
-export function checkNew(record: StoredRecord): void {
-  invariant(record.version === 1, `a new record has version 1, not ${String(record.version)}`);
-  checkWritten(record);
+export interface Identity {
+  readonly mchid: string;
+  readonly kind: string;
+  readonly no: string;
 }
 
-export function checkNext(next: StoredRecord, expectedVersion: number): void {
+/** One text for each identity: neither an mchid nor a kind holds a colon. */
+export const identityOf = ({ mchid, kind, no }: Identity): string => `${mchid}:${kind}:${no}`;
+
+/** @param reader  The newest `min_reader` that this build understands. */
+export function checkNew(record: StoredRecord, reader = SCHEMA_VERSION): void {
+  invariant(record.version === 1, `a new record has version 1, not ${String(record.version)}`);
+  checkWritten(record, reader);
+}
+
+export function checkNext(
+  next: StoredRecord,
+  expectedVersion: number,
+  reader = SCHEMA_VERSION,
+): void {
   invariant(
     Number.isSafeInteger(expectedVersion) && next.version === expectedVersion + 1,
     `version ${String(next.version)} cannot replace ${String(expectedVersion)}`,
   );
-  checkWritten(next);
+  checkWritten(next, reader);
 }
 
-function checkWritten(record: StoredRecord): void {
+function checkWritten(record: StoredRecord, reader: number): void {
+  invariant(isMchid(record.mchid), `${record.kind} ${record.no} names no merchant`);
   invariant(isKey(record.no), `${record.kind}: a number is 1 to 128 printable ASCII characters`);
   invariant(
     Number.isSafeInteger(record.created_at) && Number.isSafeInteger(record.updated_at),
     `${record.kind} ${record.no}: times are whole milliseconds`,
   );
-  refuseNewer(record);
+  refuseNewer(record, reader);
 }
 
-export function checkReservation(no: string, owner: string, at: number): void {
+export function checkReservation({ mchid, no, owner, at }: Reservation): void {
+  invariant(isMchid(mchid), 'a reservation names its merchant');
   invariant(isKey(no), 'a reserved number is 1 to 128 printable ASCII characters');
   invariant(
     owner.length > 0 && owner.length <= OWNER_LENGTH_MAX,
@@ -59,16 +78,14 @@ export function checkLimit(limit: number): void {
   );
 }
 
-function refuseNewer(record: StoredRecord): void {
-  if ((record.min_reader ?? 0) <= SCHEMA_VERSION) return;
+function refuseNewer(record: StoredRecord, reader: number): void {
+  if ((record.min_reader ?? 0) <= reader) return;
   throw new StoreError('STORE_NEWER', {
     detail: `${record.kind} ${record.no} needs a reader of version ${String(record.min_reader)}`,
   });
 }
 
-export interface RecordKey {
-  readonly kind: string;
-  readonly no: string;
+export interface RecordKey extends Identity {
   readonly version: number;
 }
 
@@ -77,10 +94,11 @@ export interface RecordKey {
  *
  * @throws  StoreError STORE_NEWER (needs a newer reader) · DamagedError `unreadable` (never guessed at).
  */
-export function readRecord(key: RecordKey, body: unknown): StoredRecord {
+export function readRecord(key: RecordKey, body: unknown, reader = SCHEMA_VERSION): StoredRecord {
   const record = parseObject(body);
   const whole =
     record !== undefined &&
+    record['mchid'] === key.mchid &&
     record['kind'] === key.kind &&
     record['no'] === key.no &&
     record['version'] === key.version &&
@@ -91,13 +109,13 @@ export function readRecord(key: RecordKey, body: unknown): StoredRecord {
   if (!whole) throw damaged(`${key.kind} ${key.no}`);
   // Checked above as far as every record is alike; what a kind adds is written by this service alone.
   const stored = record as unknown as StoredRecord;
-  refuseNewer(stored);
+  refuseNewer(stored, reader);
   return stored;
 }
 
 export const damaged = (what: string): DamagedError => new DamagedError('unreadable', what);
 
-function parseObject(text: unknown): Record<string, unknown> | undefined {
+export function parseObject(text: unknown): Record<string, unknown> | undefined {
   if (typeof text !== 'string') return undefined;
   try {
     const value: unknown = JSON.parse(text);
@@ -200,7 +218,7 @@ export interface ListSource<Row> {
   readonly key: (row: Row) => Cursor;
 }
 
-/** See `OrderStore.damaged`. A state or payer of a damaged row is nobody's word: they are not asked for. */
+/** See `RecordStore.damaged`. A state or payer of a damaged row is nobody's word: they are not asked for. */
 export async function damagedPage<Row>(
   filter: RecordFilter,
   { rows, open, key }: ListSource<Row>,
@@ -213,8 +231,8 @@ export async function damagedPage<Row>(
   for (const row of page.items) {
     const damage = damageOf(row, open);
     if (damage === undefined) continue;
-    const [at, kind = '', no = ''] = key(row);
-    items.push({ kind, no, damage, ...(isMoment(at) ? { created_at: at } : {}) });
+    const [at, mchid = '', kind = '', no = ''] = key(row);
+    items.push({ mchid, kind, no, damage, ...(isMoment(at) ? { created_at: at } : {}) });
     if (items.length === filter.limit) return { items, next: writeCursor(key(row)) };
   }
   return page.next === undefined ? { items } : { items, next: page.next };

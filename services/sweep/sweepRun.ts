@@ -8,8 +8,8 @@
  */
 import { dueAt, type Lane } from '../ledger/agenda';
 import type { StoredRecord } from '../ledger/record';
-import type { OrderStore } from '../stores/orderStore';
-import { PAGE_MAX } from '../stores/storeRules';
+import type { RecordStore } from '../stores/orderStore';
+import { identityOf, PAGE_MAX } from '../stores/storeRules';
 import type { CallLimits } from '../wechat/wechatApi';
 import type { Clock } from '../../utils/clock';
 
@@ -31,7 +31,7 @@ export interface RunOptions {
 }
 
 export interface RunDeps {
-  readonly store: Pick<OrderStore, 'due'>;
+  readonly store: Pick<RecordStore, 'due'>;
   readonly clock: Clock;
   /** Never throws: a record that always fails costs its own try, never another's. */
   readonly attempt: (record: StoredRecord, lane: Lane, limits: CallLimits) => Promise<Tried>;
@@ -69,8 +69,6 @@ const FURTHER_PAGES_MAX = 4;
 /** Each lane's share: a fifth, the rest is for whoever has work. */
 const SHARES = 5;
 
-const keyOf = (record: StoredRecord): string => `${record.kind} ${record.no}`;
-
 /**
  * One of each payer, then the second of each, and so on: however many orders one payer left unpaid, another's wait
  * behind one of them. Orders without a payer were made by the merchant's own people and are each their own.
@@ -79,7 +77,7 @@ export function fairOrder(records: readonly StoredRecord[]): readonly StoredReco
   const seen = new Map<string, number>();
   const turns: StoredRecord[][] = [];
   for (const record of records) {
-    const who = record.payer ?? keyOf(record);
+    const who = record.payer ?? identityOf(record);
     const turn = seen.get(who) ?? 0;
     seen.set(who, turn + 1);
     (turns[turn] ??= []).push(record);
@@ -111,7 +109,7 @@ async function readNew(
   let after: StoredRecord | undefined;
   for (let page = 0; page < pages; page++) {
     const records = await deps.store.due(now, limit, lane, after);
-    found.push(...records.filter((record) => !known.has(keyOf(record))));
+    found.push(...records.filter((record) => !known.has(identityOf(record))));
     after = records.at(-1);
     if (after === undefined || records.length < limit) return { all: true, found };
     limit = PAGE_MAX;
@@ -158,7 +156,7 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
   }
 
   function begin(queue: Queue, record: StoredRecord): void {
-    const key = keyOf(record);
+    const key = identityOf(record);
     taken++;
     queue.taken++;
     queue.active++;
@@ -185,7 +183,7 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
 
   /** What one lane's work made due in another is done in the same run. */
   function handOn(from: Queue, record: StoredRecord): void {
-    const key = keyOf(record);
+    const key = identityOf(record);
     const now = deps.clock.now();
     for (const queue of queues) {
       if (queue !== from && queue.waiting.delete(key)) queue.known.delete(key);
@@ -199,8 +197,8 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
     const { all, found } = await readNew(deps, queue);
     queue.seen = all;
     for (const record of queue.lane === 'ask' ? fairOrder(found) : found) {
-      queue.known.add(keyOf(record));
-      queue.waiting.set(keyOf(record), record);
+      queue.known.add(identityOf(record));
+      queue.waiting.set(identityOf(record), record);
     }
   }
 
@@ -240,7 +238,8 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
     for (const queue of queues) {
       if (queue.seen && queue.waiting.size === 0) continue;
       const due = await deps.store.due(now, countMax, queue.lane);
-      for (const record of due) if (!queue.stuck.has(keyOf(record))) keys.add(keyOf(record));
+      for (const record of due)
+        if (!queue.stuck.has(identityOf(record))) keys.add(identityOf(record));
     }
     return Math.min(keys.size, countMax);
   }

@@ -1,25 +1,28 @@
 import { openStore } from '../../services/stores';
 import { openCloudbaseOrderStore } from '../../services/stores/cloudbase/cloudbaseOrderStore';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { CLOUDBASE_TEST_KEY, startCloudbaseServer } from '../helpers/cloudbaseServer';
 import type { CloudbaseServer } from '../helpers/cloudbaseServer';
-import { anOrder } from '../helpers/storeRecords';
+import { aReport, aReservation, anOrder } from '../helpers/storeRecords';
 import { describeOrderStore } from './describeOrderStore';
+import { MCHID } from '../helpers/ownStore';
+import { LANES } from '../../services/ledger/agenda';
 
 // The SDK warns three seconds after each request that failed; only this silences it.
 process.env['SILENCE'] = 'true';
 // Without it the SDK asks the network before each request whether it runs inside Tencent's.
 process.env['TENCENTCLOUD'] = 'true';
 
-const openAt = (server: CloudbaseServer): Promise<OrderStore> =>
+const openAt = (server: CloudbaseServer): Promise<RecordStore> =>
   openStore({
     url: 'cloudbase:',
     clock: systemClock,
     logger: silentLogger,
     cloudbaseEnv: 'test-env',
     cloudbaseApiKey: CLOUDBASE_TEST_KEY,
+    mchid: MCHID,
     serviceUrl: server.serviceUrl,
   });
 
@@ -47,7 +50,7 @@ describeOrderStore('cloudbase', () => openAt(shared), {
     return { url: 'cloudbase:', open: () => openAt(server) };
   },
   async plant(kind, no, body, min_reader) {
-    const doc = shared.collections.get('pay_record')?.get(`${kind}:${no}`);
+    const doc = shared.collections.get('pay_record')?.get(`${MCHID}:${kind}:${no}`);
     Object.assign(doc ?? {}, { body, min_reader });
   },
   cutConnections: async () => {
@@ -56,13 +59,15 @@ describeOrderStore('cloudbase', () => openAt(shared), {
   runsOn: async () => 'a stand-in for the wire of @cloudbase/node-sdk, not CloudBase itself',
 });
 
+type CloudbaseDocs = NonNullable<ReturnType<CloudbaseServer['collections']['get']>>;
+
 const INSERT = 'database.insertDocument';
 const UPDATE = 'database.modifyDocument';
 const READ = 'database.getDocument';
 
 describe('cloudbase alone: an answer that got lost', () => {
   let server: CloudbaseServer;
-  let store: OrderStore;
+  let store: RecordStore;
   beforeAll(async () => {
     server = await start();
     store = await openCloudbaseOrderStore({
@@ -78,7 +83,7 @@ describe('cloudbase alone: an answer that got lost', () => {
   });
   afterAll(() => store.close());
 
-  const stored = (no: string) => server.collections.get('pay_record')?.get(`order:${no}`);
+  const stored = (no: string) => server.collections.get('pay_record')?.get(`${MCHID}:order:${no}`);
 
   it('knows its own insert again, whether the line broke or fell silent', async () => {
     for (const [no, fault] of [
@@ -104,7 +109,7 @@ describe('cloudbase alone: an answer that got lost', () => {
     const unavailable = { code: 'STORE_UNAVAILABLE', retryable: true };
     server.breakNext(INSERT, { code: 'EXCEED_REQUEST_LIMIT' });
     await expect(store.insert(anOrder('I5'))).rejects.toMatchObject(unavailable);
-    expect(await store.find('order', 'I5')).toBeUndefined();
+    expect(await store.find(MCHID, 'order', 'I5')).toBeUndefined();
     server.breakNext(INSERT, 'lose');
     server.breakNext(READ, { code: 'DATABASE_TIMEOUT' });
     await expect(store.insert(anOrder('I6'))).rejects.toMatchObject(unavailable);
@@ -115,7 +120,7 @@ describe('cloudbase alone: an answer that got lost', () => {
     await store.insert(anOrder('I7', { description: 'first' }));
     server.breakNext(INSERT, 'lose');
     expect(await store.insert(anOrder('I7'))).toBe('exists');
-    expect((await store.find('order', 'I7'))?.description).toBe('first');
+    expect((await store.find(MCHID, 'order', 'I7'))?.description).toBe('first');
   });
 
   it('knows its own replace again', async () => {
@@ -129,7 +134,7 @@ describe('cloudbase alone: an answer that got lost', () => {
       server.breakNext(UPDATE, fault);
       expect(await store.replace({ ...record, version }, version - 1)).toBe('replaced');
     }
-    expect(await store.find('order', 'U1')).toMatchObject({ version: 4 });
+    expect(await store.find(MCHID, 'order', 'U1')).toMatchObject({ version: 4 });
   });
 
   it('tells a lost replace from another’s, and from one it cannot know', async () => {
@@ -156,20 +161,22 @@ describe('cloudbase alone: an answer that got lost', () => {
 
   it('knows its own reservation again', async () => {
     server.breakNext(INSERT, 'lose');
-    expect(await store.reserve('refund', 'R1', 'owner', 1)).toBe('reserved');
+    expect(await store.reserve(aReservation('refund', 'R1', 'owner', 1))).toBe('reserved');
     server.breakNext(INSERT, 'lose');
-    expect(await store.reserve('refund', 'R1', 'other', 1)).toEqual({ owner: 'owner' });
+    expect(await store.reserve(aReservation('refund', 'R1', 'other', 1))).toEqual({
+      owner: 'owner',
+    });
   });
 
   it('turns every other trouble into STORE_UNAVAILABLE', async () => {
     const unavailable = { code: 'STORE_UNAVAILABLE' };
     for (const fault of ['hang', 'html', 'drop', { code: 'DATABASE_REQUEST_FAILED' }] as const) {
       server.breakNext(READ, fault);
-      await expect(store.find('order', 'U1')).rejects.toMatchObject(unavailable);
+      await expect(store.find(MCHID, 'order', 'U1')).rejects.toMatchObject(unavailable);
       server.breakNext(READ, fault);
       await expect(store.list({ limit: 5 })).rejects.toMatchObject(unavailable);
       server.breakNext('database.calculateDocument', fault);
-      await expect(store.count('p', 0)).rejects.toMatchObject(unavailable);
+      await expect(store.count(MCHID, 'p', 0)).rejects.toMatchObject(unavailable);
     }
   });
 });
@@ -218,28 +225,84 @@ describe('cloudbase alone', () => {
     await store.replace(anOrder('A', { version: 2 }), 1);
     const versions = [...(server.collections.get('pay_record')?.values() ?? [])];
     expect(versions.map(({ _id, version }) => [_id, version])).toEqual([
-      ['order:A', 2],
-      ['order:B', 1],
+      [`${MCHID}:order:A`, 2],
+      [`${MCHID}:order:B`, 1],
     ]);
     await store.close();
   });
 
-  it('carries documents of version 1 over: what is due is due in its lane', async () => {
+  type Doc = Parameters<CloudbaseDocs['set']>[1];
+
+  /** Without a merchant in key, field, and a report's body; in version 1 without lanes. */
+  function asBefore({ mchid: _mchid, ...doc }: Doc, version: 1 | 2): Doc & { _id: string } {
+    if (version === 1) for (const lane of LANES) Reflect.deleteProperty(doc, `${lane}_at`);
+    const { kind, no, body } = doc;
+    if (kind === 'report') {
+      const { mchid: _own, ...rest } = JSON.parse(String(body)) as Record<string, unknown>;
+      doc['body'] = JSON.stringify(rest);
+    }
+    return { ...doc, _id: `${String(kind)}:${String(no)}` };
+  }
+
+  /** A server as the builds of version 1 or 2 left it. */
+  async function serverOfBefore(version: 1 | 2): Promise<CloudbaseServer> {
     const server = await start();
     const before = await openAt(server);
     const item = (verb: 'deliver' | 'query', at: number) => ({ do: verb, at, tries: 0 });
-    await before.insert(anOrder('V1PAID', { agenda: [item('deliver', 5)] }));
-    await before.insert(anOrder('V1OPEN', { agenda: [item('query', 4)] }));
+    await before.insert(anOrder('OLDPAID', { agenda: [item('deliver', 5)] }));
+    await before.insert(anOrder('OLDOPEN', { agenda: [item('query', 4)] }));
+    await before.insert(anOrder('OLDOTHER', { mchid: '1900000009' }));
+    await before.insert(aReport('reconcile-2026-01-02'));
+    await before.reserve(aReservation('refund', 'R1', 'OLDPAID', 6));
     await before.close();
-    for (const doc of server.collections.get('pay_record')?.values() ?? []) {
-      for (const column of ['deliver_at', 'act_at', 'ask_at']) Reflect.deleteProperty(doc, column);
+    for (const name of ['pay_record', 'pay_reservation']) {
+      const docs = [...(server.collections.get(name)?.values() ?? [])];
+      const olds = docs.map((doc) => asBefore(doc, version));
+      server.collections.set(name, new Map(olds.map((doc) => [doc._id, doc])));
     }
     server.collections.get('pay_migration')?.clear();
+    return server;
+  }
+
+  async function expectCarried(server: CloudbaseServer): Promise<void> {
     const store = await openAt(server);
-    expect((await store.due(10, 10, 'deliver')).map(({ no }) => no)).toEqual(['V1PAID']);
-    expect((await store.due(10, 10, 'ask')).map(({ no }) => no)).toEqual(['V1OPEN']);
+    expect((await store.due(10, 10, 'deliver')).map(({ no }) => no)).toEqual(['OLDPAID']);
+    expect((await store.due(10, 10, 'ask')).map(({ no }) => no)).toEqual(['OLDOPEN']);
+    expect(await store.find(MCHID, 'order', 'OLDOTHER')).toBeUndefined();
+    expect(await store.find('1900000009', 'order', 'OLDOTHER')).toBeDefined();
+    const report = aReport('reconcile-2026-01-02');
+    expect(await store.find(MCHID, 'report', report.no)).toEqual(report);
+    expect(await store.reservation(MCHID, 'refund', 'R1')).toMatchObject({ owner: 'OLDPAID' });
+    expect([...(server.collections.get('pay_record')?.keys() ?? [])].sort()).toEqual([
+      `${MCHID}:order:OLDOPEN`,
+      `${MCHID}:order:OLDPAID`,
+      `${MCHID}:report:reconcile-2026-01-02`,
+      '1900000009:order:OLDOTHER',
+    ]);
+    expect(server.collections.get('pay_migration')?.get('migration:3')).toMatchObject({
+      min_reader: 3,
+    });
     await store.close();
+  }
+
+  it.each([1, 2] as const)('carries documents of version %d over', async (version) => {
+    await expectCarried(await serverOfBefore(version));
   });
+
+  it.each(['database.insertDocument', 'database.removeDocument'])(
+    'goes on where a migration ended in the middle of %s',
+    async (action) => {
+      for (const fault of ['drop', 'lose'] as const) {
+        const server = await serverOfBefore(2);
+        server.breakNext(action, fault);
+        await openAt(server).then(
+          (store) => store.close(),
+          () => undefined,
+        );
+        await expectCarried(server);
+      }
+    },
+  );
 
   it('refuses to work on what a newer build has made its own', async () => {
     const server = await start();

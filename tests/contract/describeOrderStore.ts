@@ -7,17 +7,18 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { OrderRecord, StoredRecord } from '../../services/ledger/record';
 import { dueAt, LANES, type Lane } from '../../services/ledger/agenda';
-import type { OrderStore, Page } from '../../services/stores/orderStore';
+import type { RecordStore, Page } from '../../services/stores/orderStore';
 import { StoreError } from '../../utils/errors';
-import { aRefund, aReport, aTransfer, anOrder } from '../helpers/storeRecords';
+import { aRefund, aReport, aReservation, aTransfer, anOrder } from '../helpers/storeRecords';
 import { until } from '../helpers/waiting';
+import { MCHID } from '../helpers/ownStore';
 
 export interface StoreUnderTest {
   readonly durable: boolean;
   /** What other processes open; only where the store is shared between processes. */
   readonly url?: () => string;
   /** An empty database without tables, opened as often as wanted. */
-  readonly fresh?: () => Promise<{ url: string; open: () => Promise<OrderStore> }>;
+  readonly fresh?: () => Promise<{ url: string; open: () => Promise<RecordStore> }>;
   /** Puts this text in the place of a stored record, past the store. */
   readonly plant?: (kind: string, no: string, body: string, minReader: number) => Promise<void>;
   /** Cuts every connection to the database, as a restart of its server does. */
@@ -26,8 +27,9 @@ export interface StoreUnderTest {
   readonly runsOn: () => Promise<string>;
 }
 
-type Open = () => Promise<OrderStore>;
+type Open = () => Promise<RecordStore>;
 
+const OTHER = '1900000002';
 const WRITERS = 20;
 const DAY_MS = 86_400_000;
 let serial = 0;
@@ -47,13 +49,13 @@ const times = <T>(n: number, make: (i: number) => T): T[] =>
 
 export function describeOrderStore(name: string, open: Open, options: StoreUnderTest): void {
   describe(`order store: ${name}`, () => {
-    const opened: OrderStore[] = [];
-    const use = async (): Promise<OrderStore> => {
+    const opened: RecordStore[] = [];
+    const use = async (): Promise<RecordStore> => {
       const store = await open();
       opened.push(store);
       return store;
     };
-    let store: OrderStore;
+    let store: RecordStore;
 
     beforeAll(async () => {
       store = await open();
@@ -79,6 +81,7 @@ export function describeOrderStore(name: string, open: Open, options: StoreUnder
       testCount(given);
       testActive(given);
       testReservations(given);
+      testMerchants(given);
     });
     describe('the store itself', () => {
       testLife(open, options);
@@ -94,14 +97,14 @@ export function describeOrderStore(name: string, open: Open, options: StoreUnder
   });
 }
 
-type Given = () => OrderStore;
+type Given = () => RecordStore;
 
 function testInsert(given: Given): void {
   it('inserts a number once and never overwrites it', async () => {
     const no = fresh('O');
     expect(await given().insert(anOrder(no, { description: 'first' }))).toBe('inserted');
     expect(await given().insert(anOrder(no, { description: 'second' }))).toBe('exists');
-    expect((await given().find('order', no))?.description).toBe('first');
+    expect((await given().find(MCHID, 'order', no))?.description).toBe('first');
   });
 
   it('lets one of 20 writers insert a number, and his record stays', async () => {
@@ -111,7 +114,7 @@ function testInsert(given: Given): void {
     );
     expect(results.filter((result) => result === 'inserted')).toHaveLength(1);
     const winner = results.indexOf('inserted');
-    expect((await given().find('order', no))?.description).toBe(`writer ${String(winner)}`);
+    expect((await given().find(MCHID, 'order', no))?.description).toBe(`writer ${String(winner)}`);
   });
 
   it('keeps kinds apart and tells numbers by their case', async () => {
@@ -120,10 +123,10 @@ function testInsert(given: Given): void {
     expect(await given().insert(anOrder(no.toUpperCase()))).toBe('inserted');
     expect(await given().insert(anOrder(no.toLowerCase()))).toBe('inserted');
     expect(await given().insert(aTransfer(no))).toBe('inserted');
-    expect((await given().find('order', no))?.no).toBe(no);
-    expect((await given().find('transfer', no))?.kind).toBe('transfer');
-    expect(await given().find('combination', no)).toBeUndefined();
-    expect(await given().find('order', `${no} `)).toBeUndefined();
+    expect((await given().find(MCHID, 'order', no))?.no).toBe(no);
+    expect((await given().find(MCHID, 'transfer', no))?.kind).toBe('transfer');
+    expect(await given().find(MCHID, 'combination', no)).toBeUndefined();
+    expect(await given().find(MCHID, 'order', `${no} `)).toBeUndefined();
   });
 
   it('refuses a wrong version, and numbers that databases compare differently', async () => {
@@ -134,7 +137,7 @@ function testInsert(given: Given): void {
         code: 'INVARIANT_BROKEN',
       });
     }
-    expect(await given().find('order', no)).toBeUndefined();
+    expect(await given().find(MCHID, 'order', no)).toBeUndefined();
   });
 }
 
@@ -146,14 +149,14 @@ function testReplace(given: Given): void {
     expect(await given().replace(second, 1)).toBe('replaced');
     expect(await given().replace(bump(first, { state: 'CLOSED' }), 1)).toBe('conflict');
     expect(await given().replace(bump(bump(second)), 3)).toBe('conflict');
-    expect(await given().find('order', first.no)).toEqual(second);
+    expect(await given().find(MCHID, 'order', first.no)).toEqual(second);
     await expect(given().replace(second, 2)).rejects.toMatchObject({ code: 'INVARIANT_BROKEN' });
   });
 
   it('answers conflict for a record that is not there, and does not make it', async () => {
     const next = anOrder(fresh('O'), { version: 2 });
     expect(await given().replace(next, 1)).toBe('conflict');
-    expect(await given().find('order', next.no)).toBeUndefined();
+    expect(await given().find(MCHID, 'order', next.no)).toBeUndefined();
   });
 
   it('lets exactly one of 20 racing writers win each version', async () => {
@@ -162,7 +165,7 @@ function testReplace(given: Given): void {
     const wins: number[] = [];
     const writer = async (): Promise<void> => {
       for (let round = 0; round < 3; round += 1) {
-        const seen = await given().find('order', no);
+        const seen = await given().find(MCHID, 'order', no);
         if (seen === undefined) throw new Error('the record is gone');
         const next = bump(seen);
         if ((await given().replace(next, seen.version)) === 'replaced') wins.push(next.version);
@@ -171,7 +174,7 @@ function testReplace(given: Given): void {
     await Promise.all(times(WRITERS, writer));
     expect(new Set(wins).size).toBe(wins.length);
     expect(wins.length).toBeGreaterThanOrEqual(3);
-    expect((await given().find('order', no))?.version).toBe(wins.length + 1);
+    expect((await given().find(MCHID, 'order', no))?.version).toBe(wins.length + 1);
   });
 
   it('counts every increment of 20 writers who try until they win', async () => {
@@ -179,7 +182,7 @@ function testReplace(given: Given): void {
     await given().insert(anOrder(no, { effect_seq: 0 }));
     const writer = async (): Promise<void> => {
       for (let tries = 0; tries < 200; tries += 1) {
-        const seen = await given().find('order', no);
+        const seen = await given().find(MCHID, 'order', no);
         if (seen === undefined) break;
         const next = bump(seen, { effect_seq: seen.effect_seq + 1 });
         if ((await given().replace(next, seen.version)) === 'replaced') return;
@@ -187,7 +190,7 @@ function testReplace(given: Given): void {
       throw new Error('never won');
     };
     await Promise.all(times(WRITERS, writer));
-    expect(await given().find('order', no)).toMatchObject({ version: 21, effect_seq: 20 });
+    expect(await given().find(MCHID, 'order', no)).toMatchObject({ version: 21, effect_seq: 20 });
   });
 }
 
@@ -196,10 +199,14 @@ function testContent(given: Given): void {
     const no = fresh('O');
     const later = { ...anOrder(no), next_year: { deep: [1, { x: '甲' }] } };
     await given().insert(later);
-    const seen = await given().find('order', no);
+    const seen = await given().find(MCHID, 'order', no);
     if (seen === undefined) throw new Error('not found');
     await given().replace(bump(seen, { state: 'PENDING' }), 1);
-    expect(await given().find('order', no)).toEqual({ ...later, state: 'PENDING', version: 2 });
+    expect(await given().find(MCHID, 'order', no)).toEqual({
+      ...later,
+      state: 'PENDING',
+      version: 2,
+    });
   });
 
   it('gives back every character and every whole number', async () => {
@@ -211,7 +218,7 @@ function testContent(given: Given): void {
       extra: { detail: [0, -1, 1.5, true, null, '', {}] },
     });
     await given().insert(record);
-    expect(await given().find('order', record.no)).toEqual(record);
+    expect(await given().find(MCHID, 'order', record.no)).toEqual(record);
   });
 
   it('keeps a history of 100 kB whole', async () => {
@@ -226,15 +233,15 @@ function testContent(given: Given): void {
     await given().insert(record);
     const next = bump(record, { history: [...history].reverse() });
     expect(await given().replace(next, 1)).toBe('replaced');
-    expect(await given().find('order', record.no)).toEqual(next);
+    expect(await given().find(MCHID, 'order', record.no)).toEqual(next);
   });
 
   it('hands out copies: changing one changes nothing stored', async () => {
     const record = anOrder(fresh('O'), { extra: { a: 1 } });
     await given().insert(record);
-    const seen = await given().find('order', record.no);
+    const seen = await given().find(MCHID, 'order', record.no);
     (seen?.extra as { a: number }).a = 2;
-    expect(await given().find('order', record.no)).toEqual(record);
+    expect(await given().find(MCHID, 'order', record.no)).toEqual(record);
   });
 }
 
@@ -448,8 +455,8 @@ function testCount(given: Given): void {
     await given().insert(anOrder(fresh('C'), { payer: payer.toUpperCase(), created_at: at }));
     await given().insert(anOrder(fresh('C'), { payer, created_at: at, made_by: 'operator' }));
     await given().insert(aTransfer(fresh('C'), { payer, created_at: at }));
-    expect(await given().count(payer, at)).toBe(2);
-    expect(await given().count(payer, at + 2)).toBe(0);
+    expect(await given().count(MCHID, payer, at)).toBe(2);
+    expect(await given().count(MCHID, payer, at + 2)).toBe(0);
   });
 }
 
@@ -473,9 +480,9 @@ function testActive(given: Given): void {
       await put(facts);
     }
     await given().insert(aTransfer(fresh('A'), { payer, created_at: at, updated_at: at + 10 }));
-    const found = await given().active(payer, { from: at, since: at + 10 });
+    const found = await given().active(MCHID, payer, { from: at, since: at + 10 });
     expect(found.map(({ no }) => no).sort()).toEqual([...open, changed].sort());
-    expect(await given().active(payer, { from: at + 1, since: at })).toEqual([]);
+    expect(await given().active(MCHID, payer, { from: at + 1, since: at })).toEqual([]);
   });
 }
 const name20 = (): string => 'abcdefghijklmnopqrst';
@@ -484,35 +491,42 @@ function testReservations(given: Given): void {
   it('reserves a number for one owner for ever; he may ask again', async () => {
     const no = fresh('R');
     const results = await Promise.all(
-      times(WRITERS, (i) => given().reserve('refund', no, `order-${String(i % 2)}`, i)),
+      times(WRITERS, (i) =>
+        given().reserve(aReservation('refund', no, `order-${String(i % 2)}`, i)),
+      ),
     );
-    const held = await given().reservation('refund', no);
+    const held = await given().reservation(MCHID, 'refund', no);
     expect(['order-0', 'order-1']).toContain(held?.owner);
     expect(held).toMatchObject({ kind: 'refund', no });
     results.forEach((result, i) => {
       const mine = `order-${String(i % 2)}` === held?.owner;
       expect(result).toEqual(mine ? 'reserved' : { owner: held?.owner });
     });
-    expect(await given().reserve('refund', no, held?.owner ?? '', 99)).toBe('reserved');
-    expect(await given().reservation('refund', no)).toEqual(held);
-    expect(await given().reserve('transaction', no, 'another', 1)).toBe('reserved');
-    expect(await given().reserve('refund', no.toLowerCase(), 'another', 1)).toBe('reserved');
-    expect(await given().reservation('sub_order', no)).toBeUndefined();
+    expect(await given().reserve(aReservation('refund', no, held?.owner ?? '', 99))).toBe(
+      'reserved',
+    );
+    expect(await given().reservation(MCHID, 'refund', no)).toEqual(held);
+    expect(await given().reserve(aReservation('transaction', no, 'another', 1))).toBe('reserved');
+    expect(await given().reserve(aReservation('refund', no.toLowerCase(), 'another', 1))).toBe(
+      'reserved',
+    );
+    expect(await given().reservation(MCHID, 'sub_order', no)).toBeUndefined();
   });
 
   it('lists reservations by time, page by page', async () => {
     const from = ownDay();
     const made = times(7, (i) => ({
+      mchid: MCHID,
       kind: 'transaction' as const,
       no: fresh('T'),
       owner: '订单:1',
       at: from + Math.floor(i / 3),
     }));
-    for (const one of made) await given().reserve(one.kind, one.no, one.owner, one.at);
-    await given().reserve('transaction', fresh('T'), 'late', from + 3);
-    await given().reserve('refund', fresh('T'), 'another kind', from);
+    for (const one of made) await given().reserve(one);
+    await given().reserve(aReservation('transaction', fresh('T'), 'late', from + 3));
+    await given().reserve(aReservation('refund', fresh('T'), 'another kind', from));
     const seen = await pages((after) =>
-      given().reservations('transaction', {
+      given().reservations(MCHID, 'transaction', {
         from,
         to: from + 3,
         limit: 2,
@@ -521,6 +535,83 @@ function testReservations(given: Given): void {
     );
     const key = (one: { at: number; no: string }) => `${String(one.at)} ${one.no}`;
     expect(seen).toEqual([...made].sort((a, b) => (key(a) < key(b) ? -1 : 1)));
+  });
+}
+
+/** Whatever one merchant does under his numbers, another has the same ones to himself. */
+function testMerchants(given: Given): void {
+  const both = [MCHID, OTHER] as const;
+  const ownPayer = (): string => `oBoth${fresh('')}${name20()}`;
+
+  it('two merchants with the same numbers do not see each other: insert, find, replace', async () => {
+    const no = fresh('B');
+    for (const mchid of both) {
+      expect(await given().find(mchid, 'order', no)).toBeUndefined();
+      expect(await given().insert(anOrder(no, { mchid, description: mchid }))).toBe('inserted');
+      expect(await given().insert(anOrder(no, { mchid }))).toBe('exists');
+      expect(await given().insert(aReport(no, { mchid }))).toBe('inserted');
+    }
+    const mine = anOrder(no, { description: MCHID });
+    expect(await given().replace(bump(mine, { state: 'PENDING' }), 1)).toBe('replaced');
+    expect(await given().find(MCHID, 'order', no)).toMatchObject({ version: 2, state: 'PENDING' });
+    const theirs = { mchid: OTHER, description: OTHER, version: 1, state: 'CREATED' };
+    expect(await given().find(OTHER, 'order', no)).toMatchObject(theirs);
+    expect(await given().replace(bump(bump(anOrder(no, { mchid: OTHER }))), 2)).toBe('conflict');
+    expect(await given().find('1900000003', 'order', no)).toBeUndefined();
+    await expect(given().insert(anOrder(no, { mchid: '' }))).rejects.toThrow(/merchant/);
+    await expect(given().insert(anOrder(no, { mchid: 'a:b' }))).rejects.toThrow(/merchant/);
+  });
+
+  it('… list, damaged, count, active', async () => {
+    const [no, payer, day] = [fresh('B'), ownPayer(), ownDay()];
+    const facts = { payer, created_at: day, updated_at: day };
+    for (const mchid of both) await given().insert(anOrder(no, { mchid, ...facts }));
+    await given().insert(anOrder(fresh('B'), { mchid: OTHER, ...facts }));
+    const range = { created_from: day, created_to: day + 1, limit: 1 };
+    const listed = async (filter: { mchid?: string; kind?: 'order' }): Promise<string[]> => {
+      const all = await pages((after) =>
+        given().list({ ...range, ...filter, ...(after ? { after } : {}) }),
+      );
+      return all.map(({ mchid }) => mchid);
+    };
+    expect(await listed({ mchid: MCHID })).toEqual([MCHID]);
+    expect(await listed({ mchid: OTHER, kind: 'order' })).toEqual([OTHER, OTHER]);
+    expect(await listed({})).toEqual([OTHER, OTHER, MCHID]);
+    expect((await given().damaged({ ...range, mchid: MCHID })).items).toEqual([]);
+    for (const [mchid, made] of [
+      [MCHID, 1],
+      [OTHER, 2],
+      ['1900000003', 0],
+    ] as const) {
+      expect(await given().count(mchid, payer, day)).toBe(made);
+      const open = await given().active(mchid, payer, { from: day, since: day });
+      expect(open.map((record) => record.mchid)).toEqual(times(made, () => mchid));
+    }
+  });
+
+  it('… due names both, page by page', async () => {
+    const [no, at] = [fresh('B'), ownDay()];
+    const made = both.map((mchid) => anOrder(no, { mchid, agenda: agendaAt(at) }));
+    for (const record of made) await given().insert(record);
+    const [first] = await given().due(at, 1, 'ask');
+    expect(first?.mchid).toBe(MCHID);
+    const [second, ...none] = await given().due(at, 2, 'ask', first);
+    expect([second?.mchid, none]).toEqual([OTHER, []]);
+    expect(await given().due(at, 5)).toHaveLength(2);
+    for (const record of made) await given().replace(bump(record, { agenda: [] }), 1);
+  });
+
+  it('… reserve, reservation, reservations', async () => {
+    const [no, at] = [fresh('B'), ownDay()];
+    const range = { from: at, to: at + 1, limit: 10 };
+    for (const mchid of both) {
+      const mine = { ...aReservation('refund', no, `of ${mchid}`, at), mchid };
+      expect(await given().reservation(mchid, 'refund', no)).toBeUndefined();
+      expect(await given().reserve(mine)).toBe('reserved');
+      expect(await given().reserve({ ...mine, owner: 'x' })).toEqual({ owner: `of ${mchid}` });
+      expect(await given().reservation(mchid, 'refund', no)).toEqual(mine);
+      expect((await given().reservations(mchid, 'refund', range)).items).toEqual([mine]);
+    }
   });
 }
 
@@ -535,7 +626,7 @@ function testLife(open: Open, options: StoreUnderTest): void {
     await expect(store.insert(anOrder(fresh('O')))).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
     });
-    await expect(store.find('order', 'x')).rejects.toBeInstanceOf(StoreError);
+    await expect(store.find(MCHID, 'order', 'x')).rejects.toBeInstanceOf(StoreError);
   });
 }
 
@@ -546,7 +637,7 @@ function testPlanted(given: Given, plant: NonNullable<StoreUnderTest['plant']>):
     const newer = { ...record, version: 1, schema: 9, min_reader: 9 };
     await plant('order', record.no, JSON.stringify(newer), 9);
     const refused = { code: 'STORE_NEWER', retryable: true };
-    await expect(given().find('order', record.no)).rejects.toMatchObject(refused);
+    await expect(given().find(MCHID, 'order', record.no)).rejects.toMatchObject(refused);
     await expect(given().replace(bump(newer), 1)).rejects.toMatchObject(refused);
     await expect(given().insert(anOrder(fresh('N'), { min_reader: 9 }))).rejects.toMatchObject(
       refused,
@@ -558,7 +649,7 @@ function testPlanted(given: Given, plant: NonNullable<StoreUnderTest['plant']>):
     expect((await given().due(10, 1)).map(({ no }) => no)).toEqual([other.no]);
     expect(await given().replace(bump(other, { agenda: [] }), 1)).toBe('replaced');
     await plant('order', record.no, JSON.stringify({ ...record, schema: 9 }), 0);
-    expect(await given().find('order', record.no)).toMatchObject({ schema: 9 });
+    expect(await given().find(MCHID, 'order', record.no)).toMatchObject({ schema: 9 });
     expect(await given().replace(bump(record, { agenda: [] }), 1)).toBe('replaced');
   });
 
@@ -571,6 +662,8 @@ function testPlanted(given: Given, plant: NonNullable<StoreUnderTest['plant']>):
       'null',
       '[]',
       '{}',
+      JSON.stringify({ ...record, mchid: OTHER }),
+      JSON.stringify({ ...record, mchid: undefined }),
       JSON.stringify({ ...record, no: 'other' }),
       JSON.stringify({ ...record, version: 2 }),
       JSON.stringify({ ...record, kind: 'transfer' }),
@@ -579,7 +672,7 @@ function testPlanted(given: Given, plant: NonNullable<StoreUnderTest['plant']>):
     ];
     for (const body of spoilt) {
       await plant('order', record.no, body, 0);
-      await expect(given().find('order', record.no)).rejects.toMatchObject({
+      await expect(given().find(MCHID, 'order', record.no)).rejects.toMatchObject({
         code: 'STORE_UNAVAILABLE',
       });
       expect((await given().due(10, 10)).map(({ no }) => no)).not.toContain(record.no);
@@ -615,13 +708,15 @@ function testReopened(given: Given, use: Open): void {
     const record = anOrder(fresh('O'));
     const first = await use();
     await first.insert(record);
-    await first.reserve('refund', record.no, 'owner', 5);
+    await first.reserve(aReservation('refund', record.no, 'owner', 5));
     await first.close();
     const second = await use();
-    expect(await second.find('order', record.no)).toEqual(record);
-    expect(await second.reserve('refund', record.no, 'other', 6)).toEqual({ owner: 'owner' });
+    expect(await second.find(MCHID, 'order', record.no)).toEqual(record);
+    expect(await second.reserve(aReservation('refund', record.no, 'other', 6))).toEqual({
+      owner: 'owner',
+    });
     expect(await second.replace(bump(record), 1)).toBe('replaced');
-    expect(await given().find('order', record.no)).toMatchObject({ version: 2 });
+    expect(await given().find(MCHID, 'order', record.no)).toMatchObject({ version: 2 });
   });
 }
 
@@ -674,7 +769,7 @@ function testProcesses(given: Given, url: () => string): void {
     }
     expect(versions.size).toBeGreaterThan(50);
     for (const [no, version] of versions) {
-      const found = await given().find('order', no);
+      const found = await given().find(MCHID, 'order', no);
       expect(found?.version).toBeGreaterThanOrEqual(version);
     }
     expect(await given().insert(anOrder(`${prefix}-after`))).toBe('inserted');
@@ -690,7 +785,7 @@ function testProcesses(given: Given, url: () => string): void {
     );
     const wins = both.flatMap(({ lines }) => lines.filter((line) => line !== 'open'));
     expect(new Set(wins).size).toBe(50);
-    expect((await given().find('order', no))?.version).toBe(51);
+    expect((await given().find(MCHID, 'order', no))?.version).toBe(51);
   });
 }
 
@@ -742,7 +837,7 @@ function testCut(given: Given, cut: () => Promise<void>): void {
       expect(failure).toBeInstanceOf(StoreError);
       expect(failure).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
     }
-    for (const no of acknowledged) expect(await given().find('order', no)).toBeDefined();
+    for (const no of acknowledged) expect(await given().find(MCHID, 'order', no)).toBeDefined();
     await given().ping();
   });
 }

@@ -4,21 +4,29 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { openStore } from '../../services/stores';
 import { createSqlOrderStore } from '../../services/stores/sql/sqlOrderStore';
 import { migrations } from '../../services/stores/sql/sqlSchema';
-import type { SqlDriver, SqlValue } from '../../services/stores/sql/sqlDriver';
-import { columnsOf } from '../../services/stores/storeRules';
+import type { SqlDriver } from '../../services/stores/sql/sqlDriver';
 import type { Lane } from '../../services/ledger/agenda';
-import type { AgendaVerb, StoredRecord } from '../../services/ledger/record';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { AgendaVerb } from '../../services/ledger/record';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { hasServer, useServer } from '../helpers/databases';
 import type { DatabaseServer, ServerKind } from '../helpers/databases';
-import { anOrder } from '../helpers/storeRecords';
+import {
+  oldReservation,
+  oldRow,
+  oldSeal,
+  versionOne,
+  versionTwo,
+  withoutMchid,
+} from '../helpers/oldTables';
+import { MCHID } from '../helpers/ownStore';
+import { anOrder, aReport, aTransfer } from '../helpers/storeRecords';
 import { describeOrderStore } from './describeOrderStore';
 
 export type OpenDriver = (url: string) => Promise<SqlDriver>;
 
-const openUrl = (url: string): Promise<OrderStore> =>
+const openUrl = (url: string): Promise<RecordStore> =>
   openStore({ url, clock: systemClock, logger: silentLogger });
 
 export function describeServerStore(kind: ServerKind, openDriver: OpenDriver): void {
@@ -112,7 +120,7 @@ function describeFaults(kind: ServerKind, { openDriver, server }: FaultDeps): vo
     });
 
     itWorksBesideNewerBuilds(openDriver, () => server.create());
-    itCarriesVersionOneOver(openDriver, () => server.create());
+    itCarriesOldTablesOver(openDriver, () => server.create());
 
     it('shows the facts as columns', async () => {
       const url = await server.create();
@@ -142,14 +150,14 @@ export function itWorksBesideNewerBuilds(
         migrations: [...migrations, { version, min_reader, statements: () => [sql] }],
       }).migrate();
     try {
-      await migrateTo(3, 1, 'ALTER TABLE pay_record ADD COLUMN next_year VARCHAR(20)');
+      await migrateTo(4, 1, 'ALTER TABLE pay_record ADD COLUMN next_year VARCHAR(20)');
       const beside = await openUrl(url);
       expect(await beside.insert(anOrder('Z1'))).toBe('inserted');
       await createSqlOrderStore({
         driver,
         clock: systemClock,
         logger: silentLogger,
-        migrations: [{ version: 4, min_reader: 3, statements: () => [] }],
+        migrations: [{ version: 5, min_reader: 4, statements: () => [] }],
       })
         .migrate()
         .then(undefined, () => undefined);
@@ -162,50 +170,159 @@ export function itWorksBesideNewerBuilds(
   });
 }
 
-/** A row as the build of the first version wrote it: without lanes. */
-function asVersionOne(record: StoredRecord): readonly [sql: string, values: SqlValue[]] {
-  const { deliver_at: _d, act_at: _a, ask_at: _q, ...columns } = columnsOf(record);
-  const { kind, no, version } = record;
-  const row = { kind, no, version, ...columns, body: JSON.stringify(record) };
-  const marks = Object.keys(row).map(() => '?');
-  const sql = `INSERT INTO pay_record (${Object.keys(row).join(', ')}) VALUES (${marks.join(', ')})`;
-  return [sql, Object.values(row)];
-}
+const KEY = 'record-key-of-the-migration-0123456789ab';
 
-export function itCarriesVersionOneOver(
+export function itCarriesOldTablesOver(
   openDriver: OpenDriver,
   newUrl: () => Promise<string>,
 ): void {
-  it('carries a database of version 1 over: what is due is due in its lane', async () => {
+  const item = (verb: AgendaVerb, at: number) => ({ do: verb, at, tries: 0 });
+  const NEWER = { code: 'STORE_NEWER' };
+  const depsOf = (driver: SqlDriver, recordKeys?: readonly string[]) => ({
+    driver,
+    clock: systemClock,
+    logger: silentLogger,
+    mchid: MCHID,
+    ...(recordKeys === undefined ? {} : { recordKeys }),
+  });
+
+  async function withOld(
+    version: 1 | 2,
+    work: (driver: SqlDriver, url: string) => Promise<void>,
+  ): Promise<void> {
     const url = await newUrl();
     const driver = await openDriver(url);
-    const deps = { driver, clock: systemClock, logger: silentLogger };
-    const item = (verb: AgendaVerb, at: number) => ({ do: verb, at, tries: 0 });
     try {
-      await createSqlOrderStore({ ...deps, migrations: migrations.slice(0, 1) }).migrate();
-      for (const record of [
-        anOrder('V1PAID', { agenda: [item('deliver', 5)] }),
-        anOrder('V1OPEN', { agenda: [item('query', 4), item('deliver', 9)] }),
-        anOrder('V1BACK', { agenda: [{ ...item('refund', 6), key: 'R1' }] }),
-        anOrder('V1DONE', { description: '"do":"query"' }),
-      ]) {
-        await driver.write(...asVersionOne(record));
-      }
-      // As if the process had ended between the statements and the note that they ran.
-      const [, lanes] = migrations;
-      for (const sql of lanes?.statements(driver.dialect) ?? []) await driver.write(sql, []);
-      const store = createSqlOrderStore(deps);
-      await store.migrate();
-      const due = async (lane: Lane) => (await store.due(10, 10, lane)).map(({ no }) => no);
-      expect(await due('ask')).toEqual(['V1OPEN']);
-      expect(await due('act')).toEqual(['V1BACK']);
-      expect((await due('deliver')).sort()).toEqual(['V1OPEN', 'V1PAID']);
-      expect(await store.oldestDue()).toBe(4);
-      const older = createSqlOrderStore(deps);
-      await older.migrate();
-      expect(await due('ask')).toEqual(['V1OPEN']);
+      for (const sql of versionOne(driver.dialect)) await driver.write(sql, []);
+      if (version === 2) for (const sql of versionTwo(driver.dialect)) await driver.write(sql, []);
+      await work(driver, url);
     } finally {
       await driver.close();
     }
-  });
+  }
+
+  it.each([1, 2] as const)(
+    'carries a database of version %d over: each record to its merchant, what is due to its lane',
+    (version) =>
+      withOld(version, async (driver) => {
+        const report = aReport('reconcile-2026-01-02', { history: [] });
+        const other = anOrder('V1OTHER', { mchid: '1900000009' });
+        const filler = Array.from({ length: 45 }, (_, i) => anOrder(`V1FILL${String(i)}`));
+        for (const record of [
+          anOrder('V1PAID', { agenda: [item('deliver', 5)] }),
+          anOrder('V1OPEN', { agenda: [item('query', 4), item('deliver', 9)] }),
+          anOrder('V1BACK', { agenda: [{ ...item('refund', 6), key: 'R1' }] }),
+          anOrder('V1DONE', { description: '"do":"query"' }),
+          aTransfer('V1PAID'),
+          other,
+          ...filler,
+        ]) {
+          await driver.write(...oldRow(record, version));
+        }
+        await driver.write(...oldRow(withoutMchid(report), version));
+        const broken = anOrder('V1BAD', { agenda: [item('query', 7)] });
+        await driver.write(...oldRow(broken, version, '{'));
+        await driver.write(...oldReservation('R1', 'V1BACK', 6));
+
+        const store = createSqlOrderStore(depsOf(driver));
+        await store.migrate();
+        await store.migrate();
+        const due = async (lane: Lane) => (await store.due(10, 10, lane)).map(({ no }) => no);
+        expect(await due('ask')).toEqual(['V1OPEN']);
+        expect(await due('act')).toEqual(['V1BACK']);
+        expect((await due('deliver')).sort()).toEqual(['V1OPEN', 'V1PAID']);
+        expect(await store.oldestDue()).toBe(4);
+        expect(await store.find('1900000009', 'order', 'V1OTHER')).toEqual(other);
+        expect(await store.find(MCHID, 'order', 'V1OTHER')).toBeUndefined();
+        expect(await store.find(MCHID, 'transfer', 'V1PAID')).toMatchObject({ mchid: MCHID });
+        expect(await store.find(MCHID, 'report', report.no)).toEqual(report);
+        for (const one of filler) expect(await store.find(MCHID, 'order', one.no)).toEqual(one);
+        await expect(store.find(MCHID, 'order', 'V1BAD')).rejects.toMatchObject({
+          damage: 'unreadable',
+        });
+        const held = { mchid: MCHID, kind: 'refund', no: 'R1', owner: 'V1BACK', at: 6 };
+        expect(await store.reservation(MCHID, 'refund', 'R1')).toEqual(held);
+        for (const left of ['pay_record_old', 'pay_record_next', 'pay_reservation_old']) {
+          expect(await driver.read(driver.dialect.tableExists, [left])).toEqual([]);
+        }
+        expect(await driver.read('SELECT MAX(min_reader) AS least FROM pay_migration', [])).toEqual(
+          [{ least: 3 }],
+        );
+      }),
+  );
+
+  it('goes on where a migration ended, wherever that was', () =>
+    withOld(2, async (driver) => {
+      const made = Array.from({ length: 50 }, (_, i) => anOrder(`V2N${String(i)}`));
+      for (const record of made) await driver.write(...oldRow(record, 2));
+      await driver.write(...oldReservation('R1', 'V2N1', 6));
+      for (let allowed = 0, done = false; !done; allowed += 1) {
+        expect(allowed).toBeLessThan(100);
+        const store = createSqlOrderStore(depsOf(dyingAfter(driver, allowed)));
+        done = await store.migrate().then(
+          () => true,
+          () => false,
+        );
+      }
+      const store = createSqlOrderStore(depsOf(driver));
+      for (const one of made) expect(await store.find(MCHID, 'order', one.no)).toEqual(one);
+      expect((await store.list({ limit: 100 })).items).toHaveLength(made.length);
+      expect(await store.reservation(MCHID, 'refund', 'R1')).toMatchObject({ owner: 'V2N1' });
+    }));
+
+  it('seals records anew, and wants the key and the merchant that this takes', () =>
+    withOld(2, async (driver) => {
+      const report = aReport('reconcile-2026-01-02');
+      const order = anOrder('SEALED');
+      const forged = anOrder('FORGED');
+      const plain = aReport('PLAIN');
+      for (const one of [withoutMchid(report), order]) {
+        await driver.write(...oldRow(one, 2, oldSeal(one, KEY)));
+      }
+      await driver.write(...oldRow(forged, 2, oldSeal(forged, 'another key')));
+      await driver.write(...oldRow(withoutMchid(plain), 2));
+      const refused = { code: 'STORE_UNAVAILABLE' };
+      const nobody = { ...depsOf(driver, [KEY]), mchid: undefined };
+      await expect(createSqlOrderStore(nobody).migrate()).rejects.toMatchObject(refused);
+      await expect(createSqlOrderStore(depsOf(driver)).migrate()).rejects.toMatchObject(refused);
+      const store = createSqlOrderStore(depsOf(driver, [KEY]));
+      await store.migrate();
+      expect(await store.find(MCHID, 'report', report.no)).toEqual(report);
+      expect(await store.find(MCHID, 'order', 'SEALED')).toEqual(order);
+      for (const [kind, no, damage] of [
+        ['order', 'FORGED', 'seal'],
+        ['report', 'PLAIN', 'unsealed'],
+      ] as const) {
+        await expect(store.find(MCHID, kind, no)).rejects.toMatchObject({ damage });
+      }
+      // What was never sealed can be sealed yet, by an operator's own decision.
+      const unsealed = createSqlOrderStore(depsOf(driver));
+      expect(await unsealed.find(MCHID, 'report', 'PLAIN')).toEqual(plain);
+    }));
+
+  it('builds of version 2 answer STORE_NEWER on it from then on', () =>
+    withOld(2, async (driver) => {
+      const beside = createSqlOrderStore({ ...depsOf(driver), reader: 2 });
+      await createSqlOrderStore(depsOf(driver)).migrate();
+      await expect(beside.ping()).rejects.toMatchObject(NEWER);
+      await expect(beside.migrate()).rejects.toMatchObject(NEWER);
+      await expect(beside.find(MCHID, 'order', 'X')).rejects.toMatchObject(NEWER);
+    }));
+}
+
+/** Its migrations end with the process, after so many writes: what the database committed by itself stays. */
+function dyingAfter(driver: SqlDriver, writes: number): SqlDriver {
+  const exclusively: SqlDriver['exclusively'] = (work) =>
+    driver.exclusively((session) => {
+      let left = writes;
+      return work({
+        read: (sql, values) => session.read(sql, values),
+        write: (sql, values) => {
+          if (left === 0) throw new Error('the process ended');
+          left -= 1;
+          return session.write(sql, values);
+        },
+      });
+    });
+  return Object.assign(Object.create(driver) as SqlDriver, { exclusively });
 }

@@ -15,6 +15,7 @@ import { systemClock } from '../../utils/clock';
 import { StoreError } from '../../utils/errors';
 import { silentLogger } from '../../utils/logger';
 import { aRefund, aTransfer, anOrder } from '../helpers/storeRecords';
+import { MCHID } from '../helpers/ownStore';
 
 const open = (url: string) => openStore({ url, clock: systemClock, logger: silentLogger });
 
@@ -197,7 +198,7 @@ describe('due records', () => {
           const rows = Array.from({ length: limit }, (_, i) => (after?.[0] ?? 0) + i + 1);
           return rows.filter((row) => row <= end);
         },
-        key: (row) => [row, 'order', String(row)],
+        key: (row) => [row, MCHID, 'order', String(row)],
         open: (row) => {
           if (row === end) return anOrder('GOOD');
           throw new StoreError('STORE_UNAVAILABLE', { detail: String(row) });

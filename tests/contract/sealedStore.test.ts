@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { sealAll } from '../../services/records/sealAll';
 import { openStore } from '../../services/stores';
 import { createMemoryOrderStore, type MemoryRow } from '../../services/stores/memoryOrderStore';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { openSqliteDriver } from '../../services/stores/sql/sqliteDriver';
 import { systemClock } from '../../utils/clock';
 import { silentLogger, type LogFields } from '../../utils/logger';
 import { CLOUDBASE_TEST_KEY, startCloudbaseServer } from '../helpers/cloudbaseServer';
 import { anOrder, aTransfer } from '../helpers/storeRecords';
+import { MCHID } from '../helpers/ownStore';
+import { createSealing } from '../../services/stores/sealing';
 
 process.env['SILENCE'] = 'true';
 process.env['TENCENTCLOUD'] = 'true';
@@ -20,7 +22,7 @@ const NEXT = 'record-key-two-0123456789-abcdefghij';
 
 /** One database, opened with these keys or those. */
 interface Place {
-  open(keys: readonly string[]): Promise<OrderStore>;
+  open(keys: readonly string[]): Promise<RecordStore>;
   body(kind: string, no: string): Promise<string>;
   /** Changes a row past the store. */
   alter(kind: string, no: string, change: { body?: string; version?: number }): Promise<void>;
@@ -34,10 +36,10 @@ async function memoryPlace(): Promise<Place> {
   const rows = new Map<string, MemoryRow>();
   return {
     open: async (recordKeys) => createMemoryOrderStore({ recordKeys, logger, rows }),
-    body: async (kind, no) => rows.get(`${kind}:${no}`)?.body ?? '',
+    body: async (kind, no) => rows.get(`${MCHID}:${kind}:${no}`)?.body ?? '',
     alter: async (kind, no, change) => {
-      const row = rows.get(`${kind}:${no}`);
-      if (row !== undefined) rows.set(`${kind}:${no}`, { ...row, ...change });
+      const row = rows.get(`${MCHID}:${kind}:${no}`);
+      if (row !== undefined) rows.set(`${MCHID}:${kind}:${no}`, { ...row, ...change });
     },
     close: async () => undefined,
   };
@@ -73,7 +75,7 @@ async function sqlitePlace(): Promise<Place> {
 async function cloudbasePlace(): Promise<Place> {
   const server = await startCloudbaseServer();
   const doc = (kind: string, no: string) =>
-    server.collections.get('pay_record')?.get(`${kind}:${no}`) ?? {};
+    server.collections.get('pay_record')?.get(`${MCHID}:${kind}:${no}`) ?? {};
   return {
     open: (recordKeys) =>
       openStore({
@@ -100,8 +102,8 @@ describe.each([
   ['cloudbase', cloudbasePlace],
 ])('a sealed store: %s', (_name, start) => {
   let place: Place;
-  const opened: OrderStore[] = [];
-  const open = async (...keys: string[]): Promise<OrderStore> => {
+  const opened: RecordStore[] = [];
+  const open = async (...keys: string[]): Promise<RecordStore> => {
     const store = await place.open(keys);
     opened.push(store);
     return store;
@@ -120,11 +122,11 @@ describe.each([
     const store = await open(KEY);
     const record = anOrder('S1', { agenda: due(), ...{ of_tomorrow: { deep: [1] } } });
     expect(await store.insert(record)).toBe('inserted');
-    expect(await store.find('order', 'S1')).toEqual(record);
+    expect(await store.find(MCHID, 'order', 'S1')).toEqual(record);
     expect(await store.due(10, 10)).toEqual([record]);
     expect((await store.list({ limit: 10 })).items).toEqual([record]);
     expect(await store.replace({ ...record, version: 2 }, 1)).toBe('replaced');
-    expect(await store.find('order', 'S1')).toEqual({ ...record, version: 2 });
+    expect(await store.find(MCHID, 'order', 'S1')).toEqual({ ...record, version: 2 });
     expect(JSON.parse(await place.body('order', 'S1'))).toHaveProperty('seal');
     expect(alarms).toEqual([]);
   });
@@ -135,28 +137,43 @@ describe.each([
     const store = await open(KEY);
     await store.insert(anOrder('GOOD', { agenda: due(2) }));
     for (let round = 0; round < 2; round += 1) {
-      await expect(store.find('order', 'FAKE')).rejects.toMatchObject(RECORD);
+      await expect(store.find(MCHID, 'order', 'FAKE')).rejects.toMatchObject(RECORD);
       expect((await store.due(10, 1)).map(({ no }) => no)).toEqual(['GOOD']);
       expect((await store.list({ limit: 10 })).items.map(({ no }) => no)).toEqual(['GOOD']);
     }
     expect(await store.insert(anOrder('FAKE'))).toBe('exists');
     expect(alarms).toEqual([
-      { alarm: true, kind: 'order', no: 'FAKE', code: 'RECORD_DAMAGED', reason: 'unsealed' },
+      {
+        alarm: true,
+        mchid: MCHID,
+        kind: 'order',
+        no: 'FAKE',
+        code: 'RECORD_DAMAGED',
+        reason: 'unsealed',
+      },
     ]);
     expect((await store.damaged({ limit: 10 })).items).toEqual([
-      { kind: 'order', no: 'FAKE', damage: 'unsealed', created_at: 1_700_000_000_000 },
+      {
+        mchid: MCHID,
+        kind: 'order',
+        no: 'FAKE',
+        damage: 'unsealed',
+        created_at: 1_700_000_000_000,
+      },
     ]);
   });
 
-  it('notices a changed byte, a changed version, and a record copied under another number', async () => {
+  it('notices a changed byte, a changed version, and a record copied under another number or merchant', async () => {
     const store = await open(KEY);
-    for (const no of ['A', 'B', 'C']) await store.insert(anOrder(no, { agenda: due() }));
+    for (const no of ['A', 'B', 'C', 'D']) await store.insert(anOrder(no, { agenda: due() }));
     const sealed = await place.body('order', 'A');
     await place.alter('order', 'A', { body: sealed.replace('"total":100', '"total":1') });
     await place.alter('order', 'B', { body: sealed.replaceAll('"A"', '"B"') });
     await place.alter('order', 'C', { version: 2 });
-    for (const no of ['A', 'B', 'C']) {
-      await expect(store.find('order', no)).rejects.toMatchObject(RECORD);
+    const theirs = createSealing([KEY]).write(anOrder('D', { mchid: '1900000002' }));
+    await place.alter('order', 'D', { body: theirs });
+    for (const no of ['A', 'B', 'C', 'D']) {
+      await expect(store.find(MCHID, 'order', no)).rejects.toMatchObject(RECORD);
     }
     expect(await store.due(10, 10)).toEqual([]);
     const damaged = (await store.damaged({ limit: 10 })).items;
@@ -164,27 +181,31 @@ describe.each([
       ['A', 'seal'],
       ['B', 'seal'],
       ['C', 'seal'],
+      ['D', 'seal'],
     ]);
     await place.alter('order', 'A', { body: sealed });
-    expect(await store.find('order', 'A')).toMatchObject({ no: 'A', amount: { total: 100 } });
+    expect(await store.find(MCHID, 'order', 'A')).toMatchObject({
+      no: 'A',
+      amount: { total: 100 },
+    });
   });
 
   it('opens with an older key, seals anew with the first, and no longer opens with the old one', async () => {
     const before = await open(KEY);
     await before.insert(anOrder('R1'));
     const both = await open(NEXT, KEY);
-    const record = await both.find('order', 'R1');
+    const record = await both.find(MCHID, 'order', 'R1');
     expect(record).toMatchObject({ no: 'R1' });
     await both.replace({ ...anOrder('R1'), version: 2 }, 1);
     const after = await open(NEXT);
-    expect(await after.find('order', 'R1')).toMatchObject({ version: 2 });
-    await expect(before.find('order', 'R1')).rejects.toMatchObject(RECORD);
+    expect(await after.find(MCHID, 'order', 'R1')).toMatchObject({ version: 2 });
+    await expect(before.find(MCHID, 'order', 'R1')).rejects.toMatchObject(RECORD);
   });
 
   it('does not touch a sealed record where no key is set: its seal would be void', async () => {
     await (await open(KEY)).insert(anOrder('K1', { agenda: due() }));
     const bare = await open();
-    await expect(bare.find('order', 'K1')).rejects.toMatchObject({
+    await expect(bare.find(MCHID, 'order', 'K1')).rejects.toMatchObject({
       ...RECORD,
       detail: expect.stringContaining('recordKey') as unknown,
     });
@@ -194,7 +215,7 @@ describe.each([
   it('believes nothing that bears a field of a client, sealed or not', async () => {
     const bare = await open();
     await bare.insert(anOrder('O1', { agenda: due(), ...{ _openid: 'oStranger' } }));
-    await expect(bare.find('order', 'O1')).rejects.toMatchObject(RECORD);
+    await expect(bare.find(MCHID, 'order', 'O1')).rejects.toMatchObject(RECORD);
     expect(await bare.due(10, 10)).toEqual([]);
     expect((await bare.damaged({ limit: 5 })).items).toMatchObject([{ damage: 'client' }]);
   });
@@ -235,14 +256,16 @@ describe.each([
     const deps = { open: open1, clock: systemClock, logger: silentLogger };
     const counts = { sealed: 2, resealed: 1, damaged: 1 };
     expect(await sealAll({ ...deps, keys: [NEXT, KEY], dryRun: true })).toEqual(counts);
-    await expect(store.find('order', 'OLD1')).rejects.toMatchObject(RECORD);
+    await expect(store.find(MCHID, 'order', 'OLD1')).rejects.toMatchObject(RECORD);
     expect(await sealAll({ ...deps, keys: [NEXT, KEY], dryRun: false })).toEqual(counts);
     const later = await open(NEXT);
     for (const no of ['OLD1', 'OLD2', 'FIRST', 'NEW']) {
-      expect(await later.find('order', no)).toMatchObject({ no });
+      expect(await later.find(MCHID, 'order', no)).toMatchObject({ no });
     }
-    expect((await later.find('order', 'OLD1'))?.history.at(-1)).toMatchObject({ what: 'sealed' });
-    await expect(later.find('order', 'BROKEN')).rejects.toMatchObject(RECORD);
+    expect((await later.find(MCHID, 'order', 'OLD1'))?.history.at(-1)).toMatchObject({
+      what: 'sealed',
+    });
+    await expect(later.find(MCHID, 'order', 'BROKEN')).rejects.toMatchObject(RECORD);
     expect(await sealAll({ ...deps, keys: [NEXT], dryRun: false })).toEqual({
       sealed: 0,
       resealed: 0,

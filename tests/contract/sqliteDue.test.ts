@@ -1,20 +1,21 @@
 /** An idle sweep costs one question, and that question enters the index: no table is read from end to end. */
 import { createSqlOrderStore } from '../../services/stores/sql/sqlOrderStore';
 import type { SqlDriver, SqlValue } from '../../services/stores/sql/sqlDriver';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { openSqliteDriver } from '../../services/stores/sql/sqliteDriver';
 import { silentLogger } from '../../utils/logger';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { anOrder } from '../helpers/storeRecords';
+import { MCHID } from '../helpers/ownStore';
 
 const NOW = Date.parse('2026-03-10T10:00:00+08:00');
 const folder = mkdtempSync(join(tmpdir(), 'pay-common-due-'));
 const path = join(folder, 'pay.db');
 const asked: { sql: string; values: readonly SqlValue[] }[] = [];
 let driver: SqlDriver;
-let store: OrderStore;
+let store: RecordStore;
 
 beforeAll(async () => {
   driver = await openSqliteDriver({ path, logger: silentLogger });
@@ -68,6 +69,30 @@ it.each([
   expect(plan).not.toMatch(TABLE_READ);
 });
 
+it.each([
+  ['one by its number', 'sqlite_autoindex_pay_record_1', () => store.find(MCHID, 'order', 'DUE1')],
+  [
+    'what a payer has open',
+    'pay_record_payer',
+    () => store.active(MCHID, 'p', { from: 1, since: 1 }),
+  ],
+  ['what a payer made', 'pay_record_payer', () => store.count(MCHID, 'p', 1)],
+  ['the newest', 'pay_record_created', () => store.list({ mchid: MCHID, limit: 5 })],
+  ['all, merchant by merchant', 'pay_record_created', () => store.list({ limit: 5 })],
+  [
+    'those of a kind',
+    'pay_record_kind',
+    () => store.list({ mchid: MCHID, kind: 'order', limit: 5 }),
+  ],
+  [
+    'those of a day',
+    'pay_record_success',
+    () => store.list({ mchid: MCHID, success_from: 1, success_to: 2, limit: 5 }),
+  ],
+])('%s is found by the index of its merchant', async (_what, index, work) => {
+  expect(await planOf(work)).toMatch(new RegExp(`USING (COVERING )?INDEX ${index}`));
+});
+
 it('a settled record is in no index of what is due', async () => {
   const partial = await driver.read(
     "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '%_at IS NOT NULL'",
@@ -88,7 +113,7 @@ it('enters the index at the place where the last page ended', async () => {
   asked.length = 0;
   const past = await store.due(NOW + 100, 5, 'ask');
   expect(past.map(({ no }) => no)).toEqual(['DUE1', 'LATER10', 'LATER11', 'LATER12', 'LATER13']);
-  const further = asked.filter(({ sql }) => sql.includes('(ask_at, kind, no) >'));
+  const further = asked.filter(({ sql }) => sql.includes('(ask_at, mchid, kind, no) >'));
   expect(further.length).toBeGreaterThan(0);
   for (const { sql, values } of further) {
     expect(await explain(sql, values)).toMatch(

@@ -8,7 +8,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { anOrder } from '../helpers/storeRecords';
 import { describeOrderStore } from './describeOrderStore';
-import { itCarriesVersionOneOver, itWorksBesideNewerBuilds } from './describeServerStore';
+import { itCarriesOldTablesOver, itWorksBesideNewerBuilds } from './describeServerStore';
 
 const folder = mkdtempSync(join(tmpdir(), 'pay-common-'));
 const path = join(folder, 'deep/er/pay.db');
@@ -51,7 +51,7 @@ describe('sqlite alone', () => {
   const openDriver = (url: string) =>
     openSqliteDriver({ path: url.slice('file:'.length), logger: silentLogger });
   itWorksBesideNewerBuilds(openDriver, async () => `file:${newPath()}`);
-  itCarriesVersionOneOver(openDriver, async () => `file:${newPath()}`);
+  itCarriesOldTablesOver(openDriver, async () => `file:${newPath()}`);
 
   it('commits writes of one turn together, and a failing one fails alone', async () => {
     await withDriver(newPath(), async (driver) => {

@@ -6,7 +6,7 @@ import { buildSync } from 'esbuild';
 import { openSqlite } from '../../services/stores/sql/sqliteThread';
 import { createSqlOrderStore } from '../../services/stores/sql/sqlOrderStore';
 import type { SqlDriver } from '../../services/stores/sql/sqlDriver';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { until } from '../helpers/waiting';
@@ -30,7 +30,7 @@ buildSync({
 const driverOf = (file: string): Promise<SqlDriver> =>
   openSqlite({ path: file, logger: silentLogger }, thread);
 
-const open = (file: string) => async (): Promise<OrderStore> => {
+const open = (file: string) => async (): Promise<RecordStore> => {
   const driver = await driverOf(file);
   const store = createSqlOrderStore({ driver, clock: systemClock, logger: silentLogger });
   await store.migrate();

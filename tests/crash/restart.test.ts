@@ -9,6 +9,7 @@ import { silentLogger } from '../../utils/logger';
 import { hasPrivateServer, PRIVATE_KINDS, startPrivateServer } from '../helpers/privateServer';
 import { anOrder } from '../helpers/storeRecords';
 import { pause, until } from '../helpers/waiting';
+import { MCHID } from '../helpers/ownStore';
 
 const WRITERS = 8;
 const KINDS = PRIVATE_KINDS.filter(hasPrivateServer);
@@ -46,7 +47,7 @@ describeKinds('%s killed under load', (kind) => {
       phase = 'done';
       await Promise.all(writers);
       expect(new Set(failures)).toEqual(new Set(['STORE_UNAVAILABLE']));
-      for (const no of kept) expect((await store.find('order', no))?.no).toBe(no);
+      for (const no of kept) expect((await store.find(MCHID, 'order', no))?.no).toBe(no);
       process.stdout.write(
         `restart ${kind}: ${String(kept.length)} kept, ${String(failures.length)} told to try again\n`,
       );

@@ -8,7 +8,8 @@ import { seedOf } from './random';
 import { until } from './shop';
 import { createWorld, databasesHere, OPERATOR_KEY, type World } from './world';
 import { pause } from '../helpers/waiting';
-import { buildNext, CAMPAIGN, DEMANDS_SCHEMA } from './rollingBuild';
+import { buildNext } from './rollingBuild';
+import { CAMPAIGN, DEMANDS_SCHEMA, NEXT_VERSION } from './rollingNext';
 
 let next: string;
 
@@ -75,7 +76,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
     await placeAt('OLD0002', older);
     await placeAt('NEW0001', newer);
     expect(await world.database.run('SELECT MAX(version) AS v FROM pay_migration')).toEqual([
-      { v: 3 },
+      { v: NEXT_VERSION },
     ]);
 
     for (const [no, at] of [
@@ -88,7 +89,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
       expect((await found(world, no)).state).toBe('PAID');
     }
     const written = await found(world, 'NEW0001');
-    expect(written).toMatchObject({ schema: 3, campaign: CAMPAIGN });
+    expect(written).toMatchObject({ schema: NEXT_VERSION, campaign: CAMPAIGN });
 
     // The newer one goes; the older one starts anew on what was left and goes on with it.
     await newer.stop();
@@ -109,7 +110,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
 
     const after = await found(world, 'NEW0001');
     expect(after.state).toBe('PARTIALLY_REFUNDED');
-    expect(after).toMatchObject({ schema: 3, campaign: CAMPAIGN });
+    expect(after).toMatchObject({ schema: NEXT_VERSION, campaign: CAMPAIGN });
     const { amount: asked, payment, effects, history } = sown(quiet) as OrderRecord;
     expect(after.amount).toEqual(asked);
     expect(after.payment).toEqual(payment);

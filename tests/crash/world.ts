@@ -21,6 +21,7 @@ import { createAmqpReceiver } from './amqpReceiver';
 import { createInstance, freePort, type Instance, type Json, type Reply } from './instance';
 import { createRandom, type Random } from './random';
 import { createReceiver, type Receiver } from './receiver';
+import { ownStore } from '../helpers/ownStore';
 
 export const DATABASES = ['sqlite', 'mysql', 'postgres'] as const;
 export type DatabaseKind = (typeof DATABASES)[number];
@@ -202,7 +203,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       logger: silentLogger,
       migrate: false,
     });
-    const parts = { database, sim, receiver, random, instances, store, env, agent };
+    const own = ownStore(store);
+    const parts = { database, sim, receiver, random, instances, store: own, env, agent };
     return {
       ...parts,
       ...actions(parts),

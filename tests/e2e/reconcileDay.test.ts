@@ -3,7 +3,6 @@ import { gzipSync } from 'node:zlib';
 import type { Progress } from '../../services/reconcile/reconciler';
 import { reportCsv, reportTable } from '../../services/reconcile/report';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
-import type { OrderStore } from '../../services/stores/orderStore';
 import {
   createBooks,
   createTruth,
@@ -24,6 +23,7 @@ import {
   orderBody,
   type Stage,
 } from './sweepSupport';
+import { ownStore, type OwnStore } from '../helpers/ownStore';
 
 const line = (no: string, more: Partial<PaymentLine> = {}): PaymentLine => ({
   no,
@@ -32,9 +32,9 @@ const line = (no: string, more: Partial<PaymentLine> = {}): PaymentLine => ({
   ...more,
 });
 
-let store: OrderStore;
+let store: OwnStore;
 beforeEach(() => {
-  store = createMemoryOrderStore();
+  store = ownStore(createMemoryOrderStore());
 });
 afterEach(() => store.close());
 

@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import type { OrderRecord, Refund } from '../../services/ledger/record';
 import type { DifferenceClass } from '../../services/reconcile/report';
 import { openStore } from '../../services/stores';
-import type { OrderStore } from '../../services/stores/orderStore';
 import { toRfc3339 } from '../../utils/time';
 import { aRefund } from '../helpers/storeRecords';
 import {
@@ -29,14 +28,15 @@ import {
 } from './reconcileSupport';
 import { listening } from './sweepLog';
 import { inGroups } from './sweepSupport';
+import { ownStore, type OwnStore } from '../helpers/ownStore';
 
 /** In memory where there is such a place: this is about numbers, not about the disk. */
 const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const folder = mkdtempSync(join(fast, 'pay-common-reconcile-'));
-let store: OrderStore;
+let store: OwnStore;
 beforeAll(async () => {
   const { logger } = listening();
-  store = await openStore({
+  const records = await openStore({
     url: `file:${join(folder, 'books.db')}`,
     clock: { now: () => DAY_START },
     logger,
@@ -44,6 +44,7 @@ beforeAll(async () => {
     cloudbaseApiKey: undefined,
     ephemeralDisk: false,
   });
+  store = ownStore(records);
 });
 afterAll(async () => {
   await store.close();

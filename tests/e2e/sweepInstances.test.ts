@@ -64,7 +64,7 @@ test.each([
 test('a lease keeps others away while it lasts; who froze past it undoes nothing', async () => {
   stage = await createStage();
   const [no = ''] = await place(1);
-  const { simulator, store } = stage;
+  const { simulator, store, records } = stage;
   await stage.sweepAll();
   simulator.pay(no, { deliver: 'never' });
   await simulator.clock.advance(6000);
@@ -72,17 +72,17 @@ test('a lease keeps others away while it lasts; who froze past it undoes nothing
   const frozen = await stage.another();
   let wake = (): void => undefined;
   const asleep = new Promise<void>((resolve) => (wake = resolve));
-  const { replace } = store;
+  const { replace } = records;
   let writes = 0;
   let fell = (): void => undefined;
   const freezing = new Promise<void>((resolve) => (fell = resolve));
-  const spy = jest.spyOn(store, 'replace');
+  const spy = jest.spyOn(records, 'replace');
   spy.mockImplementation(async (next: StoredRecord, version: number) => {
     if ((writes += 1) === 2) {
       fell();
       await asleep;
     }
-    return replace.call(store, next, version);
+    return replace.call(records, next, version);
   });
   const first = frozen.sweep?.runOnce();
   await freezing;
@@ -105,9 +105,9 @@ test('a lease keeps others away while it lasts; who froze past it undoes nothing
 
 test('an idle sweep asks the database once', async () => {
   stage = await createStage();
-  const oldest = jest.spyOn(stage.store, 'oldestDue');
-  const due = jest.spyOn(stage.store, 'due');
-  const list = jest.spyOn(stage.store, 'list');
+  const oldest = jest.spyOn(stage.records, 'oldestDue');
+  const due = jest.spyOn(stage.records, 'due');
+  const list = jest.spyOn(stage.records, 'list');
   expect(await stage.service.sweep?.runOnce()).toEqual({ done: 0, left: 0 });
   expect(oldest).toHaveBeenCalledTimes(1);
   expect(due).not.toHaveBeenCalled();
@@ -124,10 +124,10 @@ test('records that always fail, or that this build cannot handle, do not starve 
     const strange = [{ do: 'transfer', at, tries: 0 }] as const;
     await stage.store.insert(anOrder(`STRANGE${String(i)}`, { agenda: strange }));
   }
-  const { replace } = stage.store;
-  jest.spyOn(stage.store, 'replace').mockImplementation((next: StoredRecord, version: number) => {
+  const { replace } = stage.records;
+  jest.spyOn(stage.records, 'replace').mockImplementation((next: StoredRecord, version: number) => {
     if (next.no.startsWith('POISON')) throw new Error('this record cannot be written');
-    return replace.call(stage.store, next, version);
+    return replace.call(stage.records, next, version);
   });
   const [no = ''] = await place(1);
   stage.simulator.pay(no, { deliver: 'never' });

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { assemble, type Service } from '../../bin/assemble';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
 import { cut, startHere } from '../helpers/core';
 import { listening, type LogLine } from './sweepLog';
+import { ownStore, type OwnStore } from '../helpers/ownStore';
 
 export const OPERATOR_KEY = 'operator-key-for-tests-0123456789abcdef';
 export const SWEEP_KEY = 'sweep-key-for-tests-0123456789abcdef0123';
@@ -62,7 +63,9 @@ export interface Stage {
   readonly service: Service;
   readonly url: string;
   readonly lines: LogLine[];
-  readonly store: OrderStore;
+  readonly store: OwnStore;
+  /** The store under the service, of all merchants. */
+  readonly records: RecordStore;
   post(name: string, body: object, key?: string): Promise<{ status: number; body: Answer }>;
   /** Moves the clock, sweeping until nothing is left due. */
   pass(ms: number, stepMs?: number): Promise<void>;
@@ -81,7 +84,7 @@ export interface Answer {
 export interface StageOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly simulator?: SimulatorOptions;
-  readonly store?: OrderStore;
+  readonly store?: RecordStore;
 }
 
 export async function createStage(options: StageOptions = {}): Promise<Stage> {
@@ -104,8 +107,8 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
   const clock = { now: () => simulator.clock.now() };
   const parts = { clock, logger, ...(options.store === undefined ? {} : { store: options.store }) };
   const { service, url, drop } = await startHere(env, parts);
-  const { sweep, store } = service;
-  if (store === undefined || sweep === undefined) {
+  const { sweep, store: records } = service;
+  if (records === undefined || sweep === undefined) {
     throw new Error(`settings: ${JSON.stringify(lines)}`);
   }
   const others: Service[] = [];
@@ -125,7 +128,8 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     service,
     url,
     lines,
-    store,
+    store: ownStore(records),
+    records,
     sweepAll,
     async post(name, body, key = OPERATOR_KEY) {
       const reply = await fetch(`${url}/wx-pay/${name}`, {
@@ -142,7 +146,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
       }
     },
     async another(own) {
-      const other = assemble(env, own === 'own' ? { clock, logger } : { ...parts, store });
+      const other = assemble(env, own === 'own' ? { clock, logger } : { ...parts, store: records });
       others.push(other);
       await other.start();
       return other;

@@ -1,5 +1,5 @@
 /** Requests that wait for another's ask: counted in statements at the store, never in time. */
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
 import { aroundStore, createGate } from '../helpers/faultyStore';
 import { startProxy } from '../helpers/proxy';
@@ -77,7 +77,7 @@ async function start() {
   const clock = skewedClock();
   const calls: (string | undefined)[] = [];
   const arrived = { count: 0, tell: (): void => undefined };
-  const store: OrderStore = aroundStore(createMemoryOrderStore(), (method, _args, run) => {
+  const store: RecordStore = aroundStore(createMemoryOrderStore(), (method, _args, run) => {
     calls.push(method);
     if (method === 'find' && ++arrived.count >= WAITING) arrived.tell();
     return run();

@@ -139,9 +139,9 @@ describe('two copies of one refund', () => {
   test('a process that was frozen after it had recorded its attempt sends nothing when it wakes', async () => {
     const { sim, clock, run, no } = await stage();
     const its = number('R');
-    const { store } = run;
-    const replace = store.replace.bind(store);
-    jest.spyOn(store, 'replace').mockImplementation(async (next, expected) => {
+    const { records } = run;
+    const replace = records.replace.bind(records);
+    jest.spyOn(records, 'replace').mockImplementation(async (next, expected) => {
       const done = await replace(next, expected);
       const frozen = next.kind === 'order' && next.refunds.some((r) => r.attempts === 1);
       if (frozen) clock.advance(20 * MINUTE);

@@ -17,6 +17,7 @@ import {
   type Json,
 } from '../helpers/service';
 import { freeTimers, holdTimers, passTime, watched } from '../helpers/waiting';
+import { ownStore } from '../helpers/ownStore';
 
 afterEach(freeTimers);
 
@@ -37,7 +38,7 @@ async function start() {
   const calm = (): void => {
     fault.around = (_method, _args, go) => go();
   };
-  return { sim, clock, inner, fault, run, calm };
+  return { sim, clock, inner: ownStore(inner), fault, run, calm };
 }
 
 const stateOf = (record: unknown): unknown => (record as Json).state;

@@ -130,6 +130,12 @@ function modify(docs: Map<string, Doc>, params: Params): Answer {
   return { updated: targets.length, upsert_id: null };
 }
 
+function remove(docs: Map<string, Doc>, params: Params): Answer {
+  const found = find(docs, params);
+  for (const doc of found) docs.delete(String(doc['_id']));
+  return { deleted: found.length };
+}
+
 function perform(collections: Collections, params: Params): Answer {
   const { action, collectionName } = params;
   if (action === 'database.addCollection') {
@@ -144,6 +150,8 @@ function perform(collections: Collections, params: Params): Answer {
       return insert(docs, params);
     case 'database.modifyDocument':
       return modify(docs, params);
+    case 'database.removeDocument':
+      return remove(docs, params);
     case 'database.getDocument': {
       const order = params.order === undefined ? {} : parse(params.order);
       const list = sorted(find(docs, params), order).slice(0, Math.min(params.limit ?? 100, 1000));

@@ -1,14 +1,14 @@
 /** A store with something in front of it: down, slow, or watched. What it lets through is the real store's. */
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 
 type Method = {
-  [K in keyof OrderStore]: OrderStore[K] extends (...args: never[]) => unknown ? K : never;
-}[keyof OrderStore];
+  [K in keyof RecordStore]: RecordStore[K] extends (...args: never[]) => unknown ? K : never;
+}[keyof RecordStore];
 
 /** Called instead of a store's method; `run` does what the method does. */
 export type Around = (method: Method, args: readonly unknown[], run: () => unknown) => unknown;
 
-export function aroundStore(inner: OrderStore, around: Around): OrderStore {
+export function aroundStore(inner: RecordStore, around: Around): RecordStore {
   return new Proxy(inner, {
     get(target, name) {
       const value = Reflect.get(target, name) as unknown;

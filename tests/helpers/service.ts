@@ -8,12 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Overrides, Service } from '../../bin/assemble';
 import type { OrderRecord, TransferRecord } from '../../services/ledger/record';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
 import type { Clock } from '../../utils/clock';
 import type { LogFields, Logger } from '../../utils/logger';
 import { startHere, type Answer, type Door, type Json } from './core';
 import { askDocumented } from './documented';
+import { ownStore, type OwnStore } from './ownStore';
 
 export type { Answer, Json } from './core';
 
@@ -44,8 +45,9 @@ export interface Running {
   readonly service: Service;
   readonly server: Server;
   readonly logs: LogLine[];
-  /** The store under the service, wrapped or not. */
-  readonly store: OrderStore;
+  /** The store under the service, wrapped or not, and the merchant's view of it. */
+  readonly records: RecordStore;
+  readonly store: OwnStore;
   /** POST with a JSON body. */
   call(path: string, body?: unknown, headers?: Headers): Promise<Answer>;
   get(path: string, headers?: Headers): Promise<Answer>;
@@ -63,7 +65,7 @@ export interface ServiceOptions {
   readonly sim: Simulator;
   readonly mode?: 'sdk' | 'gateway';
   readonly env?: Record<string, string | undefined>;
-  readonly store?: OrderStore;
+  readonly store?: RecordStore;
   readonly clock?: Clock;
   readonly wait?: (ms: number) => Promise<void>;
 }
@@ -184,10 +186,11 @@ export async function startBare(
   const here = await startHere(env, { logger: captureLogger(logs), ...overrides }, door);
   const { service, server, url, close } = here;
   afterTest(close);
-  const store = (): OrderStore => {
+  const records = (): RecordStore => {
     if (service.store === undefined) throw new Error('this service has no store');
     return service.store;
   };
+  const store = (): OwnStore => ownStore(records());
   const order = async (no: string): Promise<OrderRecord> => found(await store().find('order', no));
   const transfer = async (no: string): Promise<TransferRecord> =>
     found(await store().find('transfer', no));
@@ -196,6 +199,9 @@ export async function startBare(
     service,
     server,
     logs,
+    get records() {
+      return records();
+    },
     get store() {
       return store();
     },

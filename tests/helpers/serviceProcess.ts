@@ -7,7 +7,7 @@ import { assemble } from '../../bin/assemble';
 import { listenOn } from '../../bin/listen';
 import { main } from '../../bin/server';
 import { openStore } from '../../services/stores';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { aroundStore } from './faultyStore';
@@ -18,7 +18,7 @@ function die(): Promise<never> {
   return new Promise(() => undefined);
 }
 
-function deadly(inner: OrderStore, at: string): OrderStore {
+function deadly(inner: RecordStore, at: string): RecordStore {
   const words = at.split(' ');
   const [side, number] = [words[0], words.at(-1)];
   const methods: readonly string[] = words.length === 3 ? ['reserve'] : ['insert', 'replace'];

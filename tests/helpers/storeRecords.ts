@@ -5,6 +5,7 @@ import type {
   ReportRecord,
   TransferRecord,
 } from '../../services/ledger/record';
+import type { Reservation, ReservationKind } from '../../services/stores/orderStore';
 
 export function anOrder(no: string, facts: Partial<OrderRecord> = {}): OrderRecord {
   return {
@@ -58,6 +59,7 @@ export function aTransfer(no: string, facts: Partial<TransferRecord> = {}): Tran
 
 export function aReport(no: string, facts: Partial<ReportRecord> = {}): ReportRecord {
   return {
+    mchid: '1900000001',
     kind: 'report',
     no,
     state: 'DONE',
@@ -85,3 +87,10 @@ export const aRefund = (facts: Partial<Refund> = {}): Refund => ({
   attempts: 1,
   ...facts,
 });
+
+export const aReservation = (
+  kind: ReservationKind,
+  no: string,
+  owner: string,
+  at: number,
+): Reservation => ({ mchid: '1900000001', kind, no, owner, at });

@@ -6,10 +6,11 @@
  */
 import { writeSync } from 'node:fs';
 import { openStore } from '../../services/stores';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { anOrder } from './storeRecords';
+import { MCHID } from './ownStore';
 
 const LOOPS = 8;
 const RACE_WINS = 25;
@@ -17,7 +18,7 @@ const say = (line: string): void => {
   writeSync(1, `${line}\n`);
 };
 
-async function insertWithoutEnd(store: OrderStore, prefix: string): Promise<never> {
+async function insertWithoutEnd(store: RecordStore, prefix: string): Promise<never> {
   const loop = async (id: number): Promise<never> => {
     for (let i = 0; ; i += 1) {
       const no = `${prefix}-${String(id)}-${String(i)}`;
@@ -30,10 +31,10 @@ async function insertWithoutEnd(store: OrderStore, prefix: string): Promise<neve
   return Promise.race(Array.from({ length: LOOPS }, (_, id) => loop(id)));
 }
 
-async function race(store: OrderStore, no: string): Promise<void> {
+async function race(store: RecordStore, no: string): Promise<void> {
   await store.insert(anOrder(no));
   for (let wins = 0; wins < RACE_WINS;) {
-    const seen = await store.find('order', no);
+    const seen = await store.find(MCHID, 'order', no);
     if (seen === undefined) throw new Error('the record is gone');
     const next = { ...seen, version: seen.version + 1 };
     if ((await store.replace(next, seen.version)) === 'conflict') continue;

@@ -5,7 +5,7 @@ import { listenOn, shutDown } from '../../bin/listen';
 import { loadListen } from '../../config/config';
 import { createStatusController } from '../../controllers/statusController';
 import { openapiDocument } from '../../routes/documentedRoutes';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { createMetrics } from '../../utils/metrics';
 import { HANG_MS } from '../helpers/waiting';
@@ -251,7 +251,7 @@ describe('open pages', () => {
       now--;
       return ask();
     };
-    const counted: OrderStore = Object.assign(Object.create(store) as OrderStore, {
+    const counted: RecordStore = Object.assign(Object.create(store) as RecordStore, {
       oldestDue: () => slow(() => store.oldestDue()),
     });
     const other = await startStage({ overrides: { store: counted } });

@@ -93,7 +93,7 @@ describe.each(['sdk', 'gateway'] as const)('in mode %s', (mode) => {
   test.each(Object.entries(HOSTILE))(
     '%s: refused after parsing its own bytes once, and nothing is decrypted or asked',
     async (_name, body) => {
-      const find = jest.spyOn(run.store, 'find');
+      const find = jest.spyOn(run.records, 'find');
       for (const path of PATHS) {
         let status = 0;
         const cost = await costOf(async () => {

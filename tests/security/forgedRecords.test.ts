@@ -10,7 +10,7 @@ import type {
 } from '../../services/ledger/record';
 import { openStore } from '../../services/stores';
 import { createMemoryOrderStore, type MemoryRow } from '../../services/stores/memoryOrderStore';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { columnsOf } from '../../services/stores/storeRules';
 import { TRANSFER_PATH } from '../../services/wechat/v3Paths';
 import type { Simulator } from '../../simulator';
@@ -37,7 +37,8 @@ import {
   type LogLine,
   type Running,
 } from '../helpers/service';
-import { anOrder, aTransfer } from '../helpers/storeRecords';
+import { aReservation, anOrder, aTransfer } from '../helpers/storeRecords';
+import { MCHID } from '../helpers/ownStore';
 
 process.env['SILENCE'] = 'true';
 process.env['TENCENTCLOUD'] = 'true';
@@ -61,7 +62,7 @@ interface World {
 /** Where records live, and how a stranger writes there. */
 interface Place {
   readonly logs: LogLine[];
-  readonly store?: OrderStore;
+  readonly store?: RecordStore;
   readonly env?: Record<string, string>;
   readonly plant: World['plant'];
 }
@@ -110,11 +111,12 @@ async function cloudbasePlace(): Promise<Place> {
     logs,
     store,
     plant: async (record) => {
-      const _id = `${record.kind}:${record.no}`;
-      const { kind, no, version } = record;
+      const { mchid, kind, no, version } = record;
+      const _id = `${mchid}:${kind}:${no}`;
       const body = JSON.stringify(record);
       const doc = {
         _id,
+        mchid,
         kind,
         no,
         version,
@@ -383,7 +385,7 @@ describe('a stored request, in a store without seals', () => {
     const body = { type: 'jsapi', combine_out_trade_no: 'WHOLE9', sub_orders };
     const ask = () => run.call('/wx-pay/wxpay_order_combine', body, payer());
     expect((await ask()).body).toMatchObject({ code: 0 });
-    const held = await store.find('combination', 'WHOLE9');
+    const held = await store.find(MCHID, 'combination', 'WHOLE9');
     if (held === undefined) throw new Error('no combination');
     await spoil(store, held, '"total_amount":100', '"total_amount":1');
     expect(await ask()).toMatchObject({ status: 409, body: { error: 'REQUEST_REFUSED' } });
@@ -394,7 +396,7 @@ describe('a stored request, in a store without seals', () => {
 
 /** The stored request changed by somebody, and its prepay gone, so that it would be sent again. */
 async function spoil(
-  store: OrderStore,
+  store: RecordStore,
   held: OrderRecord | CombinationRecord,
   from: string,
   to: string,
@@ -410,12 +412,12 @@ async function spoil(
 
 /** A refund as recorded and not yet sent, its request changed by somebody. */
 async function hold(
-  store: OrderStore,
+  store: RecordStore,
   no: string,
   change: Record<string, unknown>,
   now: number,
 ): Promise<void> {
-  const held = await store.find('order', no);
+  const held = await store.find(MCHID, 'order', no);
   if (held?.payment === undefined) throw new Error('not paid');
   const out_refund_no = `R_${no}`;
   const body = {
@@ -439,7 +441,7 @@ async function hold(
   const version = held.version + 1;
   const next: OrderRecord = { ...held, state: 'REFUNDING', refunds: [refund], agenda, version };
   await store.replace(next, held.version);
-  await store.reserve('refund', out_refund_no, no, now);
+  await store.reserve(aReservation('refund', out_refund_no, no, now));
 }
 
 const serviceUrls = { refund: '' };

@@ -6,7 +6,7 @@
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { openStore } from '../../services/stores';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
 import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import type { ServerKind } from '../helpers/databases';
@@ -26,12 +26,12 @@ const LOOK_MS = 20;
 /** Longer than any test: the test ends it. */
 const HOLD_SECONDS = 1200;
 
-async function open(url: string, clock = systemClock): Promise<OrderStore> {
+async function open(url: string, clock = systemClock): Promise<RecordStore> {
   return openStore({ url, clock, logger: silentLogger });
 }
 
 /** Inserts so many at once. @returns the different answers, once every caller has his. */
-async function insertMany(store: OrderStore, prefix: string): Promise<readonly string[]> {
+async function insertMany(store: RecordStore, prefix: string): Promise<readonly string[]> {
   const answers = await Promise.all(
     Array.from({ length: CALLERS }, (_, i) =>
       store

@@ -116,7 +116,7 @@ describe('symptoms in the records', () => {
     for (const [i, fact] of facts.entries()) {
       await store.insert(anOrder(`ORDER000${String(i)}`, { agenda: [], effects: [], ...fact }));
     }
-    const found = await checkRecordSymptoms(store, NOW);
+    const found = await checkRecordSymptoms(store, '1900000001', NOW);
     await store.close();
     return found.map(({ id }) => id);
   };

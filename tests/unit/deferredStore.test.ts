@@ -1,7 +1,8 @@
 /** A store that does not open: requests hear 503 within a bound, and it is used once it does open. */
 import { createDeferredStore, OPEN_WAIT_MS } from '../../services/stores/deferredStore';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
-import type { OrderStore } from '../../services/stores/orderStore';
+import type { RecordStore } from '../../services/stores/orderStore';
+import { MCHID } from '../helpers/ownStore';
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -11,22 +12,22 @@ afterEach(() => {
 });
 
 function hanging() {
-  let open: (store: OrderStore) => void = () => undefined;
+  let open: (store: RecordStore) => void = () => undefined;
   let opened = 0;
   const store = createDeferredStore({
     name: 'sqlite',
     durable: true,
     open: () => {
       opened++;
-      return new Promise<OrderStore>((resolve) => (open = resolve));
+      return new Promise<RecordStore>((resolve) => (open = resolve));
     },
   });
-  return { store, opens: () => opened, open: (s: OrderStore) => open(s) };
+  return { store, opens: () => opened, open: (s: RecordStore) => open(s) };
 }
 
 test('whoever needs it hears STORE_UNAVAILABLE after the bound, and it is opened once', async () => {
   const { store, opens } = hanging();
-  const asked = [store.find('order', 'A'), store.ping(), store.due(0, 1)].map((work) =>
+  const asked = [store.find(MCHID, 'order', 'A'), store.ping(), store.due(0, 1)].map((work) =>
     work.then(
       () => 'answered',
       (error: unknown) => (error as { code: string }).code,
@@ -45,7 +46,7 @@ test('a start does not wait for it for ever, and once it is open it serves', asy
   expect(await warm).toBe(false);
   open(createMemoryOrderStore());
   await jest.advanceTimersByTimeAsync(0);
-  expect(await store.find('order', 'A')).toBeUndefined();
+  expect(await store.find(MCHID, 'order', 'A')).toBeUndefined();
   expect(store.opening()).toEqual({ opened: true });
   await store.close();
 });

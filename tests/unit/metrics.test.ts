@@ -15,6 +15,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { createMetrics, type Gauges, type Metrics } from '../../utils/metrics';
 import { anOrder } from '../helpers/storeRecords';
+import { ownStore } from '../helpers/ownStore';
 
 const GAUGES: Gauges = {
   oldest_due_age_seconds: 1.5,
@@ -127,7 +128,7 @@ describe('what is counted', () => {
 
   it('takes effects that a change brought in, once', async () => {
     const metrics = createMetrics();
-    const store = createMemoryOrderStore();
+    const store = ownStore(createMemoryOrderStore());
     const writer = createRecordWriter({ store, clock: systemClock, logger: silentLogger });
     const counted = countedWriter(writer, metrics);
     const effect = { type: 'order.paid', at: 1, data: {}, tries: 0, state: 'pending' } as const;

@@ -6,6 +6,7 @@ import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
 import type { OrderStore } from '../../services/stores/orderStore';
 import { silentLogger, type LogFields } from '../../utils/logger';
 import { anOrder } from '../helpers/storeRecords';
+import { ownStore } from '../helpers/ownStore';
 
 const NOW = 1_780_000_000_000;
 const REF = { kind: 'order', no: 'W1' } as const;
@@ -13,7 +14,7 @@ const line = { at: NOW, what: 'prepay', source: 'reply', proof: 'signature' } as
 const item = { do: 'query', at: NOW, tries: 0 } as const;
 
 function setUp(over: Partial<OrderStore> = {}) {
-  const memory = createMemoryOrderStore();
+  const memory = ownStore(createMemoryOrderStore());
   const calls: string[] = [];
   const alarms: LogFields[] = [];
   const store: OrderStore = {

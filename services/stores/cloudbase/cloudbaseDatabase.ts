@@ -15,6 +15,8 @@ export interface CloudbaseOptions {
   readonly serviceUrl?: string | undefined;
   /** The first seals, any opens. */
   readonly recordKeys?: readonly string[] | undefined;
+  /** The merchant of the environment: what an earlier version kept without one is his. */
+  readonly mchid?: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Milliseconds for one request. */
@@ -39,6 +41,7 @@ export interface Query {
   update(data: object): Promise<{ readonly updated: number }>;
   count(): Promise<{ readonly total: number }>;
   add(data: object): Promise<unknown>;
+  remove(): Promise<unknown>;
 }
 export interface Database {
   readonly command: {
@@ -82,19 +85,21 @@ export function dueConditions(
 ): object {
   const due = { [column]: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) };
   if (after === undefined) return due;
-  const [at, kind, no] = after;
+  const [at, mchid, kind, no] = after;
   const beyond = [
     { [column]: gt(at) },
-    { [column]: at, kind: gt(kind) },
-    { [column]: at, kind, no: gt(no) },
+    { [column]: at, mchid: gt(mchid) },
+    { [column]: at, mchid, kind: gt(kind) },
+    { [column]: at, mchid, kind, no: gt(no) },
   ];
   return and([due, or(beyond)]);
 }
 
 export function listConditions(command: Database['command'], filter: RecordFilter): object {
   const { and, or, gt, gte, lt } = command;
-  const { kind, state, payer, created_from, created_to, success_from, success_to } = filter;
+  const { mchid, kind, state, payer, created_from, created_to, success_from, success_to } = filter;
   const conditions: object[] = [{ created_at: gt(-1) }];
+  if (mchid !== undefined) conditions.push({ mchid });
   if (kind !== undefined) conditions.push({ kind });
   if (state !== undefined) conditions.push({ state });
   if (payer !== undefined) conditions.push({ payer });
@@ -104,12 +109,14 @@ export function listConditions(command: Database['command'], filter: RecordFilte
   // `gt`, too: null must not count as a time before the end.
   if (success_to !== undefined) conditions.push({ success_at: gt(-1).and(lt(success_to)) });
   if (filter.after !== undefined) {
-    const [at, afterKind = '', no = ''] = readCursor(filter.after, 2);
+    const [at, afterMchid = '', afterKind = '', no = ''] = readCursor(filter.after, 3);
+    const place = { mchid: afterMchid, created_at: at };
     conditions.push(
       or([
-        { created_at: lt(at) },
-        { created_at: at, kind: lt(afterKind) },
-        { created_at: at, kind: afterKind, no: lt(no) },
+        { mchid: lt(afterMchid) },
+        { mchid: afterMchid, created_at: lt(at) },
+        { ...place, kind: lt(afterKind) },
+        { ...place, kind: afterKind, no: lt(no) },
       ]),
     );
   }

@@ -21,9 +21,10 @@ import {
   type Doc,
   type Query,
 } from './cloudbaseDatabase';
+import { carriedRecord, ownMchid, type CarryDeps } from '../carriedRecord';
 import { believed, createDamageAlarm, DamagedError, nameOf } from '../damage';
 import { createDueReader } from '../dueReader';
-import type { OrderStore, Page, RecordFilter, Reservation, ReservationKind } from '../orderStore';
+import type { Page, RecordFilter, RecordStore, Reservation, ReservationKind } from '../orderStore';
 import { createSealing, type Sealing } from '../sealing';
 import { codeOf, storeError, withTimeout } from '../sql/sqlDriver';
 import {
@@ -38,11 +39,14 @@ import {
   columnsOf,
   damaged,
   damagedPage,
+  identityOf,
   isKey,
   pageOf,
   payerRecords,
   placeAt,
   readCursor,
+  type Cursor,
+  type Identity,
 } from '../storeRules';
 
 /** The SDK's limit is one of silence; this one, beyond it, holds for an answer that trickles, too. */
@@ -50,9 +54,9 @@ const GRACE_MS = 1000;
 const RECORDS = 'pay_record';
 const RESERVATIONS = 'pay_reservation';
 const MIGRATIONS = 'pay_migration';
-const MIGRATION_VERSION = 2;
-/** Builds before the lanes would write records that no lane finds. */
-const MIN_READER = 2;
+const MIGRATION_VERSION = 3;
+/** Versions 1 and 2 knew one merchant only: their builds would find and write without an mchid. */
+const MIN_READER = 3;
 const LANES_COLUMNS = Object.values(LANE_COLUMN);
 /** The database gives 1000 documents at most, and one of them only says that there is a next page. */
 const PAGE_SIZE_MAX = PAGE_MAX - 1;
@@ -62,16 +66,14 @@ export const cloudbaseIndexes: Readonly<Record<string, readonly string[]>> = {
   [RECORDS]: [
     'due_at',
     ...LANES_COLUMNS,
-    'created_at,kind,no',
-    'kind,created_at',
-    'payer,created_at',
-    'success_at',
-    'state,created_at',
+    'mchid,created_at,kind,no',
+    'mchid,kind,created_at',
+    'mchid,payer,created_at',
+    'mchid,success_at',
+    'mchid,state,created_at',
   ],
-  [RESERVATIONS]: ['kind,at,no'],
+  [RESERVATIONS]: ['mchid,kind,at,no'],
 };
-
-const idOf = (kind: string, no: string): string => `${kind}:${no}`;
 
 function isDuplicate(error: unknown): boolean {
   const said = `${codeOf(error)} ${error instanceof Error ? error.message : ''}`;
@@ -85,6 +87,7 @@ function failed(what: string, error: unknown): StoreError {
 }
 
 const documentOf = (record: StoredRecord, body: string, token: string): object => ({
+  mchid: record.mchid,
   kind: record.kind,
   no: record.no,
   version: record.version,
@@ -93,12 +96,13 @@ const documentOf = (record: StoredRecord, body: string, token: string): object =
   write_token: token,
 });
 
-export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promise<OrderStore> {
+export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promise<RecordStore> {
   const { clock, logger } = options;
   const limitMs = (options.timeoutMs ?? TIMEOUT_MS) + GRACE_MS;
   const sealing = createSealing(options.recordKeys);
   const tell = createDamageAlarm(logger);
   const openDoc = openerOf(sealing);
+  const carry = { sealing, mchid: options.mchid };
   const db = await connect(options);
   let closed = false;
   const records = (): Query => collection(RECORDS);
@@ -117,14 +121,8 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     }
   }
 
-  async function one(from: () => Query, kind: string, no: string): Promise<Doc | undefined> {
-    if (!isKey(no)) return undefined;
-    const [doc] = await read(
-      'a read',
-      from()
-        .where({ _id: idOf(kind, no) })
-        .limit(1),
-    );
+  async function one(from: () => Query, _id: string): Promise<Doc | undefined> {
+    const [doc] = await read('a read', from().where({ _id }).limit(1));
     return doc;
   }
 
@@ -132,14 +130,13 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
   async function addOnce(
     to: () => Query,
     doc: { readonly _id: string; readonly add_token: string },
-    key: readonly [kind: string, no: string],
   ): Promise<'added' | Doc> {
     const target = to();
     try {
       await withTimeout(target.add(doc), limitMs);
       return 'added';
     } catch (error) {
-      const held = await one(to, ...key);
+      const held = await one(to, doc._id);
       if (held?.['add_token'] === doc.add_token) return 'added';
       if (held !== undefined) return held;
       if (isDuplicate(error)) throw failed('reading the number again', error);
@@ -153,11 +150,15 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
         const query = records()
           .where(dueConditions(db.command, now, after, LANE_COLUMN[lane]))
           .orderBy(LANE_COLUMN[lane], 'asc')
+          .orderBy('mchid', 'asc')
           .orderBy('kind', 'asc')
           .orderBy('no', 'asc');
         return read('a read', query.limit(limit));
       },
-      key: (doc, lane) => [Number(doc[LANE_COLUMN[lane]]), String(doc['kind']), String(doc['no'])],
+      key: (doc, lane) => {
+        const { mchid, kind, no } = identityIn(doc);
+        return [Number(doc[LANE_COLUMN[lane]]), mchid, kind, no];
+      },
       open: openDoc,
     },
     logger,
@@ -178,6 +179,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     checkLimit(filter.limit);
     const query = records()
       .where(listConditions(db.command, filter))
+      .orderBy('mchid', 'desc')
       .orderBy('created_at', 'desc')
       .orderBy('kind', 'desc')
       .orderBy('no', 'desc');
@@ -185,13 +187,17 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     return pageOf(await read('a list', query.limit(size + 1)), size, listKey);
   }
 
-  async function reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined> {
-    const doc = await one(reserved, kind, no);
+  async function reservation(
+    mchid: string,
+    kind: ReservationKind,
+    no: string,
+  ): Promise<Reservation | undefined> {
+    const doc = isKey(no) ? await one(reserved, identityOf({ mchid, kind, no })) : undefined;
     return doc === undefined ? undefined : opened(doc, openReservation);
   }
 
-  async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
-    const doc = await one(records, kind, no);
+  async function find(mchid: string, kind: string, no: string): Promise<StoredRecord | undefined> {
+    const doc = isKey(no) ? await one(records, identityOf({ mchid, kind, no })) : undefined;
     return doc === undefined ? undefined : opened(doc, openDoc);
   }
 
@@ -201,24 +207,23 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
 
     async insert(record) {
       checkNew(record);
-      const { kind, no } = record;
       const add_token = randomUUID();
       const doc = {
-        _id: idOf(kind, no),
+        _id: identityOf(record),
         add_token,
         ...documentOf(record, sealing.write(record), add_token),
       };
-      return (await addOnce(records, doc, [kind, no])) === 'added' ? 'inserted' : 'exists';
+      return (await addOnce(records, doc)) === 'added' ? 'inserted' : 'exists';
     },
 
     // One function answers for every kind: a record's `kind` is the kind it was found under.
-    find: find as OrderStore['find'],
+    find: find as RecordStore['find'],
 
     async replace(next, expectedVersion) {
       checkNext(next, expectedVersion);
-      const { kind, no, version } = next;
+      const _id = identityOf(next);
       const token = randomUUID();
-      const target = records().where({ _id: idOf(kind, no), version: expectedVersion });
+      const target = records().where({ _id, version: expectedVersion });
       let lost: unknown;
       try {
         const sent = target
@@ -229,10 +234,10 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       } catch (error) {
         lost = error;
       }
-      const held = await one(records, kind, no);
+      const held = await one(records, _id);
       if (held?.['write_token'] === token) return 'replaced';
       // Nobody can have built on a write of ours that never was: at its version, another's won.
-      const settled = held === undefined || held['version'] === version;
+      const settled = held === undefined || held['version'] === next.version;
       if (lost === undefined || settled) return 'conflict';
       throw failed('a write', lost);
     },
@@ -255,9 +260,10 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
 
     damaged: (filter) => damagedPage(filter, { rows: listDocs, open: openDoc, key: listKey }),
 
-    async count(payer, since) {
+    async count(mchid, payer, since) {
       const { gte, in: oneOf } = db.command;
       const query = records().where({
+        mchid,
         payer,
         made_by: 'payer',
         created_at: gte(since),
@@ -270,32 +276,32 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       }
     },
 
-    async active(payer, { from, since }) {
+    async active(mchid, payer, { from, since }) {
       const { and, or, gte, in: oneOf } = db.command;
       const kind = oneOf(RECORD_KINDS_COUNTED);
       const wanted = or([{ updated_at: gte(since) }, { state: oneOf(WAITING_STATES) }]);
       const query = records()
-        .where(and([{ payer, created_at: gte(from), kind }, wanted]))
+        .where(and([{ mchid, payer, created_at: gte(from), kind }, wanted]))
         .orderBy('created_at', 'desc')
         .limit(PAGE_SIZE_MAX);
       return payerRecords(believed(await read('a list', query), openDoc, tell));
     },
 
-    async reserve(kind, no, owner, at) {
-      checkReservation(no, owner, at);
-      const doc = { _id: idOf(kind, no), add_token: randomUUID(), kind, no, owner, at };
-      const result = await addOnce(reserved, doc, [kind, no]);
+    async reserve(wanted) {
+      checkReservation(wanted);
+      const doc = { _id: identityOf(wanted), add_token: randomUUID(), ...wanted };
+      const result = await addOnce(reserved, doc);
       if (result === 'added') return 'reserved';
       const held = opened(result, openReservation);
-      return held.owner === owner ? 'reserved' : { owner: held.owner };
+      return held.owner === wanted.owner ? 'reserved' : { owner: held.owner };
     },
 
     reservation,
 
-    async reservations(kind, { from, to, limit, after }) {
+    async reservations(mchid, kind, { from, to, limit, after }) {
       checkLimit(limit);
       const { and, or, gt, gte, lt } = db.command;
-      const conditions: object[] = [{ kind, at: gte(from).and(lt(to)) }];
+      const conditions: object[] = [{ mchid, kind, at: gte(from).and(lt(to)) }];
       if (after !== undefined) {
         const [at, no = ''] = readCursor(after, 1);
         conditions.push(or([{ at: gt(at) }, { at, no: gt(no) }]));
@@ -310,12 +316,12 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     async migrate() {
       for (const name of [MIGRATIONS, RECORDS, RESERVATIONS]) await createCollection(name);
       await schemaVersion();
-      const no = String(MIGRATION_VERSION);
-      if ((await one(() => collection(MIGRATIONS), 'migration', no)) !== undefined) return;
-      await fillLanes();
+      const _id = `migration:${String(MIGRATION_VERSION)}`;
+      if ((await one(() => collection(MIGRATIONS), _id)) !== undefined) return;
+      await carryOver(records, (doc) => carriedDoc(doc, carry));
+      await carryOver(reserved, (doc) => ({ ...doc, mchid: ownMchid(carry) }));
       const facts = { version: MIGRATION_VERSION, min_reader: MIN_READER, applied_at: clock.now() };
-      const doc = { _id: idOf('migration', no), add_token: randomUUID(), ...facts };
-      await addOnce(() => collection(MIGRATIONS), doc, ['migration', no]);
+      await addOnce(() => collection(MIGRATIONS), { _id, add_token: randomUUID(), ...facts });
     },
 
     async ping() {
@@ -337,27 +343,31 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     });
   }
 
-  /** Gives what is due in documents of before its lanes; one that is written meanwhile has them already. */
-  async function fillLanes(): Promise<void> {
-    let last = '';
-    for (;;) {
-      const open = { _id: db.command.gt(last), due_at: db.command.gt(-1) };
-      const docs = await read(
-        'a read',
-        records().where(open).orderBy('_id', 'asc').limit(PAGE_MAX),
-      );
+  /**
+   * Documents of versions 1 and 2 under today's ids. Each is added under its new id before it is removed under its old one,
+   * so whoever is interrupted begins again.
+   */
+  async function carryOver(of: () => Query, carried: (doc: Doc) => Doc): Promise<void> {
+    for (let last = ''; ;) {
+      const further = of().where({ _id: db.command.gt(last) });
+      const docs = await read('a read', further.orderBy('_id', 'asc').limit(PAGE_MAX));
       for (const doc of docs) {
-        const { _id, version } = doc;
-        if (LANES_COLUMNS.some((column) => column in doc)) continue;
-        const target = records().where({ _id, version }).options({ multiple: false });
-        try {
-          await withTimeout(target.update(lanesOf(doc, openDoc)), limitMs);
-        } catch (error) {
-          throw failed('a write', error);
-        }
+        if (doc['mchid'] !== undefined) continue;
+        const next = carried(doc);
+        const _id = identityOf(identityIn(next));
+        await addOnce(of, { ...next, _id, add_token: randomUUID() });
+        await remove(of().where({ _id: doc['_id'] }));
       }
       if (docs.length < PAGE_MAX) return;
       last = String(docs.at(-1)?.['_id']);
+    }
+  }
+
+  async function remove(query: Query): Promise<void> {
+    try {
+      await withTimeout(query.remove(), limitMs);
+    } catch (error) {
+      throw failed('a removal', error);
     }
   }
 
@@ -386,16 +396,19 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
   }
 }
 
-/** A damaged document keeps its place in all lanes: whichever reads it says so. */
-function lanesOf(doc: Doc, open: (doc: Doc) => StoredRecord): object {
-  try {
-    const { deliver_at, act_at, ask_at } = columnsOf(open(doc));
-    return { deliver_at, act_at, ask_at };
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    return { deliver_at: doc['due_at'], act_at: doc['due_at'], ask_at: doc['due_at'] };
-  }
+function carriedDoc(doc: Doc, deps: CarryDeps): Doc {
+  const { kind, no, body, due_at } = doc;
+  const key = { kind: String(kind), no: String(no), version: number(doc, 'version') };
+  const { lanes, ...named } = carriedRecord(key, body, deps);
+  const places = lanes ?? { deliver_at: due_at, act_at: due_at, ask_at: due_at };
+  return { ...doc, ...named, ...places };
 }
+
+const identityIn = ({ mchid, kind, no }: Doc): Identity => ({
+  mchid: String(mchid),
+  kind: String(kind),
+  no: String(no),
+});
 
 /** The platform stamps what a client adds with his openid; what the server adds has no such field. */
 function refuseClients(doc: Doc): void {
@@ -407,24 +420,24 @@ const openerOf =
   (sealing: Sealing) =>
   (doc: Doc): StoredRecord => {
     refuseClients(doc);
-    const { kind, no } = doc;
-    const key = { kind: String(kind), no: String(no), version: number(doc, 'version') };
-    if (doc['_id'] !== idOf(key.kind, key.no)) throw damaged(idOf(key.kind, key.no));
+    const key = { ...identityIn(doc), version: number(doc, 'version') };
+    if (doc['_id'] !== identityOf(key)) throw damaged(identityOf(key));
     return sealing.read(key, doc['body']);
   };
 
-const listKey = (doc: Doc): readonly [number, string, string] => [
+const listKey = (doc: Doc): Cursor => [
   placeAt(doc['created_at']),
+  nameOf(doc['mchid']),
   nameOf(doc['kind']),
   nameOf(doc['no']),
 ];
 
 function openReservation(doc: Doc): Reservation {
   refuseClients(doc);
-  const { kind, no, owner } = doc;
-  const good = typeof kind === 'string' && typeof no === 'string' && typeof owner === 'string';
+  const { mchid, kind, no, owner } = doc;
+  const good = [mchid, kind, no, owner].every((value) => typeof value === 'string');
   if (!good) throw damaged('a reservation');
-  return { kind: kind as ReservationKind, no, owner, at: number(doc, 'at') };
+  return { mchid, kind, no, owner, at: number(doc, 'at') } as Reservation;
 }
 
 function number(doc: Doc, field: string): number {

@@ -6,6 +6,9 @@ import { StoreError } from '../../../utils/errors';
 import type { ErrorCode } from '../../../utils/errors';
 import { DamagedError } from '../damage';
 
+/** How a statement names one row. */
+export const BY_KEY = 'WHERE mchid = ? AND kind = ? AND no = ?';
+
 export type SqlValue = string | number | null;
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -40,7 +43,7 @@ export interface SqlDialect {
 export interface SqlDriver extends SqlSession {
   readonly name: 'sqlite' | 'mysql' | 'postgres';
   readonly durable: boolean;
-  /** See `OrderStore.inOrder`. */
+  /** See `RecordStore.inOrder`. */
   readonly inOrder?: boolean;
   readonly dialect: SqlDialect;
   /** What answers, for logs: e.g. `SQLite 3.45.1`. */

@@ -3,7 +3,6 @@
  * another, however long that other's backlog is.
  */
 import { LANES, type Lane } from '../../ledger/agenda';
-import { SCHEMA_VERSION } from '../../ledger/record';
 import type { StoredRecord } from '../../ledger/record';
 import type { Logger } from '../../../utils/logger';
 import type { TellDamage } from '../damage';
@@ -20,11 +19,11 @@ interface Statements {
 
 function statementsOf(column: string): Statements {
   const from =
-    `SELECT kind, no, version, created_at, body, ${column} AS lane_at FROM pay_record ` +
+    `SELECT mchid, kind, no, version, created_at, body, ${column} AS lane_at FROM pay_record ` +
     `WHERE ${column} <= ? AND min_reader <= ?`;
   // The first part lets the index be entered at the place; the second is the order.
-  const after = ` AND ${column} >= ? AND (${column}, kind, no) > (?, ?, ?)`;
-  const order = ` ORDER BY ${column}, kind, no`;
+  const after = ` AND ${column} >= ? AND (${column}, mchid, kind, no) > (?, ?, ?, ?)`;
+  const order = ` ORDER BY ${column}, mchid, kind, no`;
   return { first: from + order, further: from + after + order };
 }
 
@@ -40,20 +39,31 @@ const earliest = LANES.map((lane) => {
 });
 const OLDEST_DUE = `SELECT MIN(lane_at) AS oldest FROM (${earliest.join(' UNION ALL ')}) AS lanes`;
 
+interface SqlDueDeps {
+  readonly logger: Logger;
+  readonly tell: TellDamage;
+  readonly reader: number;
+}
+
 export const createSqlDue = (
   driver: SqlDriver,
   open: (row: Row) => StoredRecord,
-  { logger, tell }: { readonly logger: Logger; readonly tell: TellDamage },
+  { logger, tell, reader }: SqlDueDeps,
 ): DueReader =>
   createDueReader<Row>(
     {
       page: (now, limit, after, lane) => {
         const { first, further } = STATEMENTS[lane];
         return after === undefined
-          ? driver.read(withLimit(first, limit), [now, SCHEMA_VERSION])
-          : driver.read(withLimit(further, limit), [now, SCHEMA_VERSION, after[0], ...after]);
+          ? driver.read(withLimit(first, limit), [now, reader])
+          : driver.read(withLimit(further, limit), [now, reader, after[0], ...after]);
       },
-      key: (row) => [Number(row['lane_at']), String(row['kind']), String(row['no'])],
+      key: ({ lane_at, mchid, kind, no }) => [
+        Number(lane_at),
+        String(mchid),
+        String(kind),
+        String(no),
+      ],
       open,
     },
     logger,

@@ -4,7 +4,8 @@ import type { Clock } from '../../../utils/clock';
 import { StoreError } from '../../../utils/errors';
 import type { Logger } from '../../../utils/logger';
 import { numberIn as number } from './sqlDriver';
-import type { SqlDialect, SqlDriver, SqlSession } from './sqlDriver';
+import type { SqlDriver, SqlSession } from './sqlDriver';
+import { createSealing } from '../sealing';
 import { MIGRATION_TABLE, migrations, migrationTable, type Migration } from './sqlSchema';
 
 export interface SqlOrderStoreDeps {
@@ -13,11 +14,13 @@ export interface SqlOrderStoreDeps {
   readonly logger: Logger;
   /** The first seals, any opens; none = records are not sealed. */
   readonly recordKeys?: readonly string[] | undefined;
-  /** Only tests hand in others. */
+  /** The merchant of the environment: what an earlier version kept without one is his. */
+  readonly mchid?: string | undefined;
+  /** Only tests hand in others: builds of before and after this one. */
+  readonly reader?: number;
   readonly migrations?: readonly Migration[];
 }
 
-const TABLE = 'pay_record';
 const MIGRATED =
   'SELECT MAX(version) AS version, MAX(min_reader) AS min_reader ' + `FROM ${MIGRATION_TABLE}`;
 const MIGRATE = `INSERT INTO ${MIGRATION_TABLE} (version, applied_at, min_reader) VALUES (?, ?, ?)`;
@@ -26,11 +29,11 @@ const MIGRATE = `INSERT INTO ${MIGRATION_TABLE} (version, applied_at, min_reader
 const DEMAND_KNOWN_MS = 1000;
 
 /** The newest migration applied. @throws StoreError STORE_NEWER where one demands a newer build. */
-export async function schemaVersion(session: SqlSession): Promise<number> {
+export async function schemaVersion(session: SqlSession, reader = SCHEMA_VERSION): Promise<number> {
   const [row] = await session.read(MIGRATED, []);
   if (row === undefined || row['version'] === null) return 0;
   const demand = number(row, 'min_reader');
-  if (demand > SCHEMA_VERSION) {
+  if (demand > reader) {
     throw new StoreError('STORE_NEWER', {
       detail: `the tables need a reader of version ${String(demand)}`,
     });
@@ -43,7 +46,7 @@ export async function schemaVersion(session: SqlSession): Promise<number> {
  * next: one small read a second, shared by all. Reads and inserts wait for it. Reservations do not, for they are
  * committed in the order they are handed in, and are harmless; a rewrite is judged by its own statement.
  */
-export function createDemandGuard({ driver, clock }: SqlOrderStoreDeps) {
+export function createDemandGuard({ driver, clock, reader }: SqlOrderStoreDeps) {
   let askedAt = Number.NEGATIVE_INFINITY;
   let asking: Promise<void> | undefined;
   let newer: StoreError | undefined;
@@ -51,7 +54,7 @@ export function createDemandGuard({ driver, clock }: SqlOrderStoreDeps) {
   const ask = async (): Promise<void> => {
     askedAt = clock.now();
     try {
-      await schemaVersion(driver);
+      await schemaVersion(driver, reader);
       newer = undefined;
     } catch (error) {
       // Any other failure is reported by the statement that follows.
@@ -89,29 +92,22 @@ export function createDemandGuard({ driver, clock }: SqlOrderStoreDeps) {
 }
 
 export async function migrate(deps: SqlOrderStoreDeps): Promise<void> {
-  const { driver, clock, logger } = deps;
+  const { driver, clock, logger, mchid, reader } = deps;
+  const { dialect } = driver;
+  const carry = { mchid, sealing: createSealing(deps.recordKeys, reader) };
   const wanted = deps.migrations ?? migrations;
   const newest = Math.max(...wanted.map((one) => one.version));
   // Looked at first without the lock: an account without the right to create tables can work on made ones.
-  const [table] = await driver.read(driver.dialect.tableExists, [MIGRATION_TABLE]);
-  if (table !== undefined && (await schemaVersion(driver)) >= newest) return;
+  const [table] = await driver.read(dialect.tableExists, [MIGRATION_TABLE]);
+  if (table !== undefined && (await schemaVersion(driver, reader)) >= newest) return;
   await driver.exclusively(async (session) => {
-    for (const sql of migrationTable(driver.dialect)) await session.write(sql, []);
-    const applied = await schemaVersion(session);
+    for (const sql of migrationTable(dialect)) await session.write(sql, []);
+    const applied = await schemaVersion(session, reader);
     for (const one of wanted.filter((migration) => migration.version > applied)) {
-      await apply(session, one, driver.dialect);
+      await one.before?.(session, dialect, carry);
+      for (const sql of one.statements(dialect)) await session.write(sql, []);
       await session.write(MIGRATE, [one.version, clock.now(), one.min_reader]);
       logger.info({ store: driver.name, version: one.version }, 'migration applied');
     }
   });
-}
-
-async function apply(session: SqlSession, one: Migration, dialect: SqlDialect): Promise<void> {
-  const { column } = one;
-  const made =
-    column === undefined ? [] : await session.read(dialect.columnExists, [TABLE, column]);
-  if (made.length === 0) {
-    for (const sql of one.statements(dialect)) await session.write(sql, []);
-  }
-  for (const sql of one.fill ?? []) await session.write(sql, []);
 }

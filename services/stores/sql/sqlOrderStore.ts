@@ -1,14 +1,14 @@
 /**
- * Records in a SQL database: one store for SQLite, MySQL/MariaDB and PostgreSQL. Every promise of `OrderStore` is one
+ * Records in a SQL database: one store for SQLite, MySQL/MariaDB and PostgreSQL. Every promise of `RecordStore` is one
  * statement, so it holds over all processes without a transaction of ours:
  * insert-once is the primary key, the conditional replace is `UPDATE … WHERE version = ?`.
  */
 import { SCHEMA_VERSION } from '../../ledger/record';
 import type { StoredRecord } from '../../ledger/record';
 import { believed, createDamageAlarm, DamagedError, nameOf } from '../damage';
-import type { OrderStore, Page, RecordFilter, Reservation, ReservationKind } from '../orderStore';
+import type { Page, RecordFilter, RecordStore, Reservation, ReservationKind } from '../orderStore';
 import { createSealing, type Sealing } from '../sealing';
-import { numberIn as number, storeError, withLimit } from './sqlDriver';
+import { BY_KEY, numberIn as number, storeError, withLimit } from './sqlDriver';
 import type { Row, SqlDriver, SqlValue } from './sqlDriver';
 import { createSqlDue, oldestDue } from './sqlDue';
 import { createDemandGuard, migrate, schemaVersion, type SqlOrderStoreDeps } from './sqlMigrating';
@@ -30,9 +30,9 @@ import {
   placeAt,
   readCursor,
 } from '../storeRules';
-import type { RecordColumns } from '../storeRules';
+import type { Cursor, RecordColumns } from '../storeRules';
 
-const FACTS = [
+export const FACTS = [
   'state',
   'payer',
   'made_by',
@@ -52,32 +52,33 @@ const FACTS = [
 ] as const satisfies readonly (keyof RecordColumns)[];
 
 const INSERT =
-  `INSERT INTO pay_record (kind, no, version, ${FACTS.join(', ')}, body) ` +
-  `VALUES (?, ?, ?, ${FACTS.map(() => '?').join(', ')}, ?)`;
+  `INSERT INTO pay_record (mchid, kind, no, version, ${FACTS.join(', ')}, body) ` +
+  `VALUES (?, ?, ?, ?, ${FACTS.map(() => '?').join(', ')}, ?)`;
 /** An index is rewritten where a statement names its columns, changed or not: these never change. */
 const CHANGING = FACTS.filter((name) => name !== 'created_at' && name !== 'made_by');
 /** In the statement itself: a migration that demands more ends our rewrites with its commit, not a moment later. */
 const REPLACE =
   `UPDATE pay_record SET version = ?, ${CHANGING.map((name) => `${name} = ?`).join(', ')}, ` +
-  'body = ? WHERE kind = ? AND no = ? AND version = ? ' +
+  `body = ? ${BY_KEY} AND version = ? ` +
   `AND NOT EXISTS (SELECT 1 FROM ${MIGRATION_TABLE} WHERE min_reader > ?)`;
-const ROW = 'SELECT kind, no, version, created_at, body FROM pay_record';
-const FIND = `${ROW} WHERE kind = ? AND no = ?`;
+const ROW = 'SELECT mchid, kind, no, version, created_at, body FROM pay_record';
+const FIND = `${ROW} ${BY_KEY}`;
 const quoted = (words: readonly string[]): string => `'${words.join("', '")}'`;
 const COUNT =
-  'SELECT COUNT(*) AS made FROM pay_record WHERE payer = ? AND created_at >= ? ' +
+  'SELECT COUNT(*) AS made FROM pay_record WHERE mchid = ? AND payer = ? AND created_at >= ? ' +
   `AND made_by = 'payer' AND kind IN (${quoted(RECORD_KINDS_COUNTED)})`;
 /** Bodies are read of what is wanted alone, whatever the database makes of the inner select. */
 const ACTIVE =
-  'SELECT r.kind, r.no, r.version, r.created_at, r.body FROM (' +
-  'SELECT kind, no, state, updated_at FROM pay_record WHERE payer = ? AND created_at >= ? ' +
+  'SELECT r.mchid, r.kind, r.no, r.version, r.created_at, r.body FROM (' +
+  'SELECT mchid, kind, no, state, updated_at FROM pay_record ' +
+  'WHERE mchid = ? AND payer = ? AND created_at >= ? ' +
   `AND kind IN (${quoted(RECORD_KINDS_COUNTED)}) ` +
   `ORDER BY created_at DESC LIMIT ${String(ACTIVE_MAX)}) AS newest ` +
-  'JOIN pay_record r ON r.kind = newest.kind AND r.no = newest.no ' +
+  'JOIN pay_record r ON r.mchid = newest.mchid AND r.kind = newest.kind AND r.no = newest.no ' +
   `WHERE newest.updated_at >= ? OR newest.state IN (${quoted(WAITING_STATES)})`;
-const RESERVE = 'INSERT INTO pay_reservation (kind, no, owner, at) VALUES (?, ?, ?, ?)';
-const RESERVED = 'SELECT kind, no, owner, at FROM pay_reservation';
-const RESERVATION = `${RESERVED} WHERE kind = ? AND no = ?`;
+const RESERVE = 'INSERT INTO pay_reservation (mchid, kind, no, owner, at) VALUES (?, ?, ?, ?, ?)';
+const RESERVED = 'SELECT mchid, kind, no, owner, at FROM pay_reservation';
+const RESERVATION = `${RESERVED} ${BY_KEY}`;
 
 const factsOf = (
   record: StoredRecord,
@@ -87,34 +88,38 @@ const factsOf = (
   return names.map((name) => columns[name]);
 };
 
-export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
-  const { driver, logger } = deps;
-  const repeat = driver.dialect.ignoreRepeat('kind, no');
+export function createSqlOrderStore(deps: SqlOrderStoreDeps): RecordStore {
+  const { driver, logger, reader = SCHEMA_VERSION } = deps;
+  const repeat = driver.dialect.ignoreRepeat('mchid, kind, no');
   const insertSql = INSERT + repeat;
   const reserveSql = RESERVE + repeat;
   const guard = createDemandGuard(deps);
-  const sealing = createSealing(deps.recordKeys);
+  const sealing = createSealing(deps.recordKeys, reader);
   const tell = createDamageAlarm(logger);
   const openRow = openerOf(sealing);
-  const due = createSqlDue(driver, openRow, { logger, tell });
+  const due = createSqlDue(driver, openRow, { logger, tell, reader });
 
-  async function find(kind: string, no: string): Promise<StoredRecord | undefined> {
+  async function find(mchid: string, kind: string, no: string): Promise<StoredRecord | undefined> {
     if (!isKey(no)) return undefined;
     const asking = guard.known();
     if (asking !== undefined) await asking;
-    const [row] = await driver.read(FIND, [kind, no]);
+    const [row] = await driver.read(FIND, [mchid, kind, no]);
     if (row === undefined) return undefined;
     try {
       return openRow(row);
     } catch (error) {
-      if (error instanceof DamagedError) tell({ kind, no }, error);
+      if (error instanceof DamagedError) tell({ mchid, kind, no }, error);
       throw error;
     }
   }
 
-  async function reservation(kind: ReservationKind, no: string): Promise<Reservation | undefined> {
+  async function reservation(
+    mchid: string,
+    kind: ReservationKind,
+    no: string,
+  ): Promise<Reservation | undefined> {
     if (!isKey(no)) return undefined;
-    const [row] = await driver.read(RESERVATION, [kind, no]);
+    const [row] = await driver.read(RESERVATION, [mchid, kind, no]);
     return row === undefined ? undefined : openReservation(row);
   }
 
@@ -124,25 +129,25 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
     inOrder: driver.inOrder ?? false,
 
     async insert(record) {
-      checkNew(record);
+      checkNew(record, reader);
       // Waits where knowledge is old: an instance that idled would let its next record slip in.
       const asking = guard.known();
       if (asking !== undefined) await asking;
-      const { kind, no, version } = record;
-      const values = [kind, no, version, ...factsOf(record, FACTS), sealing.write(record)];
+      const { mchid, kind, no, version } = record;
+      const values = [mchid, kind, no, version, ...factsOf(record, FACTS), sealing.write(record)];
       return (await driver.write(insertSql, values)) === 1 ? 'inserted' : 'exists';
     },
 
     // One function answers for every kind: a record's `kind` is the kind it was found under.
-    find: find as OrderStore['find'],
+    find: find as RecordStore['find'],
 
     async replace(next, expectedVersion) {
-      checkNext(next, expectedVersion);
-      const { kind, no, version } = next;
+      checkNext(next, expectedVersion, reader);
+      const { mchid, kind, no, version } = next;
       const facts = [version, ...factsOf(next, CHANGING), sealing.write(next)];
-      const values = [...facts, kind, no, expectedVersion, SCHEMA_VERSION];
+      const values = [...facts, mchid, kind, no, expectedVersion, reader];
       if ((await driver.write(REPLACE, values)) === 1) return 'replaced';
-      await schemaVersion(driver); // throws where that was the reason
+      await schemaVersion(driver, reader); // throws where that was the reason
       return 'conflict';
     },
 
@@ -166,38 +171,39 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
         key: listKey,
       }),
 
-    async count(payer, since) {
-      const [row] = await driver.read(COUNT, [payer, since]);
+    async count(mchid, payer, since) {
+      const [row] = await driver.read(COUNT, [mchid, payer, since]);
       return number(row, 'made');
     },
 
-    async active(payer, { from, since }) {
-      const rows = await driver.read(ACTIVE, [payer, from, since]);
+    async active(mchid, payer, { from, since }) {
+      const rows = await driver.read(ACTIVE, [mchid, payer, from, since]);
       return payerRecords(believed(rows, openRow, tell));
     },
 
-    async reserve(kind, no, owner, at) {
-      checkReservation(no, owner, at);
+    async reserve(wanted) {
+      checkReservation(wanted);
       guard.write();
-      if ((await driver.write(reserveSql, [kind, no, owner, at])) === 1) return 'reserved';
-      const held = await reservation(kind, no);
+      const { mchid, kind, no, owner, at } = wanted;
+      if ((await driver.write(reserveSql, [mchid, kind, no, owner, at])) === 1) return 'reserved';
+      const held = await reservation(mchid, kind, no);
       if (held === undefined) throw storeError('STORE_CONTENTION', `${kind} ${no} has no owner`);
       return held.owner === owner ? 'reserved' : { owner: held.owner };
     },
 
     reservation,
 
-    async reservations(kind, { from, to, limit, after }) {
+    async reservations(mchid, kind, { from, to, limit, after }) {
       checkLimit(limit);
       const [at, no] = after === undefined ? [] : readCursor(after, 1);
       const beyond = at === undefined ? [] : [at, at, no ?? ''];
       const rows = await driver.read(
         withLimit(
-          `${RESERVED} WHERE kind = ? AND at >= ? AND at < ?` +
+          `${RESERVED} WHERE mchid = ? AND kind = ? AND at >= ? AND at < ?` +
             `${at === undefined ? '' : ' AND at >= ? AND (at, no) > (?, ?)'} ORDER BY at, no`,
           limit + 1,
         ),
-        [kind, from, to, ...beyond],
+        [mchid, kind, from, to, ...beyond],
       );
       const items = rows.map(openReservation);
       return pageOf(items, limit, (item) => [item.at, item.no]);
@@ -209,7 +215,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): OrderStore {
     },
 
     async ping() {
-      await schemaVersion(driver);
+      await schemaVersion(driver, reader);
     },
 
     close: () => driver.close(),
@@ -221,29 +227,32 @@ type OpenRow = (row: Row) => StoredRecord;
 const openerOf =
   (sealing: Sealing): OpenRow =>
   (row) => {
-    const { kind, no } = row;
-    const key = { kind: String(kind), no: String(no), version: number(row, 'version') };
+    const { mchid, kind, no } = row;
+    const identity = { mchid: String(mchid), kind: String(kind), no: String(no) };
+    const key = { ...identity, version: number(row, 'version') };
     const record = sealing.read(key, row['body']);
     if (record.created_at !== number(row, 'created_at')) throw damaged(`${key.kind} ${key.no}`);
     return record;
   };
 
-const listKey = (row: Row): readonly [number, string, string] => [
+const listKey = (row: Row): Cursor => [
   placeAt(row['created_at']),
+  nameOf(row['mchid']),
   nameOf(row['kind']),
   nameOf(row['no']),
 ];
 
 function openReservation(row: Row): Reservation {
-  const { kind, no, owner } = row;
-  const good = typeof kind === 'string' && typeof no === 'string' && typeof owner === 'string';
+  const { mchid, kind, no, owner } = row;
+  const good = [mchid, kind, no, owner].every((value) => typeof value === 'string');
   if (!good) throw damaged('a reservation');
-  return { kind: kind as ReservationKind, no, owner, at: number(row, 'at') };
+  return { mchid, kind, no, owner, at: number(row, 'at') } as Reservation;
 }
 
 async function listRows(driver: SqlDriver, filter: RecordFilter): Promise<Page<Row>> {
   checkLimit(filter.limit);
   const conditions: [sql: string, value: SqlValue | undefined][] = [
+    ['mchid = ?', filter.mchid],
     ['kind = ?', filter.kind],
     ['state = ?', filter.state],
     ['payer = ?', filter.payer],
@@ -256,15 +265,17 @@ async function listRows(driver: SqlDriver, filter: RecordFilter): Promise<Page<R
   const where = used.map(([sql]) => sql);
   const values = used.map(([, value]) => value ?? null);
   if (filter.after !== undefined) {
-    const [at, kind = '', no = ''] = readCursor(filter.after, 2);
+    const [at, mchid = '', kind = '', no = ''] = readCursor(filter.after, 3);
     // The first part lets any of the databases enter its index at the cursor; the second is the order.
-    where.push('created_at <= ?', '(created_at, kind, no) < (?, ?, ?)');
-    values.push(at, at, kind, no);
+    const [enter, place] =
+      filter.mchid === undefined ? ['mchid <= ?', mchid] : ['created_at <= ?', at];
+    where.push(enter, '(mchid, created_at, kind, no) < (?, ?, ?, ?)');
+    values.push(place, mchid, at, kind, no);
   }
   const rows = await driver.read(
     withLimit(
       `${ROW}${where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`} ` +
-        'ORDER BY created_at DESC, kind DESC, no DESC',
+        'ORDER BY mchid DESC, created_at DESC, kind DESC, no DESC',
       filter.limit + 1,
     ),
     values,

@@ -6,13 +6,11 @@
 import type Libsql from 'libsql';
 import { StoreError } from '../../../utils/errors';
 import type { Logger } from '../../../utils/logger';
-import { codeOf, pause, storeError } from './sqlDriver';
+import { BY_KEY, codeOf, pause, storeError } from './sqlDriver';
 import type { Row, SqlDialect, SqlDriver, SqlSession, SqlValue } from './sqlDriver';
 import { makeFiles } from './sqliteFiles';
 
 const BATCH_MAX = 64;
-/** How a statement ends that can find one row only. */
-const BY_KEY = 'WHERE kind = ? AND no = ?';
 const QUEUE_MAX = 10_000;
 /** How long a call may block the event loop for another process's lock; beyond it we wait without blocking. */
 const BUSY_TIMEOUT_MS = 100;

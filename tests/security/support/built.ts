@@ -8,12 +8,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStore } from '../../../services/stores';
-import type { OrderStore } from '../../../services/stores/orderStore';
 import { silentLogger } from '../../../utils/logger';
 import { builtOnce } from '../../helpers/build';
 import { freePort, startProcess } from '../../helpers/core';
 import { HANG_MS } from '../../helpers/waiting';
 import { runBuilt, type Started, type StartOptions } from './runner';
+import { ownStore, type OwnStore } from '../../helpers/ownStore';
 
 const PRELOAD = join(__dirname, 'preload.cjs');
 
@@ -67,10 +67,12 @@ export async function startBuilt({ env, nowMs, issuerPort }: StartOptions): Prom
     onText: (text) => logs.push(text),
   });
   await listening(child, logs);
-  let reader: Promise<OrderStore> | undefined;
+  let reader: Promise<OwnStore> | undefined;
   const clock = { now: () => nowMs };
-  const store = (): Promise<OrderStore> =>
-    (reader ??= openStore({ url: databaseUrl, clock, logger: silentLogger }));
+  const store = (): Promise<OwnStore> =>
+    (reader ??= openStore({ url: databaseUrl, clock, logger: silentLogger }).then((records) =>
+      ownStore(records),
+    ));
   return {
     port,
     logs,

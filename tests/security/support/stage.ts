@@ -13,6 +13,7 @@ import { startHere } from '../../helpers/core';
 import { askDocumented } from '../../helpers/documented';
 import { until } from '../../helpers/waiting';
 import { builtRunner, type Started, type StartOptions } from './runner';
+import { ownStore } from '../../helpers/ownStore';
 
 export const PAYER = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
 export const OTHER = 'oUpF8uN95-Ptaags6E_roPHg7AG0';
@@ -129,7 +130,7 @@ const startInProcess =
       store: () =>
         service.store === undefined
           ? Promise.reject(new Error('this service has no store'))
-          : Promise.resolve(service.store),
+          : Promise.resolve(ownStore(service.store)),
       setTime: () => Promise.resolve(),
       async stop() {
         await drop();

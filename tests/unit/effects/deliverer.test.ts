@@ -11,6 +11,7 @@ import { createMemoryOrderStore } from '../../../services/stores/memoryOrderStor
 import type { OrderStore } from '../../../services/stores/orderStore';
 import type { Logger, LogFields } from '../../../utils/logger';
 import { aPaidOrder, OPENID, T0, withEffect } from './helpers';
+import { ownStore } from '../../helpers/ownStore';
 
 type Result = 'delivered' | 'gone' | Error | (() => Promise<'delivered' | 'gone'>);
 
@@ -40,7 +41,7 @@ function setUp(results: Result[] = []) {
     },
     close: async () => undefined,
   };
-  const store = createMemoryOrderStore();
+  const store = ownStore(createMemoryOrderStore());
   const deps = { writer: createRecordWriter({ store, clock, logger }), sink, clock, logger };
   return { ...deps, store, deps, time, events, logged, deliverer: createDeliverer(deps) };
 }
