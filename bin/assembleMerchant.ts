@@ -26,6 +26,7 @@ import { merchantStore } from '../services/merchants/merchantStore';
 import { createAskWaiters } from '../services/orders/askWaiters';
 import { createCodepay } from '../services/orders/codepayOrder';
 import { orderSteps } from '../services/orders/orderSteps';
+import { reverseStep } from '../services/orders/reverseOrder';
 import { createPlacing } from '../services/orders/placeOrder';
 import { createPreparing } from '../services/orders/prepareOrder';
 import { createOrderService } from '../services/orderService';
@@ -186,12 +187,12 @@ function placementsOf(config: Config, base: Base) {
 
 /** What is done without anybody asking for it: deliveries, the sweep, the books. */
 function operationsOf(config: Config, parts: Base & Payouts & Placements) {
-  const { sink, codepay, metrics } = parts;
+  const { sink, metrics } = parts;
   const deliverer =
     sink === undefined ? undefined : countedDeliverer(createDeliverer({ ...parts, sink }), metrics);
   const steps = {
     ...orderSteps(parts),
-    ...codepay.steps(parts),
+    'order.reverse': reverseStep(parts),
     ...combinationSteps(parts),
     'order.refund': refundStep(parts),
     'transfer.transfer': transferStep(parts),

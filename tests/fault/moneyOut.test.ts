@@ -277,9 +277,7 @@ describe('transfers', () => {
     expect((await transfer()).status).toBe(202);
     await advance(24 * 3600_000 + 1_000);
     await sweep();
-    expect(run.alarms().map((line) => line.reason)).toEqual([
-      'a transfer is unresolved after a day: an operator must look',
-    ]);
+    expect(run.alarms().map((line) => line.code)).toEqual(['transfer.unresolved']);
     const late = await transfer();
     expect(late.status).toBe(409);
     expect(sim.transfers()).toEqual([]);
