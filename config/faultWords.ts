@@ -149,6 +149,10 @@ const WORDS = {
     '云函数实例回收后本地文件会丢失，且各实例互不可见，请使用 mysql:// postgres:// 或 cloudbase:',
     'files vanish with a function instance and are not shared: use mysql://, postgres:// or cloudbase:',
   ],
+  merchants_not_served: [
+    '本版本只检查该文件，尚不为其中的商户提供服务：/m/ 路径返回 404',
+    'this version checks the file and does not serve its merchants yet: /m/ paths answer 404',
+  ],
   record_key: [
     '第 {at} 个：应为 32–256 个可见字符，如 openssl rand -hex 32',
     'no. {at}: a key has 32 to 256 visible ASCII characters, as from openssl rand -hex 32',
