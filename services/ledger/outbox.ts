@@ -20,7 +20,7 @@ const REASON_MAX = 300;
  * database begun anew, may use one out_trade_no twice, and the second payment must not look like a repeat.
  */
 export function effectId(record: RecordBase, seq: number): string {
-  const mchid = 'mchid' in record ? String(record.mchid) : '';
+  const mchid = 'mchid' in record ? record.mchid : '';
   const name = `${mchid}:${record.kind}:${record.no}:${String(record.created_at)}:${String(seq)}`;
   return `ef_${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
 }
