@@ -41,7 +41,7 @@ export function boundConnections(server: Server, max = CONNECTIONS_MAX): void {
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 
-/** Whoever keeps us waiting; else whoever is slow to take his answer. Never a request that is being worked on. */
+/** First the clients that keep us waiting, then those slow to read their answer. Never a request that is being worked on. */
 function closeIdlest(open: Map<Socket, UnderWay>): void {
   const all = [...open];
   const idlest =

@@ -80,7 +80,7 @@ export interface ConfigReading {
   readonly incomplete: boolean;
 }
 
-/** Reads all settings and collects all faults, for whoever wants the codes. */
+/** Reads all settings and collects all faults, as codes. */
 export function readConfig(env: Env): ConfigReading {
   const values = new Values(env);
   const listen = readListen(values);

@@ -17,7 +17,7 @@ export const mayAct = (record: Owned, caller: Caller): boolean =>
   caller.role === 'operator' || isPayer(caller, record.payer);
 
 /**
- * The record, for whoever may read it. Another's is treated like one that we do not hold: the question counts,
+ * The record, for a caller that may read it. Another's is treated like one that we do not hold: the question counts,
  * WeChat is asked, and the answer is the same.
  */
 export function askable<R extends Owned>(

@@ -147,7 +147,7 @@ function guardOwner(deps: PlacingDeps, record: OrderRecord, placement: Placement
   if (unbound || record.payer === caller.openid) return;
   if (draft === undefined && !record.prepared) throw absent(deps, placement);
   deps.asks.guard(caller);
-  // Prepared for whoever comes, and nobody came in time.
+  // Prepared, and no payer came in time.
   const over = record.payer === undefined && record.prepared && record.state === 'CLOSED';
   if (draft === undefined && !over) throw notYours();
   throw new ConflictError(over ? 'ORDER_CLOSED' : 'ORDER_TAKEN');

@@ -43,13 +43,12 @@ function hooks(text: string, options: { name?: string; timeoutMs?: number; env?:
     timeoutMs: options.timeoutMs ?? 60_000,
   });
   opened.push(sink);
-  const notes = (): unknown[] =>
-    existsSync(notebook)
-      ? readFileSync(notebook, 'utf8')
-          .trim()
-          .split('\n')
-          .map((l) => JSON.parse(l) as unknown)
-      : [];
+  const notes = (): unknown[] => {
+    if (!existsSync(notebook)) return [];
+    // The thread may be writing: only lines that have ended are read.
+    const ended = readFileSync(notebook, 'utf8').split('\n').slice(0, -1);
+    return ended.map((line) => JSON.parse(line) as unknown);
+  };
   return { sink, notes, logged, write, path };
 }
 
