@@ -66,8 +66,10 @@ function undocumented(
     return undefined;
   const pathname = sent.replace(/^https?:\/\/[^/]+/, '').split('?', 1)[0] ?? '';
   const path = pathOf(pathname) ?? '/';
-  const operation = document.paths[path]?.[method.toLowerCase()] ?? ANY;
-  const notified = status >= 400 && path === '/' && (JSON.parse(text) as Tree).code === 'FAIL';
+  const own = path === '/' ? undefined : document.paths[path]?.[method.toLowerCase()];
+  const operation = own ?? ANY;
+  // A notification may come to any path and method that is not a route of its own.
+  const notified = status >= 400 && own === undefined && (JSON.parse(text) as Tree).code === 'FAIL';
   const name = `${method} ${path} ${String(status)}${notified ? ' FAIL' : ''}`;
   const found = schemaOf(notified ? CALLBACK : operation, status);
   if (found === undefined) return `${name} is not in the document`;
