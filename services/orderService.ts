@@ -1,6 +1,6 @@
 /**
  * The plug: insert, find, apply. An event is decided by the pure part (`ledger`) and written by the one writer
- * (`records/recordWriter`), once, whoever asks and however often.
+ * (`records/recordWriter`), once, however often it is asked.
  */
 import type { DecideContext } from './ledger/decision';
 import type { OrderEvent } from './ledger/orderState';

@@ -36,7 +36,7 @@ export interface Effects {
   readonly lost: readonly string[];
   /** Facts told under two ids. */
   readonly doubled: readonly string[];
-  /** Told, and not true: whoever believes it ships goods that nobody paid. */
+  /** Delivered, and not true: a shop that believes it ships goods that nobody paid. */
   readonly untrue: readonly string[];
 }
 

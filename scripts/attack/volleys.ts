@@ -16,7 +16,7 @@ export interface Known {
   readonly open: readonly string[];
   /** Orders of others, paid. */
   readonly paid: readonly string[];
-  /** Prepared by an operator, for whoever pays first. */
+  /** Prepared by an operator; the first payer binds it. */
   readonly prepared: readonly string[];
 }
 

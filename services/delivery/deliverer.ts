@@ -111,7 +111,7 @@ async function settle(
   const { id, tries } = effect;
   const fields = { ...about(leased, effect), tries };
   if (result === 'delivered') {
-    // A fact, whoever holds the lease by now.
+    // A fact, even if another instance holds the lease by now.
     const known = (record: StoredRecord): boolean => record.effects.some((e) => e.id === id);
     const marked = await mark(deps, leased, known, (r, at) => effectDelivered(r, id, at));
     if (marked !== undefined) logger.info(fields, 'effect delivered');

@@ -451,7 +451,7 @@ const onReversalOver: Handler<'reversal_over'> = (record, event, ctx) => {
 };
 
 /**
- * Nothing to follow within five seconds of the last hint, whoever sends them and wherever they arrive. A mark from
+ * Nothing to follow within five seconds of the last hint, no matter who sends them and where they arrive. A mark from
  * the future was made by a clock that ran ahead: it must not keep hints out until then.
  */
 export const hintedLately = (record: { readonly last_hint_at?: number }, now: number): boolean =>

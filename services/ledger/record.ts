@@ -286,7 +286,7 @@ export interface OrderRecord extends RecordBase {
   readonly nothing_accepted?: true;
   /** Until then a copy of an ask without an answer may still arrive at WeChat. */
   readonly copies_until?: number;
-  /** Absent while it was asked for once, by whoever made it. */
+  /** Absent while only its maker has asked for it, and only once. */
   readonly payer_asks?: PayerAsks;
   readonly prepay?: Prepay;
   readonly payment?: Payment;
@@ -382,7 +382,7 @@ export interface CombinationRecord extends RecordBase {
   readonly nothing_accepted?: true;
   /** Until then a copy of an ask without an answer may still arrive at WeChat. */
   readonly copies_until?: number;
-  /** Absent while it was asked for once, by whoever made it. */
+  /** Absent while only its maker has asked for it, and only once. */
   readonly payer_asks?: PayerAsks;
   readonly prepay?: Prepay;
   readonly sub_orders: readonly SubOrder[];

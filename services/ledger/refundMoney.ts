@@ -26,7 +26,7 @@ export function moneyState(paidFen: number, refunds: readonly Refund[]): OrderSt
   return back < paidFen ? 'PARTIALLY_REFUNDED' : 'REFUNDED';
 }
 
-/** A reversal gives back all that was paid, whoever asked for it: nothing is left to refund. */
+/** A reversal gives back all that was paid, no matter who asked for it: nothing is left to refund. */
 export const isReversed = (record: OrderRecord): boolean =>
   record.state === 'REVERSING' ||
   record.reversing_at !== undefined ||

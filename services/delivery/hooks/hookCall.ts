@@ -71,7 +71,7 @@ export function hookCall(event: CloudEvent): HookCall {
     case 'refund.abnormal':
       return call('handlerRefundTrigger', refunded(event.data, 'ABNORMAL'));
     case 'refund.unresolved':
-      // Not WeChat's word: whoever handles its results must not take it for one.
+      // Not WeChat's word: a handler of its results must not take it for one.
       return call('handlerOther', refunded(event.data, 'PROCESSING'));
     case 'refund.closed':
       return call('handlerRefundTrigger', refunded(event.data, 'CLOSED'));
