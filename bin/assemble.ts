@@ -12,7 +12,7 @@ import { openStore } from '../services/stores';
 import { createDeferredStore } from '../services/stores/deferredStore';
 import type { RecordStore } from '../services/stores/orderStore';
 import { createHttpClient } from '../services/strategies/http';
-import { createGlance, type SweepService } from '../services/sweep/sweepService';
+import { createRequestSweep, type SweepService } from '../services/sweep/sweepService';
 import { createSweepTimer } from '../services/sweep/sweepTimer';
 import { systemClock, type Clock } from '../utils/clock';
 import { ConfigError } from '../utils/errors';
@@ -156,7 +156,7 @@ function whole(
     metrics,
     status,
     ready: wing.ready,
-    ...(timerless ? { afterRequest: createGlance({ sweep, clock, logger }) } : {}),
+    ...(timerless ? { afterRequest: createRequestSweep({ sweep, clock, logger }) } : {}),
   });
   const timer = createSweepTimer(config.sweepSeconds * 1000, sweep, logger);
   return {

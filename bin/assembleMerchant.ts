@@ -12,7 +12,7 @@ import { createNotifyController } from '../controllers/notifyController';
 import { createPayController } from '../controllers/payController';
 import { createRecordController } from '../controllers/recordController';
 import { createBearerVerifier } from '../services/access/bearer';
-import { createAskLimit } from '../services/access/foreignQueryLimit';
+import { createForeignQueryLimit } from '../services/access/foreignQueryLimit';
 import { createIdentity, type Identity } from '../services/access/identity';
 import { createOrderRate } from '../services/access/orderRateLimit';
 import { createRequestsUnderWay } from '../services/access/requestsUnderWay';
@@ -171,13 +171,13 @@ function placementsOf(config: Config, base: Base) {
     ...base,
     rate: createOrderRate({ ...base, ordersPerMinute, openOrdersMax }),
     // One for all: a payer's questions are counted together, whatever he asks about.
-    asks: createAskLimit(base),
+    foreignQueries: createForeignQueryLimit(base),
     waiters: createAskWaiters(base),
     settings: shopOf(config),
   };
   const preparing = createPreparing(placement);
   return {
-    asks: placement.asks,
+    foreignQueries: placement.foreignQueries,
     preparing,
     placing: createPlacing({ ...placement, preparing }),
     combining: createCombining(placement),

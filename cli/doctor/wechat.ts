@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../../config/types';
 import { createHttpClient, type Exchange, type HttpReply } from '../../services/strategies/http';
-import { parseJsonObject, textOf, type JsonObject } from '../../services/strategies/readJsonObject';
+import { readJsonObject, textOf, type JsonObject } from '../../services/strategies/readJsonObject';
 import { createOutbound, type Outbound } from '../../services/strategies/outbound';
 import { isProbe } from '../../services/strategies/signature';
 import type { Clock } from '../../utils/clock';
@@ -103,7 +103,7 @@ export function openLine({ config, clock }: LiveDeps, logger: Logger): Line {
   };
 }
 
-export const bodyOf = (reply: HttpReply): JsonObject => parseJsonObject(reply.raw) ?? {};
+export const bodyOf = (reply: HttpReply): JsonObject => readJsonObject(reply.raw) ?? {};
 export const codeOf = (reply: HttpReply): string => textOf(bodyOf(reply), 'code') ?? '';
 
 /** undefined `line`: what was found makes all further questions useless. */

@@ -1,7 +1,7 @@
 /** WeChat's answers and silences in words: what each means for whoever set this up. */
 import type { Config } from '../../config/types';
 import type { HttpFault, HttpReply } from '../../services/strategies/http';
-import { isJsonObject, parseJsonObject, textOf } from '../../services/strategies/readJsonObject';
+import { isJsonObject, readJsonObject, textOf } from '../../services/strategies/readJsonObject';
 import type { Unproven } from '../../services/strategies/signature';
 import type { LogFields } from '../../utils/logger';
 import { fault, warn, type Finding, type Words } from './findings';
@@ -102,7 +102,7 @@ const plain = (code: string): string => code.replaceAll('_', '').toUpperCase();
 
 /** @returns undefined: the signature was accepted, and the made-up number is unknown, as it should be. */
 export function refusalFinding(reply: HttpReply): Finding | undefined {
-  const body = parseJsonObject(reply.raw);
+  const body = readJsonObject(reply.raw);
   const code = textOf(body, 'code') ?? `HTTP_${reply.status}`;
   const message = textOf(body, 'message') ?? '';
   if (reply.status === 200 || (reply.status === 404 && NOT_FOUND.has(plain(code)))) {
@@ -125,7 +125,7 @@ export function refusalFinding(reply: HttpReply): Finding | undefined {
 }
 
 /** WeChat says in `detail` which part is wrong, so the finding can name the setting. */
-function signError(body: ReturnType<typeof parseJsonObject>): Refusal {
+function signError(body: ReturnType<typeof readJsonObject>): Refusal {
   const detail = body?.['detail'];
   const field = isJsonObject(detail) ? textOf(detail, 'field') : undefined;
   const message = textOf(body, 'message') ?? '';

@@ -8,9 +8,9 @@ import { actsAsOperator, type Caller } from './caller';
 import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
 
-export const ASKS_PER_MINUTE = 30;
+export const FOREIGN_QUERIES_PER_MINUTE = 30;
 /** All payers of this instance together: where headers can be forged, new openids cost nothing. */
-export const ASKS_PER_MINUTE_ALL = 600;
+export const FOREIGN_QUERIES_PER_MINUTE_ALL = 600;
 const WINDOW_MS = 60_000;
 const PAYERS_MAX = 10_000;
 
@@ -19,12 +19,12 @@ interface Window {
   count: number;
 }
 
-export interface AskLimit {
+export interface ForeignQueryLimit {
   /** Counts a payer's question; operators ask as they like. @throws AppError RATE_LIMITED. */
   guard(caller: Caller): void;
 }
 
-export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
+export function createForeignQueryLimit(deps: { readonly clock: Clock }): ForeignQueryLimit {
   const { clock } = deps;
   const payers = new Map<string, Window>();
   let all: Window = { from: clock.now(), count: 0 };
@@ -51,9 +51,9 @@ export function createAskLimit(deps: { readonly clock: Clock }): AskLimit {
       const now = clock.now();
       all = live(all, now);
       const window = live(payers.get(openid), now);
-      bound(window, ASKS_PER_MINUTE, window.from + WINDOW_MS - now);
+      bound(window, FOREIGN_QUERIES_PER_MINUTE, window.from + WINDOW_MS - now);
       // The whole window: the rest of it would tell when others began to ask.
-      bound(all, ASKS_PER_MINUTE_ALL, WINDOW_MS);
+      bound(all, FOREIGN_QUERIES_PER_MINUTE_ALL, WINDOW_MS);
       window.count++;
       all.count++;
       // Set anew, so that the first of the map is the one who has been quiet the longest.

@@ -1,6 +1,6 @@
 /** Whose a record is. To anyone else it does not exist: he is answered as if nobody had the number. */
 import { actsAsOperator, type Caller } from './caller';
-import type { AskLimit } from './foreignQueryLimit';
+import type { ForeignQueryLimit } from './foreignQueryLimit';
 
 interface Owned {
   readonly payer?: string;
@@ -21,11 +21,11 @@ export const mayAct = (record: Owned, caller: Caller): boolean =>
  * WeChat is asked, and the answer is the same.
  */
 export function askable<R extends Owned>(
-  asks: AskLimit,
+  foreignQueries: ForeignQueryLimit,
   held: R | undefined,
   caller: Caller,
 ): R | undefined {
   if (held !== undefined && mayRead(held, caller)) return held;
-  asks.guard(caller);
+  foreignQueries.guard(caller);
   return undefined;
 }

@@ -84,7 +84,7 @@ function place(
     find: () => orders.findCombination(no),
     insert: merchantOnly ? undefined : () => insert(deps, draft, caller),
     absent() {
-      deps.asks.guard(caller);
+      deps.foreignQueries.guard(caller);
       return merchantOnly
         ? new AuthError('ORDER_NOT_PREPARED')
         : new StoreError('STORE_UNAVAILABLE');
@@ -155,7 +155,7 @@ async function insert(
 
 /** The parts' numbers, for this combination alone: looked at first, so that a refusal takes none. */
 async function takeNumbers(
-  { orders, asks }: PlacementDeps,
+  { orders, foreignQueries }: PlacementDeps,
   draft: Draft,
   caller: Caller,
   held: CombinationRecord | undefined,
@@ -168,7 +168,7 @@ async function takeNumbers(
   }
   const parts = sub_orders.map((sub) => sub.out_trade_no);
   const taken = (part: string): ConflictError => {
-    asks.guard(caller);
+    foreignQueries.guard(caller);
     return new ConflictError('ORDER_TAKEN', { detail: part });
   };
   await Promise.all(
@@ -191,9 +191,13 @@ function isCorrection(held: CombinationRecord, draft: Draft, now: number): boole
   return wasRefused(held) && (isExpired(held, now) || hashOf(draft) !== held.facts_hash);
 }
 
-function guardOwner({ asks }: PlacementDeps, record: CombinationRecord, caller: Caller): void {
+function guardOwner(
+  { foreignQueries }: PlacementDeps,
+  record: CombinationRecord,
+  caller: Caller,
+): void {
   if (caller.role !== 'payer' || record.payer === caller.openid) return;
-  asks.guard(caller);
+  foreignQueries.guard(caller);
   throw new ConflictError('ORDER_TAKEN');
 }
 
@@ -208,7 +212,7 @@ function guardOpen(record: CombinationRecord, now: number): void {
 async function closeFor(deps: PlacementDeps, no: string, caller: Caller): Promise<Answer> {
   const held = await deps.orders.findCombination(no);
   if (held === undefined || !mayAct(held, caller)) {
-    deps.asks.guard(caller);
+    deps.foreignQueries.guard(caller);
     throw new NotFoundError('ORDER_NOT_FOUND');
   }
   const record = await closeCombination(deps, held, { source: caller.role });

@@ -18,7 +18,7 @@ export async function queryCombination(
 ): Promise<Answer> {
   const { orders, api, dialect } = deps;
   const found = await orders.findCombination(no);
-  const held = askable(deps.asks, found, caller);
+  const held = askable(deps.foreignQueries, found, caller);
   const reply = await api.queryCombination(held ?? ownRef(dialect, no));
   const unknown = (): NotFoundError => new NotFoundError('ORDER_NOT_FOUND');
   const body = bodyOrThrow(reply, held === undefined ? unknown : undefined);

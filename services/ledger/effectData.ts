@@ -10,7 +10,7 @@ import type {
   SubOrder,
   TransferRecord,
 } from './record';
-import { asWritten } from '../../utils/exactOptional';
+import { exactOptional } from '../../utils/exactOptional';
 import { sumFen } from '../../utils/money';
 import type {
   MismatchData,
@@ -23,7 +23,7 @@ import type {
 
 /** The payment without our notes on where it came from. */
 export function paymentFacts(payment: Payment): PaymentFacts {
-  return asWritten<PaymentFacts>({
+  return exactOptional<PaymentFacts>({
     transaction_id: payment.transaction_id,
     total: payment.total,
     payer_total: payment.payer_total,
@@ -41,7 +41,7 @@ export function paymentFacts(payment: Payment): PaymentFacts {
 /** Of every `order.*` effect of an order; `payment` where one is known. */
 export function orderEffectData(order: OrderRecord): MismatchData {
   const { payment, contradictions } = order;
-  return asWritten<MismatchData>({
+  return exactOptional<MismatchData>({
     kind: 'order',
     state: order.state,
     product: order.product,
@@ -66,7 +66,7 @@ export function orderEffectData(order: OrderRecord): MismatchData {
 export function combinationEffectData(combination: CombinationRecord): OrderData {
   const { sub_orders: parts } = combination;
   const total = sumFen(parts.map((part) => part.amount.total_amount));
-  return asWritten<OrderData>({
+  return exactOptional<OrderData>({
     kind: 'combination',
     state: combination.state,
     product: combination.product,
@@ -91,7 +91,7 @@ export function refundEffectData(
   part?: SubOrder,
 ): RefundData {
   const payment = record.kind === 'order' ? record.payment : part?.payment;
-  return asWritten<RefundData>({
+  return exactOptional<RefundData>({
     kind: record.kind,
     state: record.state,
     mchid: part?.mchid ?? record.mchid,
@@ -114,7 +114,7 @@ export function refundEffectData(
 
 /** Of every `transfer.*` effect. `payer` is the receiving openid. */
 export function transferEffectData(transfer: TransferRecord): TransferData {
-  return asWritten<TransferData>({
+  return exactOptional<TransferData>({
     kind: 'transfer',
     state: transfer.state,
     mchid: transfer.mchid,
@@ -133,7 +133,7 @@ export function transferEffectData(transfer: TransferRecord): TransferData {
 }
 
 function subOrderData(part: SubOrder): SubOrderData {
-  return asWritten<SubOrderData>({
+  return exactOptional<SubOrderData>({
     out_trade_no: part.out_trade_no,
     mchid: part.mchid,
     description: part.description,

@@ -379,14 +379,14 @@ const CLOSED_UNSEEN = '204';
  * A copy of our request may be under way for as long as WeChat takes its signature, five minutes, and an order
  * made of it can be paid for a minute at least. After twice that nothing can come any more: one last answer is wanted.
  */
-const LAST_LOOK_MS = 10 * 60_000;
+const FINAL_CHECK_MS = 10 * 60_000;
 
-const withLastLook =
+const withFinalCheck =
   (now: number) =>
   (agenda: readonly AgendaItem[]): readonly AgendaItem[] =>
     withItem(settled(agenda), {
       do: 'query',
-      at: now + LAST_LOOK_MS,
+      at: now + FINAL_CHECK_MS,
       // Past the ladder: the sweep ends it with the first answer.
       tries: QUERY_LADDER_MS.length,
     });
@@ -412,7 +412,7 @@ const onClosed: Handler<'closed'> = (record, event, ctx) => {
     what: 'closed',
     detail: event.trade_state,
     effect: 'order.closed',
-    agenda: event.trade_state === CLOSED_UNSEEN ? withLastLook(ctx.now) : settled,
+    agenda: event.trade_state === CLOSED_UNSEEN ? withFinalCheck(ctx.now) : settled,
   });
 };
 

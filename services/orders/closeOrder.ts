@@ -3,7 +3,7 @@ import { guardUnasked, neverTaken } from './refusedAsk';
 import { syncOrder, type SyncDeps, type Synced, type SyncOptions } from './syncOrder';
 import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
-import type { AskLimit } from '../access/foreignQueryLimit';
+import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
 import { mayAct } from '../access/ownership';
 import type { CombinationRecord, OrderRecord, Source } from '../ledger/record';
 import type { Applied } from '../orderService';
@@ -85,14 +85,14 @@ export async function closeOrder(
 
 /** Closes an order for its payer, or for an operator. */
 export async function closeFor(
-  deps: SyncDeps & { readonly asks: AskLimit },
+  deps: SyncDeps & { readonly foreignQueries: ForeignQueryLimit },
   no: string,
   caller: Caller,
 ): Promise<Answer> {
   const held = await deps.orders.findOrder(no);
   if (held === undefined && caller.role === 'operator') return closeForeign(deps, no);
   if (held === undefined || !mayAct(held, caller)) {
-    deps.asks.guard(caller);
+    deps.foreignQueries.guard(caller);
     throw new NotFoundError('ORDER_NOT_FOUND');
   }
   if (held.product === 'codepay') {

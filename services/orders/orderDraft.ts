@@ -28,7 +28,7 @@ export interface OrderInput {
   readonly support_fapiao?: boolean;
 }
 
-type Deps = Pick<PlacementDeps, 'asks' | 'clock' | 'dialect' | 'settings'>;
+type Deps = Pick<PlacementDeps, 'foreignQueries' | 'clock' | 'dialect' | 'settings'>;
 
 export interface Draft extends OrderDraft {
   readonly input: OrderInput;
@@ -152,14 +152,18 @@ export function factsToAsk(
 }
 
 /** What a payer repeats of an order must be what stands in it. */
-function guardSent({ asks }: Deps, record: OrderRecord, { input, caller }: Placement): void {
+function guardSent(
+  { foreignQueries }: Deps,
+  record: OrderRecord,
+  { input, caller }: Placement,
+): void {
   const differs =
     (input.description !== undefined && input.description !== record.description) ||
     (input.amount !== undefined && input.amount.total !== record.amount.total) ||
     (input.attach !== undefined && input.attach !== record.attach);
   if (!differs) return;
   // Bound to nobody, and not by this attempt: a guess at a number, so it counts as one.
-  if (record.payer === undefined) asks.guard(caller);
+  if (record.payer === undefined) foreignQueries.guard(caller);
   throw new ConflictError('ORDER_PARAMS_DIFFER');
 }
 

@@ -114,16 +114,23 @@ async function insert(
 }
 
 /** WeChat has one number space for both, and refuses whichever comes second in a race. */
-async function guardPart({ orders, asks }: PlacingDeps, no: string, caller: Caller): Promise<void> {
+async function guardPart(
+  { orders, foreignQueries }: PlacingDeps,
+  no: string,
+  caller: Caller,
+): Promise<void> {
   if (!(await orders.isPart(no))) return;
   if ((await orders.findOrder(no)) !== undefined) return;
-  asks.guard(caller);
+  foreignQueries.guard(caller);
   throw new ConflictError('ORDER_TAKEN');
 }
 
 /** Why a number that is not there, or not this caller's, cannot be placed; counted as a question. */
-function absent({ asks }: PlacingDeps, { input, caller, draft, preparedOnly }: Placement): Error {
-  asks.guard(caller);
+function absent(
+  { foreignQueries }: PlacingDeps,
+  { input, caller, draft, preparedOnly }: Placement,
+): Error {
+  foreignQueries.guard(caller);
   if (preparedOnly) return new AuthError('ORDER_NOT_PREPARED');
   if (draft !== undefined) return new StoreError('STORE_UNAVAILABLE');
   const { description, amount } = input;
@@ -146,7 +153,7 @@ function guardOwner(deps: PlacingDeps, record: OrderRecord, placement: Placement
   const unbound = record.payer === undefined && record.state === 'PREPARED';
   if (unbound || record.payer === caller.openid) return;
   if (draft === undefined && !record.prepared) throw absent(deps, placement);
-  deps.asks.guard(caller);
+  deps.foreignQueries.guard(caller);
   // Prepared, and no payer came in time.
   const over = record.payer === undefined && record.prepared && record.state === 'CLOSED';
   if (draft === undefined && !over) throw notYours();

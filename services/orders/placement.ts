@@ -7,7 +7,7 @@ import { EXPIRY_LEFT_MS } from './orderInput';
 import { confirmAbsent } from './refusedAsk';
 import type { SyncDeps, Synced } from './syncOrder';
 import type { Caller } from '../access/caller';
-import type { AskLimit } from '../access/foreignQueryLimit';
+import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
 import type { OrderRate } from '../access/orderRateLimit';
 import type { CombinationRecord, OrderRecord, Prepay, RecordedProduct } from '../ledger/record';
 import type { Applied } from '../orderService';
@@ -29,7 +29,7 @@ export interface PlacementDeps extends SyncDeps {
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly rate: OrderRate;
-  readonly asks: AskLimit;
+  readonly foreignQueries: ForeignQueryLimit;
   readonly waiters: AskWaiters;
   readonly settings: {
     readonly appId: string;

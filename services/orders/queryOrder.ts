@@ -2,7 +2,7 @@
 import { applyTransaction, fromReply, type SyncDeps } from './syncOrder';
 import type { Answer } from '../access/answer';
 import { actsAsOperator, type Caller } from '../access/caller';
-import type { AskLimit } from '../access/foreignQueryLimit';
+import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
 import { askable, isPayer, mayRead } from '../access/ownership';
 import type { OrderRecord } from '../ledger/record';
 import type { WechatReply } from '../strategies/strategy';
@@ -12,14 +12,14 @@ import { guardNumbers, otherAnswer, transactionsOf } from '../wechat/replyNumber
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
 
-export type QueryDeps = SyncDeps & { readonly asks: AskLimit };
+export type QueryDeps = SyncDeps & { readonly foreignQueries: ForeignQueryLimit };
 
 export async function queryByOutTradeNo(
   deps: QueryDeps,
   no: string,
   caller: Caller,
 ): Promise<Answer> {
-  const held = askable(deps.asks, await deps.orders.findOrder(no), caller);
+  const held = askable(deps.foreignQueries, await deps.orders.findOrder(no), caller);
   const reply = await deps.api.queryOrder(held ?? ownRef(deps.dialect, no));
   return tell(deps, reply, caller, { held, must: { out_trade_no: no } });
 }
@@ -34,7 +34,7 @@ export async function queryByTransactionId(
   const found = await deps.orders.findOrder(owner ?? id);
   // A reservation without its fact proves nothing.
   const holds = found !== undefined && transactionsOf(found).includes(id);
-  const held = askable(deps.asks, holds ? found : undefined, caller);
+  const held = askable(deps.foreignQueries, holds ? found : undefined, caller);
   const reply = await deps.api.queryTransaction(held ?? deps.dialect.account, id);
   return tell(deps, reply, caller, { held, must: { transaction_id: id } });
 }

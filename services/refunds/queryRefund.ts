@@ -3,7 +3,7 @@ import { forPayer, refundAnswer } from './refundAnswer';
 import { applyRefund, syncRefund, type RefundSyncDeps } from './syncRefund';
 import type { Answer } from '../access/answer';
 import { actsAsOperator, type Caller } from '../access/caller';
-import type { AskLimit } from '../access/foreignQueryLimit';
+import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
 import { askable } from '../access/ownership';
 import { isUnsettled } from '../ledger/refundAsking';
 import { heldRefund } from '../ledger/refundMoney';
@@ -14,7 +14,7 @@ import { bodyOrThrow, provenBody, refusalOf, upstreamError } from '../wechat/wec
 import { NotFoundError } from '../../utils/errors';
 
 export async function queryRefund(
-  deps: RefundSyncDeps & { readonly asks: AskLimit },
+  deps: RefundSyncDeps & { readonly foreignQueries: ForeignQueryLimit },
   no: string,
   caller: Caller,
 ): Promise<Answer> {
@@ -22,7 +22,7 @@ export async function queryRefund(
   const found = await deps.orders.findRefundable(owner ?? no);
   // A reservation without its fact proves nothing.
   const holds = found !== undefined && heldRefund(found, no) !== undefined;
-  const held = askable(deps.asks, holds ? found : undefined, caller);
+  const held = askable(deps.foreignQueries, holds ? found : undefined, caller);
   if (held === undefined) {
     if (!actsAsOperator(caller)) throw new NotFoundError('REFUND_NOT_FOUND');
     return queryForeign(deps, no);

@@ -2,7 +2,7 @@ import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../utils/clock';
 import { openAesGcm } from './aesGcm';
 import type { HttpReply } from './http';
-import { isJsonObject, parseJsonObject, textOf, type JsonObject } from './readJsonObject';
+import { isJsonObject, readJsonObject, textOf, type JsonObject } from './readJsonObject';
 import { readSignature, signatureHolds } from './signature';
 import type { Judged, Transport } from './transport';
 
@@ -66,7 +66,7 @@ function judge(
   held: (serial: string) => KeyObject | undefined,
   reply: HttpReply,
 ): Judged<LoadResult> {
-  const body = parseJsonObject(reply.raw);
+  const body = readJsonObject(reply.raw);
   if (reply.status !== 200)
     return { value: failureOf(reply.status, body), again: repeatable(reply) };
   const certificates = openAll(deps.aesKey, body);

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { UpstreamError, type UpstreamInfo } from '../../utils/errors';
 import type { Clock } from '../../utils/clock';
 import type { HttpClient, HttpFault } from './http';
-import { parseJsonObject, textOf } from './readJsonObject';
+import { readJsonObject, textOf } from './readJsonObject';
 import type { Transport } from './transport';
 
 const PATH = '/v3/billdownload/file';
@@ -97,7 +97,7 @@ async function accept(stream: IncomingMessage, leftMs: number): Promise<NodeJS.R
 
 async function refusal(stream: IncomingMessage): Promise<UpstreamError> {
   const status = stream.statusCode ?? 0;
-  const body = parseJsonObject(await readSome(stream));
+  const body = readJsonObject(await readSome(stream));
   const requestId = stream.headers['request-id'];
   const rejected = status >= 400 && status < 500 && status !== 429;
   const upstream: UpstreamInfo = {

@@ -4,7 +4,7 @@ import { SignatureError, UpstreamError, ValidationError, type ErrorCode } from '
 import type { Logger } from '../../utils/logger';
 import { openAesGcm } from './aesGcm';
 import { idOf, labelsOf, readForward, type Forward } from './forward';
-import { isJsonObject, parseJsonObject, type JsonObject } from './readJsonObject';
+import { isJsonObject, readJsonObject, type JsonObject } from './readJsonObject';
 import { kindOf, type LabelledNotification, type Labels, type NotificationWords } from './labels';
 import { claimsSignature, isProbe, type Unproven } from './signature';
 import type { NotificationHint, NotificationInput, OpenedNotification } from './strategy';
@@ -101,7 +101,7 @@ async function proveSignature(deps: OpenerDeps, input: NotificationInput): Promi
 
 /** WeChat's own envelope, its signature already checked. */
 function openEnvelope(deps: OpenerDeps, input: NotificationInput): OpenedNotification {
-  const body = input.body ?? parseJsonObject(input.raw);
+  const body = input.body ?? readJsonObject(input.raw);
   const resource = body?.['resource'];
   if (body === undefined || !isJsonObject(resource)) {
     throw refuse(deps, 'NOTIFICATION_REFUSED', 'no resource');
@@ -119,7 +119,7 @@ function decrypt(deps: OpenerDeps, resource: JsonObject): JsonObject {
   if (bytes === undefined) {
     throw refuse(deps, 'SIGNATURE_INVALID', 'resource does not decrypt: check apiV3Key');
   }
-  const plaintext = parseJsonObject(bytes);
+  const plaintext = readJsonObject(bytes);
   if (plaintext === undefined) {
     throw refuse(deps, 'NOTIFICATION_REFUSED', 'the plaintext is no JSON object');
   }

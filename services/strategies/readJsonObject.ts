@@ -9,7 +9,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
  * The reviver runs only where such a key could hide (also written with \u escapes): it costs ten times
  * the parse.
  */
-export function parseJsonObject(input: Buffer | string): JsonObject | undefined {
+export function readJsonObject(input: Buffer | string): JsonObject | undefined {
   if (typeof input !== 'string' && !isUtf8(input)) return undefined;
   const text = typeof input === 'string' ? input : input.toString('utf8');
   const suspicious = text.includes('__proto__') || text.includes('\\u');

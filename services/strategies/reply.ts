@@ -1,6 +1,6 @@
 import type { Logger } from '../../utils/logger';
 import type { HttpFault, HttpReply } from './http';
-import { parseJsonObject, textOf, type JsonObject } from './readJsonObject';
+import { readJsonObject, textOf, type JsonObject } from './readJsonObject';
 import { isProbe, type Unproven } from './signature';
 import type { WechatCall, WechatReply } from './strategy';
 import { callFields, type Judged, type JudgeContext } from './transport';
@@ -38,7 +38,7 @@ export function createReplyJudge(deps: { verifier: Verifier; logger: Logger }) {
     const { status } = reply;
     const ok = status >= 200 && status < 300 && status !== 202;
     const refusal = status >= 400 && status < 500 && status !== 429;
-    const body = parseJsonObject(reply.raw);
+    const body = readJsonObject(reply.raw);
     if (!ok && !refusal) return judgeStatus(reply, body);
 
     const { headers, raw } = reply;

@@ -257,14 +257,14 @@ async function atMost(
 }
 
 /** What an ordinary request inside SCF may trigger: little, rarely, and never a delivery. */
-const GLANCE: SweepLimits = { records: 3, ms: 2500, startMs: 300, deliver: false };
-const GLANCE_APART_MS = 10_000;
+const REQUEST_SWEEP: SweepLimits = { records: 3, ms: 2500, startMs: 300, deliver: false };
+const REQUEST_SWEEP_APART_MS = 10_000;
 
 /**
- * Where no timer runs: call it after an answer has gone out. At most one glance at a time, at most one in
+ * Where no timer runs: call it after an answer has gone out. At most one such sweep at a time, at most one in
  * 10 s, none shortly after a sweep. The platform may freeze the process in the middle of it.
  */
-export function createGlance(deps: {
+export function createRequestSweep(deps: {
   readonly sweep: SweepService;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -272,11 +272,11 @@ export function createGlance(deps: {
   const { sweep, clock, logger } = deps;
   let last = Number.NEGATIVE_INFINITY;
   let busy = false;
-  const glance = async (): Promise<void> => {
+  const run = async (): Promise<void> => {
     try {
-      await sweep.runOnce(GLANCE);
+      await sweep.runOnce(REQUEST_SWEEP);
     } catch (error) {
-      logger.warn({ err: error }, 'glance failed');
+      logger.warn({ err: error }, 'request sweep failed');
     } finally {
       busy = false;
     }
@@ -284,9 +284,9 @@ export function createGlance(deps: {
   return () => {
     const now = clock.now();
     const swept = Math.max(last, sweep.lastEnd() ?? Number.NEGATIVE_INFINITY);
-    if (busy || now - swept < GLANCE_APART_MS) return;
+    if (busy || now - swept < REQUEST_SWEEP_APART_MS) return;
     last = now;
     busy = true;
-    void glance();
+    void run();
   };
 }

@@ -34,7 +34,7 @@ export async function queryTransferByNo(
 
 /** A receiver learns of his own transfers, and only of those recorded here. */
 function guardReceiver(deps: QueryDeps, held: TransferRecord | undefined, caller: Caller): void {
-  if (askable(deps.asks, held, caller) === undefined && !actsAsOperator(caller)) {
+  if (askable(deps.foreignQueries, held, caller) === undefined && !actsAsOperator(caller)) {
     throw new NotFoundError('TRANSFER_NOT_FOUND');
   }
 }

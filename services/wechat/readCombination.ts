@@ -3,7 +3,7 @@ import type { From, Json } from './dialect';
 import { asObject, asText, OPEN_TRADES, OVER_TRADES, readCoupons } from './readFacts';
 import type { PaidPart } from '../ledger/combinationState';
 import type { Payment } from '../ledger/record';
-import { asWritten } from '../../utils/exactOptional';
+import { exactOptional } from '../../utils/exactOptional';
 import { isFen } from '../../utils/money';
 
 const PAID = new Set(['SUCCESS', 'REFUND']);
@@ -43,7 +43,7 @@ function readPart(sub: Json, body: Json, from: From): PaidPart | undefined {
   const mchid = asText(sub.mchid);
   if (!isFen(total) || total < 1 || out_trade_no === undefined) return undefined;
   if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
-  const payment = asWritten<Payment>({
+  const payment = exactOptional<Payment>({
     transaction_id,
     total,
     currency: asText(amount?.currency) ?? 'CNY',

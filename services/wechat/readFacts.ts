@@ -7,7 +7,7 @@ import type { Payment, Product, RecordedProduct, RefundAmounts } from '../ledger
 import type { RefundFacts } from '../ledger/refundSeen';
 import type { TransferFacts } from '../ledger/transferState';
 import { TRANSFER_STATES, type TransferState } from '../ledger/record';
-import { asWritten } from '../../utils/exactOptional';
+import { exactOptional } from '../../utils/exactOptional';
 import { isFen } from '../../utils/money';
 
 export const asObject = (value: unknown): Json | undefined =>
@@ -83,7 +83,7 @@ function readPayment(body: Json, from: From): Payment | undefined {
   if (!isFen(total) || total < 1) return undefined;
   if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
   const payer_total = amount?.payer_total;
-  return asWritten<Payment>({
+  return exactOptional<Payment>({
     transaction_id,
     total,
     currency: asText(amount?.currency) ?? 'CNY',

@@ -92,23 +92,23 @@ describe('inside SCF', () => {
   /** An order that was paid, of which nobody has told us, and whose question is due. */
   async function untold(env: Record<string, string>): Promise<void> {
     stage = await createStage({ env });
-    await stage.post('wxpay_order', orderBody('GLANCE0001', 1));
-    stage.simulator.pay('GLANCE0001', { deliver: 'never' });
+    await stage.post('wxpay_order', orderBody('REQUEST0001', 1));
+    stage.simulator.pay('REQUEST0001', { deliver: 'never' });
     await stage.service.sweep?.idle();
     await stage.simulator.clock.advance(20_000);
   }
-  const stateNow = async () => (await stage.store.find('order', 'GLANCE0001'))?.state;
+  const stateNow = async () => (await stage.store.find('order', 'REQUEST0001'))?.state;
 
   test('any request looks after what is due, once its answer is out, and delivers nothing', async () => {
     await untold(SCF);
     const told = stage.receiver.events.length;
-    const glanced = jest.spyOn(stage.service.sweep!, 'runOnce');
+    const swept = jest.spyOn(stage.service.sweep!, 'runOnce');
     const reply = await stage.post('wxpay_query_order_by_out_trade_no', {
       out_trade_no: 'NOSUCH0001',
     });
     expect(reply.status).toBe(404);
-    expect(glanced).toHaveBeenCalledTimes(1);
-    const [limits] = glanced.mock.calls[0] ?? [];
+    expect(swept).toHaveBeenCalledTimes(1);
+    const [limits] = swept.mock.calls[0] ?? [];
     // Its time is that of a request, not of a sweep.
     expect(limits).toMatchObject({ deliver: false });
     expect(limits?.ms).toBeLessThanOrEqual(2500);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createGlance } from '../../services/sweep/sweepService';
+import { createRequestSweep } from '../../services/sweep/sweepService';
 import type { StoredRecord } from '../../services/ledger/record';
 import { anOrder } from '../helpers/storeRecords';
 import {
@@ -264,9 +264,9 @@ test('a request inside SCF looks after what is due, delivers nothing, and not ev
   const { sweep } = stage.service;
   if (sweep === undefined) throw new Error('no sweep');
   const clock = { now: () => stage.simulator.clock.now() };
-  const glance = createGlance({ sweep, clock, logger: stage.service.logger });
-  glance();
-  glance();
+  const requestSweep = createRequestSweep({ sweep, clock, logger: stage.service.logger });
+  requestSweep();
+  requestSweep();
   await sweep.idle();
   const paid = async (): Promise<number> => {
     const all = await Promise.all(numbers.map((no) => stage.store.find('order', no)));
@@ -275,7 +275,7 @@ test('a request inside SCF looks after what is due, delivers nothing, and not ev
   expect(await paid()).toBe(3);
   expect(stage.receiver.events).toHaveLength(told);
   await stage.simulator.clock.advance(10_000);
-  glance();
+  requestSweep();
   await sweep.idle();
   expect(await paid()).toBe(5);
 });

@@ -59,7 +59,7 @@ interface Session {
 
 const aborted = new Error('aborted by its caller');
 
-function createServant(driver: SqlDriver) {
+function createThreadServer(driver: SqlDriver) {
   let open: Session | undefined;
 
   /** Holds the driver's exclusive work open until its caller, on the other thread, ends it. */
@@ -137,9 +137,9 @@ const faultOf = (id: number, error: unknown): Answer =>
 function serve(port: MessagePort, { payCommonSqlite: options }: ThreadData): void {
   const post = createPost(port);
   const known: string[] = [];
-  const run = (servant: ReturnType<typeof createServant>, tasks: readonly Task[]): void => {
+  const run = (server: ReturnType<typeof createThreadServer>, tasks: readonly Task[]): void => {
     for (const [id, verb, statement, values] of tasks) {
-      servant(verb, known[statement] ?? '', values).then(
+      server(verb, known[statement] ?? '', values).then(
         (value) => {
           post([id, value]);
           if (verb === 'close') setImmediate(() => port.close());
@@ -150,10 +150,10 @@ function serve(port: MessagePort, { payCommonSqlite: options }: ThreadData): voi
       );
     }
   };
-  const opened = openSqliteDriver({ ...options, logger: silentLogger }).then(createServant);
-  let ready: ReturnType<typeof createServant> | undefined;
+  const opened = openSqliteDriver({ ...options, logger: silentLogger }).then(createThreadServer);
+  let ready: ReturnType<typeof createThreadServer> | undefined;
   opened.then(
-    (servant) => (ready = servant),
+    (server) => (ready = server),
     // Reported to the first caller. Until then an unhandled rejection would end the thread silently.
     () => undefined,
   );
@@ -164,8 +164,8 @@ function serve(port: MessagePort, { payCommonSqlite: options }: ThreadData): voi
       return;
     }
     opened.then(
-      (servant) => {
-        run(servant, tasks);
+      (server) => {
+        run(server, tasks);
       },
       (error: unknown) => {
         for (const [id] of tasks) post(faultOf(id, error));
@@ -243,27 +243,27 @@ function createOutbox(send: (batch: Batch) => void, isOut: () => boolean) {
   };
 }
 
-/** More than ever wait at once. What is above it in a number says whose turn at the place it is. */
+/** More than ever wait at once. The part of an id above it tells apart the calls that used one place. */
 const PLACES = 2 ** 20;
 
 /**
- * Who waits for an answer, each in a place of his own that is given to another once he has it. Not a Map: one that is
- * filled and emptied without end is copied again and again, each copy left behind points to the next and to
- * all who waited then, and the collector of young objects takes them, with their whole requests, for alive.
+ * Calls that wait for an answer. Each has a place, which is used again after the answer. Not a Map: a Map that is
+ * filled and emptied all the time is copied again and again. Each old copy points to the next one and to all calls
+ * of its time, so the collector of young objects keeps them alive, with their whole requests.
  */
-export function createWaitingRoom() {
+export function createPendingCalls() {
   const places: ({ readonly id: number; readonly waiting: Waiting } | undefined)[] = [];
   const free: number[] = [];
   let turns = 0;
   return {
-    enter: (waiting: Waiting): number => {
+    add: (waiting: Waiting): number => {
       const place = free.pop() ?? places.length;
       const id = ++turns * PLACES + place;
       places[place] = { id, waiting };
       return id;
     },
-    /** @returns undefined where he has left: an answer never reaches who came to the place after him. */
-    leave: (id: number): Waiting | undefined => {
+    /** @returns undefined for a call already taken: a second answer never reaches the next call in the place. */
+    take: (id: number): Waiting | undefined => {
       const place = id % PLACES;
       const held = places[place];
       if (held?.id !== id) return undefined;
@@ -271,8 +271,8 @@ export function createWaitingRoom() {
       free.push(place);
       return held.waiting;
     },
-    /** All who still wait. */
-    empty: (): readonly Waiting[] => {
+    /** All calls that still wait. */
+    takeAll: (): readonly Waiting[] => {
       free.length = 0;
       return places.splice(0).flatMap((held) => held?.waiting ?? []);
     },
@@ -283,23 +283,23 @@ export function createWaitingRoom() {
 /** A thread and what it was asked. When it ends, so do all questions: their outcome is unknown. */
 function createThread(file: string, data: ThreadData) {
   const worker = new Worker(file, { workerData: data, resourceLimits: THREAD_LIMITS });
-  const room = createWaitingRoom();
+  const pending = createPendingCalls();
   const outbox = createOutbox(
     (batch) => {
       worker.postMessage(batch);
     },
-    () => room.size() > outbox.size(),
+    () => pending.size() > outbox.size(),
   );
   let ended = false;
 
   const settle = ([id, value, code, detail]: Answer): void => {
-    const asked = room.leave(id);
+    const asked = pending.take(id);
     if (code === undefined) asked?.resolve(value);
     else asked?.reject(storeError(code, detail ?? ''));
   };
   const end = (cause?: unknown): void => {
     ended = true;
-    for (const { reject } of room.empty()) {
+    for (const { reject } of pending.takeAll()) {
       reject(storeError('STORE_UNAVAILABLE', 'sqlite: its thread ended', cause));
     }
   };
@@ -317,7 +317,7 @@ function createThread(file: string, data: ThreadData) {
     terminate: (): Promise<number> => worker.terminate(),
     ask: (verb: Verb, sql = '', values: readonly SqlValue[] = []): Promise<unknown> =>
       new Promise((resolve, reject) => {
-        outbox.add(room.enter({ resolve, reject }), verb, sql, values);
+        outbox.add(pending.add({ resolve, reject }), verb, sql, values);
       }),
   };
 }

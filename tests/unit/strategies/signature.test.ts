@@ -1,4 +1,4 @@
-import { parseJsonObject } from '../../../services/strategies/readJsonObject';
+import { readJsonObject } from '../../../services/strategies/readJsonObject';
 import { claimsSignature, isProbe, readSignature } from '../../../services/strategies/signature';
 
 const NOW = 1_704_074_400_000;
@@ -63,20 +63,18 @@ test('a probe is known by how its signature starts', () => {
   expect(isProbe(GOOD)).toBe(false);
 });
 
-describe('parseJsonObject', () => {
+describe('readJsonObject', () => {
   test.each(['', 'null', '1', '"a"', '[]', '{', '<html>', '{"a":1}x'])('%j is none', (text) => {
-    expect(parseJsonObject(text)).toBeUndefined();
+    expect(readJsonObject(text)).toBeUndefined();
   });
 
   test('bytes that are not UTF-8 are none', () => {
-    expect(
-      parseJsonObject(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])),
-    ).toBeUndefined();
+    expect(readJsonObject(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]))).toBeUndefined();
   });
 
   test('a prototype cannot be set, however it is spelt', () => {
     for (const key of ['__proto__', '\\u005f_proto__', '_\\u005Fproto\\u005f_']) {
-      const parsed = parseJsonObject(`{"${key}":{"polluted":1},"a":{"${key}":{"polluted":1}}}`);
+      const parsed = readJsonObject(`{"${key}":{"polluted":1},"a":{"${key}":{"polluted":1}}}`);
       const copy = Object.assign({}, parsed) as Record<string, unknown>;
       expect(Object.keys(copy)).toEqual(['a']);
       expect((copy.a as Record<string, unknown>).polluted).toBeUndefined();
@@ -86,6 +84,6 @@ describe('parseJsonObject', () => {
 
   test('nesting beyond the stack is none, not a crash', () => {
     const deep = `{"\\u0061":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
-    expect(() => parseJsonObject(deep)).not.toThrow();
+    expect(() => readJsonObject(deep)).not.toThrow();
   });
 });
