@@ -17,34 +17,34 @@ import { createIdentity, type Identity } from '../services/access/identity';
 import { createOrderRate } from '../services/access/orderRateLimit';
 import { createRequestsUnderWay } from '../services/access/requestsUnderWay';
 import { combinationSteps } from '../services/combinations/combinationSteps';
-import { createCombining } from '../services/combinations/placeCombination';
+import { createCombinations } from '../services/combinations/placeCombination';
 import { syncCombination } from '../services/combinations/syncCombination';
 import { createDeliverer } from '../services/delivery/deliverer';
 import { createSink } from '../services/delivery/index';
 import { createKnownDue } from '../services/merchants/knownDue';
 import { merchantStore } from '../services/merchants/merchantStore';
 import { createAskWaiters } from '../services/orders/askWaiters';
-import { createCodepay } from '../services/orders/codepayOrder';
+import { createCodepayOrders } from '../services/orders/codepayOrder';
 import { orderSteps } from '../services/orders/orderSteps';
 import { reverseStep } from '../services/orders/reverseOrder';
-import { createPlacing } from '../services/orders/placeOrder';
-import { createPreparing } from '../services/orders/prepareOrder';
+import { createPlaceOrder } from '../services/orders/placeOrder';
+import { createPreparedOrders } from '../services/orders/prepareOrder';
 import { createOrderService } from '../services/orderService';
 import { createPayService } from '../services/payService';
 import { createBillService } from '../services/reconcile/billService';
 import { createReconciler, type Reconciler } from '../services/reconcile/reconciler';
 import { createRecordService } from '../services/records/recordService';
 import { createRecordWriter } from '../services/records/recordWriter';
-import { createAbnormalRefunding } from '../services/refunds/requestAbnormalRefund';
+import { createRequestAbnormalRefund } from '../services/refunds/requestAbnormalRefund';
 import { refundStep } from '../services/refunds/refundSteps';
-import { createRefunding } from '../services/refunds/requestRefund';
+import { createRefunds } from '../services/refunds/requestRefund';
 import type { RecordStore } from '../services/stores/orderStore';
 import { createStrategy } from '../services/strategies';
 import type { HttpClient } from '../services/strategies/http';
 import type { PayStrategy } from '../services/strategies/strategy';
 import { createSweepService, type SweepService } from '../services/sweep/sweepService';
 import { transferStep } from '../services/transfers/transferSteps';
-import { createTransferring } from '../services/transfers/requestTransfer';
+import { createTransfers } from '../services/transfers/requestTransfer';
 import { createDialect } from '../services/wechat';
 import { ownRef } from '../services/wechat/dialect';
 import { createRequestGuard } from '../services/wechat/storedRequest';
@@ -150,9 +150,9 @@ function baseOf(config: Config, shared: Shared) {
 function payoutsOf(config: Config, base: Base) {
   const { apiV3Key } = config.credentials;
   return {
-    refunding: createRefunding(base),
-    abnormal: createAbnormalRefunding({ ...base, apiV3Key }),
-    transferring: createTransferring({
+    refunds: createRefunds(base),
+    requestAbnormalRefund: createRequestAbnormalRefund({ ...base, apiV3Key }),
+    transfers: createTransfers({
       ...base,
       settings: {
         ...shopOf(config),
@@ -175,13 +175,13 @@ function placementsOf(config: Config, base: Base) {
     waiters: createAskWaiters(base),
     settings: shopOf(config),
   };
-  const preparing = createPreparing(placement);
+  const preparedOrders = createPreparedOrders(placement);
   return {
     foreignQueries: placement.foreignQueries,
-    preparing,
-    placing: createPlacing({ ...placement, preparing }),
-    combining: createCombining(placement),
-    codepay: createCodepay(placement),
+    preparedOrders,
+    placeOrder: createPlaceOrder({ ...placement, preparedOrders }),
+    combinations: createCombinations(placement),
+    codepayOrders: createCodepayOrders(placement),
   };
 }
 

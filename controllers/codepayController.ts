@@ -1,6 +1,6 @@
 /** Payment-code orders and their reversal. */
 import type { Controller } from './types';
-import type { Codepay } from '../services/orders/codepayOrder';
+import type { CodepayOrders } from '../services/orders/codepayOrder';
 import type { CodepayBody } from '../utils/schemas/codepaySchemas';
 import type { OutTradeNoBody } from '../utils/schemas/orderSchemas';
 
@@ -9,9 +9,13 @@ export interface CodepayController {
   readonly reverse: Controller<OutTradeNoBody>;
 }
 
-export function createCodepayController({ codepay }: { codepay: Codepay }): CodepayController {
+export function createCodepayController({
+  codepayOrders,
+}: {
+  codepayOrders: CodepayOrders;
+}): CodepayController {
   return {
-    pay: ({ body }) => codepay.pay(body),
-    reverse: ({ body }) => codepay.reverse(body.out_trade_no),
+    pay: ({ body }) => codepayOrders.pay(body),
+    reverse: ({ body }) => codepayOrders.reverse(body.out_trade_no),
   };
 }

@@ -1,6 +1,6 @@
 /** Combined orders: order, query, close. */
 import type { Controller } from './types';
-import type { Combining } from '../services/combinations/placeCombination';
+import type { Combinations } from '../services/combinations/placeCombination';
 import type { CombineBody, CombineNoBody } from '../utils/schemas/combineSchemas';
 
 export interface CombineController {
@@ -10,13 +10,13 @@ export interface CombineController {
 }
 
 export function createCombineController({
-  combining,
+  combinations,
 }: {
-  combining: Combining;
+  combinations: Combinations;
 }): CombineController {
   return {
-    order: ({ body, caller }) => combining.order(body, caller),
-    query: ({ body, caller }) => combining.query(body.combine_out_trade_no, caller),
-    close: ({ body, caller }) => combining.close(body.combine_out_trade_no, caller),
+    order: ({ body, caller }) => combinations.place(body, caller),
+    query: ({ body, caller }) => combinations.query(body.combine_out_trade_no, caller),
+    close: ({ body, caller }) => combinations.close(body.combine_out_trade_no, caller),
   };
 }

@@ -1,7 +1,7 @@
 /** Every path of this surface and its handler: what Express mounts, and what the shortcut of `bin/listen.ts` may take. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppDeps } from './appDeps';
-import { createOpening, fail, type Exchange, type Open } from './exchange';
+import { createExchangeOpener, fail, type Exchange, type Open } from './exchange';
 import { NOTIFY_ROUTES, notifyEndpoints, receiveStray } from './notifyRoutes';
 import { oldDispatchEndpoint } from './oldDispatch';
 import { payEndpoint, type Context, type Endpoint } from './pipeline';
@@ -34,7 +34,7 @@ export function createDispatcher(deps: AppDeps): Dispatcher {
     ...statusEndpoints(context),
   ];
   const named = endpoints.map(({ path }) => path).filter((path) => !path.includes(':'));
-  const open = createOpening(deps, new Set(named));
+  const open = createExchangeOpener(deps, new Set(named));
   const failed = (thrown: unknown, exchange: Exchange): void => {
     fail(deps.logger, thrown, exchange);
   };

@@ -42,7 +42,7 @@ const SAFE_HEADERS = [
 ];
 
 /** @param names  paths that metrics may name. */
-export function createOpening(deps: AppDeps, names: ReadonlySet<string>): Open {
+export function createExchangeOpener(deps: AppDeps, names: ReadonlySet<string>): Open {
   const nextId = createRequestIds();
   const { corsAllowOrigin, basePath } = deps.listen;
   return (req, res) => {

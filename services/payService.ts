@@ -1,30 +1,30 @@
 /** The merchant's requests, one line each. Who may ask for what, and what happens then, stands in the wings. */
 import type { Answer } from './access/answer';
 import type { Caller } from './access/caller';
-import { createHintFollowing } from './notifications/followHint';
+import { createHintFollower } from './notifications/followHint';
 import { receiveNotification } from './notifications/receiveNotification';
 import { closeFor } from './orders/closeOrder';
 import type { OrderInput } from './orders/orderDraft';
-import type { Placing } from './orders/placeOrder';
-import type { PrepareInput, Preparing } from './orders/prepareOrder';
+import type { PlaceOrder } from './orders/placeOrder';
+import type { PrepareInput, PreparedOrders } from './orders/prepareOrder';
 import { queryByOutTradeNo, queryByTransactionId, type QueryDeps } from './orders/queryOrder';
 import { queryRefund } from './refunds/queryRefund';
 import type { RefundAnswer } from './refunds/refundAnswer';
-import type { AbnormalInput, AbnormalRefunding } from './refunds/requestAbnormalRefund';
-import type { RefundInput, Refunding } from './refunds/requestRefund';
+import type { AbnormalInput, RequestAbnormalRefund } from './refunds/requestAbnormalRefund';
+import type { RefundInput, Refunds } from './refunds/requestRefund';
 import type { RefundSyncDeps } from './refunds/syncRefund';
 import type { NotificationInput, PayStrategy } from './strategies/strategy';
 import { queryTransfer, queryTransferByNo } from './transfers/queryTransfer';
-import type { TransferAnswer, TransferInput, Transferring } from './transfers/requestTransfer';
+import type { TransferAnswer, TransferInput, Transfers } from './transfers/requestTransfer';
 import type { PlacedProduct } from './wechat/dialect';
 
 export interface PayServiceDeps extends QueryDeps, RefundSyncDeps {
   readonly strategy: PayStrategy;
-  readonly placing: Placing;
-  readonly preparing: Preparing;
-  readonly refunding: Refunding;
-  readonly abnormal: AbnormalRefunding;
-  readonly transferring: Transferring;
+  readonly placeOrder: PlaceOrder;
+  readonly preparedOrders: PreparedOrders;
+  readonly refunds: Refunds;
+  readonly requestAbnormalRefund: RequestAbnormalRefund;
+  readonly transfers: Transfers;
 }
 
 export interface PayService {
@@ -45,19 +45,19 @@ export interface PayService {
 }
 
 export function createPayService(deps: PayServiceDeps): PayService {
-  const { placing, preparing, refunding, abnormal, transferring } = deps;
-  const notified = Object.assign({}, deps, { hints: createHintFollowing(deps) });
+  const { placeOrder, preparedOrders, refunds, requestAbnormalRefund, transfers } = deps;
+  const notified = Object.assign({}, deps, { hints: createHintFollower(deps) });
   return {
-    order: (product, input, caller) => placing.order(product, input, caller),
-    prepare: (input) => preparing.prepare(input),
+    order: placeOrder,
+    prepare: (input) => preparedOrders.prepare(input),
     queryByOutTradeNo: (no, caller) => queryByOutTradeNo(deps, no, caller),
     queryByTransactionId: (id, caller) => queryByTransactionId(deps, id, caller),
     close: (no, caller) => closeFor(deps, no, caller),
-    refund: (input, caller) => refunding.refund(input, caller.role),
-    refundAbnormal: (input, caller) => abnormal.ask(input, caller),
+    refund: (input, caller) => refunds.request(input, caller.role),
+    refundAbnormal: requestAbnormalRefund,
     refundQuery: (no, caller) => queryRefund(deps, no, caller),
-    transfer: (input) => transferring.transfer(input),
-    transferCancel: (no) => transferring.cancel(no),
+    transfer: (input) => transfers.request(input),
+    transferCancel: (no) => transfers.cancel(no),
     transferQuery: (no, caller) => queryTransfer(deps, no, caller),
     transferQueryByNo: (billNo, caller) => queryTransferByNo(deps, billNo, caller),
     notify: (input) => receiveNotification(notified, input),

@@ -38,8 +38,8 @@ import { wasRefused } from '../orders/refusedAsk';
 import { requireAbility } from '../strategies/strategy';
 import { AuthError, ConflictError, NotFoundError, StoreError } from '../../utils/errors';
 
-export interface Combining {
-  order(input: CombineInput, caller: Caller): Promise<Answer>;
+export interface Combinations {
+  place(input: CombineInput, caller: Caller): Promise<Answer>;
   query(no: string, caller: Caller): Promise<Answer>;
   close(no: string, caller: Caller): Promise<Answer>;
 }
@@ -49,7 +49,7 @@ const PARTS_TAKEN_MAX = 50;
 
 type PlacedCombination = Placed<CombinationRecord, CombinationAskFacts>;
 
-export function createCombining(deps: PlacementDeps): Combining {
+export function createCombinations(deps: PlacementDeps): Combinations {
   const placed: PlacedCombination = {
     apply: (known, event) => deps.orders.applyCombination(known.no, event, { known }),
     sync: (record) => syncCombination(deps, record),
@@ -58,7 +58,7 @@ export function createCombining(deps: PlacementDeps): Combining {
     },
   };
   return {
-    async order(input, caller) {
+    async place(input, caller) {
       requireAbility(deps.strategy, 'combine');
       const record = await place(deps, placed, draftOf(deps, input, caller), caller);
       return { status: 200, data: await paymentOf(deps.strategy, record) };

@@ -27,7 +27,7 @@ type Limits = CallLimits & { readonly deadline: number };
 /** A query inside a notification: one attempt, so that the answer stays inside WeChat's 5 seconds. */
 export const QUERY_IN_CALLBACK = { totalMs: 2500, retriesMax: 0 } as const;
 
-export interface HintFollowing {
+export interface HintFollower {
   /**
    * Resolves when what the hint says is proven and recorded.
    * @throws SignatureError NOTIFICATION_UNPROVEN (4xx): nothing to learn from it · AppError OVERLOADED (503): not
@@ -56,7 +56,7 @@ const HINTED = { source: 'callback', proof: 'none' } as const;
 const unproven = (why: string): SignatureError =>
   new SignatureError('NOTIFICATION_UNPROVEN', { detail: why });
 
-export function createHintFollowing(deps: RefundSyncDeps): HintFollowing {
+export function createHintFollower(deps: RefundSyncDeps): HintFollower {
   const parts: Parts = { ...deps, places: createHintPlaces(deps) };
   return {
     follow(hint, deadline) {

@@ -2,7 +2,7 @@
  * Where a callback goes: opened and proven by the strategy, then applied to its record by the wing of its kind. One
  * that proves nothing is followed as a hint. Resolves only after the commit.
  */
-import { QUERY_IN_CALLBACK, type HintFollowing } from './followHint';
+import { QUERY_IN_CALLBACK, type HintFollower } from './followHint';
 import { applyCombination } from '../combinations/syncCombination';
 import { applyTransaction } from '../orders/syncOrder';
 import { applyRefund, type RefundSyncDeps } from '../refunds/syncRefund';
@@ -19,7 +19,7 @@ import { AppError, UpstreamError, type ErrorCode } from '../../utils/errors';
 
 export interface NotificationDeps extends RefundSyncDeps {
   readonly strategy: Pick<PayStrategy, 'openNotification'>;
-  readonly hints: HintFollowing;
+  readonly hints: HintFollower;
 }
 
 /** @returns false: genuine, but with facts that cannot be read, so it is neither recorded nor acknowledged. */

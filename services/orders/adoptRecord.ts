@@ -16,7 +16,7 @@ import type { Clock } from '../../utils/clock';
 import { invariant } from '../../utils/invariant';
 import { isFen } from '../../utils/money';
 
-export interface AdoptingDeps {
+export interface RecordAdopterDeps {
   readonly orders: OrderService;
   readonly clock: Clock;
   readonly dialect: { readonly account: AccountRef };
@@ -30,7 +30,7 @@ export interface PaidOrder {
   readonly attach: string | undefined;
 }
 
-export interface Adopting {
+export interface RecordAdopter {
   order(paid: PaidOrder, from: From): Promise<OrderRecord | undefined>;
   /**
    * An order that is not paid yet, where the answer names its payer and amount. Its effect, `order.adopted`, comes
@@ -75,7 +75,7 @@ function adoptedOrder(known: Known, learned: Learned, line: NewLine): OrderRecor
   return newOrder(Object.assign({}, facts, learned), line);
 }
 
-export function createAdopting(deps: AdoptingDeps): Adopting {
+export function createRecordAdopter(deps: RecordAdopterDeps): RecordAdopter {
   const { orders, clock } = deps;
   return {
     async unpaid(no, body, from) {

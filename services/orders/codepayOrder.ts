@@ -37,7 +37,7 @@ export interface CodepayInput {
   readonly support_fapiao?: boolean;
 }
 
-export interface Codepay {
+export interface CodepayOrders {
   /** 200 paid, in WeChat's words · 202 not known yet: the same number again asks how it went. */
   pay(input: CodepayInput): Promise<Answer>;
   /** 200 reversed, and proven so · 202 not yet: it is repeated until it is. */
@@ -58,7 +58,7 @@ const keyOf = (no: string): string => `order ${no}`;
 const BY_REPLY = { source: 'reply', proof: 'signature' } as const;
 const UNPROVEN = { source: 'reply', proof: 'none' } as const;
 
-export const createCodepay = (deps: CodepayDeps): Codepay => ({
+export const createCodepayOrders = (deps: CodepayDeps): CodepayOrders => ({
   pay: (input) => pay(deps, input),
   reverse: (no) => reverseOrder(deps, no),
 });

@@ -20,7 +20,7 @@ import {
   type Placed,
   type PlacementDeps,
 } from './placement';
-import { isOverdue, type Preparing } from './prepareOrder';
+import { isOverdue, type PreparedOrders } from './prepareOrder';
 import { wasRefused } from './refusedAsk';
 import { syncOrder } from './syncOrder';
 import type { Answer } from '../access/answer';
@@ -31,16 +31,18 @@ import { isPaidState } from '../ledger/refundMoney';
 import type { PlacedProduct } from '../wechat/dialect';
 import { AuthError, ConflictError, StoreError, ValidationError } from '../../utils/errors';
 
-export interface PlacingDeps extends PlacementDeps {
-  readonly preparing: Pick<Preparing, 'closeOverdue'>;
+export interface PlaceOrderDeps extends PlacementDeps {
+  readonly preparedOrders: Pick<PreparedOrders, 'closeOverdue'>;
 }
 
-export interface Placing {
-  /** @returns what the payer's device needs, good for at least a minute. */
-  order(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<Answer>;
-}
+/** @returns what the payer's device needs, good for at least a minute. */
+export type PlaceOrder = (
+  product: PlacedProduct,
+  input: OrderInput,
+  caller: Caller,
+) => Promise<Answer>;
 
-export function createPlacing(deps: PlacingDeps): Placing {
+export function createPlaceOrder(deps: PlaceOrderDeps): PlaceOrder {
   const placed: Placed<OrderRecord, AskFacts> = {
     apply: (known, event) => deps.orders.apply(known.no, event, { known }),
     sync: (record) => syncOrder(deps, record),
@@ -48,20 +50,18 @@ export function createPlacing(deps: PlacingDeps): Placing {
       guardOpen(record, deps.clock.now());
     },
   };
-  return {
-    async order(product, input, caller) {
-      const draft = draftOf(deps, product, input, caller);
-      const preparedOnly = deps.settings.requirePrepared && caller.role === 'payer';
-      const placement = { product, input, caller, draft, preparedOnly };
-      const record = await place(deps, placed, placement);
-      return { status: 200, data: await paymentOf(deps.strategy, record) };
-    },
+  return async (product, input, caller) => {
+    const draft = draftOf(deps, product, input, caller);
+    const preparedOnly = deps.settings.requirePrepared && caller.role === 'payer';
+    const placement = { product, input, caller, draft, preparedOnly };
+    const record = await place(deps, placed, placement);
+    return { status: 200, data: await paymentOf(deps.strategy, record) };
   };
 }
 
 /** @returns the record, PENDING, with a prepay good for at least a minute. */
 function place(
-  deps: PlacingDeps,
+  deps: PlaceOrderDeps,
   placed: Placed<OrderRecord, AskFacts>,
   placement: Placement,
 ): Promise<OrderRecord> {
@@ -77,7 +77,7 @@ function place(
     judge(held) {
       guardOwner(deps, held, placement);
       if (isOverdue(held, clock.now())) {
-        return { claim: () => deps.preparing.closeOverdue(held, caller.role) };
+        return { claim: () => deps.preparedOrders.closeOverdue(held, caller.role) };
       }
       const facts = factsToAsk(deps, held, placement);
       placed.guardOpen(held);
@@ -94,7 +94,7 @@ function place(
 
 /** @returns undefined: the number exists. */
 async function insert(
-  deps: PlacingDeps,
+  deps: PlaceOrderDeps,
   draft: Draft,
   caller: Caller,
 ): Promise<OrderRecord | undefined> {
@@ -115,7 +115,7 @@ async function insert(
 
 /** WeChat has one number space for both, and refuses whichever comes second in a race. */
 async function guardPart(
-  { orders, foreignQueries }: PlacingDeps,
+  { orders, foreignQueries }: PlaceOrderDeps,
   no: string,
   caller: Caller,
 ): Promise<void> {
@@ -127,7 +127,7 @@ async function guardPart(
 
 /** Why a number that is not there, or not this caller's, cannot be placed; counted as a question. */
 function absent(
-  { foreignQueries }: PlacingDeps,
+  { foreignQueries }: PlaceOrderDeps,
   { input, caller, draft, preparedOnly }: Placement,
 ): Error {
   foreignQueries.guard(caller);
@@ -145,7 +145,7 @@ function absent(
  * Another's number is answered like one that does not exist. Only who would make it, or bind a prepared one,
  * learns that it is taken; that is counted like any question about numbers.
  */
-function guardOwner(deps: PlacingDeps, record: OrderRecord, placement: Placement): void {
+function guardOwner(deps: PlaceOrderDeps, record: OrderRecord, placement: Placement): void {
   const { caller, draft, preparedOnly } = placement;
   if (caller.role === 'operator') return;
   // His own price, placed before the setting was turned on, is no price of the merchant's.

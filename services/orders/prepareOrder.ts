@@ -20,7 +20,7 @@ export interface PrepareInput extends OrderInput {
   readonly expire_minutes?: number;
 }
 
-export interface Preparing {
+export interface PreparedOrders {
   /** Also mends a prepared order that WeChat refused for what stands in it. */
   prepare(input: PrepareInput): Promise<Answer>;
   /**
@@ -30,7 +30,7 @@ export interface Preparing {
   closeOverdue(record: OrderRecord, source: Source): Promise<undefined>;
 }
 
-export interface PreparingDeps extends SyncDeps {
+export interface PreparedOrdersDeps extends SyncDeps {
   readonly settings: PlacementDeps['settings'];
 }
 
@@ -48,7 +48,7 @@ export function isOverdue(
   return fixed !== undefined && fixed <= now;
 }
 
-export function createPreparing(deps: PreparingDeps): Preparing {
+export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
   const { orders, clock, settings } = deps;
 
   function factsOf(input: PrepareInput): PreparedFacts {

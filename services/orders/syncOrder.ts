@@ -3,7 +3,7 @@
  * query and close, by notifications that need asking, and by the sweep.
  */
 import type { AlarmCode } from '../ledger/reasons';
-import { createAdopting } from './adoptRecord';
+import { createRecordAdopter } from './adoptRecord';
 import type { OrderRecord, Source } from '../ledger/record';
 import type { OrderService } from '../orderService';
 import type { WechatReply } from '../strategies/strategy';
@@ -99,10 +99,10 @@ export async function applyTransaction(
   if (options.absent === 'ignore' || facts.is === 'closed') return undefined;
   // A part taken in as an order of its own would be its money twice. One that WeChat never gave us is no part.
   if (await orders.isPayablePart(no)) return undefined;
-  const adopting = createAdopting(deps);
-  if (facts.is !== 'paid') return adopting.unpaid(no, body, from);
+  const adopter = createRecordAdopter(deps);
+  if (facts.is !== 'paid') return adopter.unpaid(no, body, from);
   const { payment, refunded } = facts;
-  return adopting.order({ no, payment, refunded, attach: asText(body.attach) }, from);
+  return adopter.order({ no, payment, refunded, attach: asText(body.attach) }, from);
 }
 
 /** @throws UpstreamError WECHATPAY_UNPROVEN: an answer about another merchant proves nothing here. */

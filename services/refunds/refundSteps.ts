@@ -1,5 +1,5 @@
 /** What the sweep does with refunds: asks how they stand, and sends again what never arrived. */
-import type { Refunding } from './requestRefund';
+import type { Refunds } from './requestRefund';
 import { syncRefund, type RefundSyncDeps } from './syncRefund';
 import type { OrderRecord } from '../ledger/record';
 import { lacksBalance, maySendAgain, refundGiveUpAt } from '../ledger/refundAsking';
@@ -15,7 +15,7 @@ import {
 import { refusalOf, saysNotFound } from '../wechat/wechatErrors';
 
 export interface RefundStepsDeps extends RefundSyncDeps, EscalationDeps {
-  readonly refunding: Refunding;
+  readonly refunds: Refunds;
 }
 
 /** Every minute at first, then slower; bank cards take days. */
@@ -62,7 +62,7 @@ export function refundStep(deps: RefundStepsDeps): Step<OrderRecord> {
         return reply;
       }
       if (!missing || !maySendAgain(now, clock.now())) return reply;
-      return (await deps.refunding.repeat(record, no, 'sweep', limits)) ?? reply;
+      return (await deps.refunds.repeat(record, no, 'sweep', limits)) ?? reply;
     },
   };
 }

@@ -32,12 +32,10 @@ export interface AbnormalInput {
   readonly real_name?: string;
 }
 
-export interface AbnormalRefunding {
-  /** @throws ConflictError MOVE_FORBIDDEN unless it is ABNORMAL · REFUND_PARAMS_DIFFER for another account. */
-  ask(input: AbnormalInput, caller: Caller): Promise<Answer>;
-}
+/** @throws ConflictError MOVE_FORBIDDEN unless it is ABNORMAL · REFUND_PARAMS_DIFFER for another account. */
+export type RequestAbnormalRefund = (input: AbnormalInput, caller: Caller) => Promise<Answer>;
 
-export interface AbnormalRefundingDeps extends RefundSyncDeps {
+export interface AbnormalRefundDeps extends RefundSyncDeps {
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
   readonly apiV3Key: string;
@@ -46,17 +44,18 @@ export interface AbnormalRefundingDeps extends RefundSyncDeps {
 /** Longer than the call may take: who asks is not overtaken. */
 const ASK_LEASE_MS = 10_000;
 
-export const createAbnormalRefunding = (deps: AbnormalRefundingDeps): AbnormalRefunding => ({
-  ask: (input, caller) => ask(deps, input, caller),
-});
+export const createRequestAbnormalRefund =
+  (deps: AbnormalRefundDeps): RequestAbnormalRefund =>
+  (input, caller) =>
+    ask(deps, input, caller);
 
 /** Keyed: a card number has too little in it to hide behind a plain hash. */
-function hashOf({ apiV3Key }: AbnormalRefundingDeps, facts: readonly unknown[]): string {
+function hashOf({ apiV3Key }: AbnormalRefundDeps, facts: readonly unknown[]): string {
   const key = createHash('sha256').update(`bank_account:${apiV3Key}`).digest();
   return createHmac('sha256', key).update(JSON.stringify(facts)).digest('base64url');
 }
 
-const factsOf = (deps: AbnormalRefundingDeps, input: AbnormalInput): string =>
+const factsOf = (deps: AbnormalRefundDeps, input: AbnormalInput): string =>
   hashOf(deps, [
     input.type,
     input.bank_type ?? null,
@@ -66,7 +65,7 @@ const factsOf = (deps: AbnormalRefundingDeps, input: AbnormalInput): string =>
 
 /** The request as WeChat will get it: made once, stored, repeated byte for byte. */
 async function requestOf(
-  { strategy, dialect }: AbnormalRefundingDeps,
+  { strategy, dialect }: AbnormalRefundDeps,
   record: OrderRecord,
   input: AbnormalInput,
   refundId: string,
@@ -91,7 +90,7 @@ async function requestOf(
 }
 
 async function heldOf(
-  { orders, ownerOf }: AbnormalRefundingDeps,
+  { orders, ownerOf }: AbnormalRefundDeps,
   no: string,
 ): Promise<{ record: OrderRecord; refund: Refund }> {
   const owner = await ownerOf('refund', no);
@@ -106,7 +105,7 @@ async function heldOf(
  * the refund still waits for one.
  */
 async function checkedOf(
-  deps: AbnormalRefundingDeps,
+  deps: AbnormalRefundDeps,
   record: OrderRecord,
   refund: Refund,
   facts: string,
@@ -121,7 +120,7 @@ async function checkedOf(
 }
 
 async function ask(
-  deps: AbnormalRefundingDeps,
+  deps: AbnormalRefundDeps,
   input: AbnormalInput,
   caller: Caller,
 ): Promise<Answer> {
@@ -161,7 +160,7 @@ async function ask(
   return send(deps, asked.record, no);
 }
 
-async function send(deps: AbnormalRefundingDeps, record: OrderRecord, no: string): Promise<Answer> {
+async function send(deps: AbnormalRefundDeps, record: OrderRecord, no: string): Promise<Answer> {
   const { api, dialect, clock } = deps;
   const stored = heldRefund(record, no)?.abnormal?.request;
   if (stored === undefined) throw new ConflictError('MOVE_FORBIDDEN');
@@ -180,7 +179,7 @@ async function send(deps: AbnormalRefundingDeps, record: OrderRecord, no: string
 }
 
 async function refused(
-  { orders }: AbnormalRefundingDeps,
+  { orders }: AbnormalRefundDeps,
   record: OrderRecord,
   no: string,
   reply: WechatReply,

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { refundAnswer, refusedRefund, type RefundAnswer } from './refundAnswer';
-import { createRefundSending, type RefundSending, type RefundSendingDeps } from './sendRefund';
+import { createRefundSender, type RefundSender, type RefundSenderDeps } from './sendRefund';
 import { syncPayable, syncRefund } from './syncRefund';
 import { isPartView } from '../ledger/combinationState';
 import type { OrderRecord, Refund, Source } from '../ledger/record';
@@ -32,23 +32,23 @@ export interface RefundInput {
 }
 type RefundOrder = RefundInput & { readonly amount: NonNullable<RefundInput['amount']> };
 
-export interface Refunding {
-  refund(input: RefundInput, source: Source): Promise<RefundAnswer>;
+export interface Refunds {
+  request(input: RefundInput, source: Source): Promise<RefundAnswer>;
   /** Sends the stored bytes again; used by the sweep. */
-  readonly repeat: RefundSending['send'];
+  readonly repeat: RefundSender['send'];
 }
 
-interface Deps extends RefundSendingDeps {
-  readonly sending: RefundSending;
+interface Deps extends RefundSenderDeps {
+  readonly sender: RefundSender;
 }
 
-export function createRefunding(parts: RefundSendingDeps): Refunding {
-  const sending = createRefundSending(parts);
-  const deps: Deps = Object.assign({}, parts, { sending });
+export function createRefunds(parts: RefundSenderDeps): Refunds {
+  const sender = createRefundSender(parts);
+  const deps: Deps = Object.assign({}, parts, { sender });
   return {
-    refund: (input, source) =>
+    request: (input, source) =>
       input.release === true ? release(deps, input, source) : request(deps, input, source),
-    repeat: sending.send,
+    repeat: sender.send,
   };
 }
 
@@ -138,14 +138,14 @@ async function request(deps: Deps, input: RefundInput, source: Source): Promise<
 
 /** Sends it where that is still to be done, and answers from what is recorded afterwards. */
 async function answer(
-  { orders, sending }: Deps,
+  { orders, sender }: Deps,
   record: OrderRecord,
   no: string,
   source: Source,
 ): Promise<RefundAnswer> {
   const held = heldRefund(record, no);
   if (held !== undefined && !isUnsettled(held)) return refundAnswer(record, held);
-  const reply = await sending.send(record, no, source);
+  const reply = await sender.send(record, no, source);
   const after = (await orders.findRefundable(record.no)) ?? record;
   const now = heldRefund(after, no);
   // Whatever the reply was, a proven fact recorded meanwhile is the better answer.

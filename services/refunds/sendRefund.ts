@@ -13,11 +13,11 @@ import type { CallLimits } from '../wechat/wechatApi';
 import { provenBody, refusalOf } from '../wechat/wechatErrors';
 import { ConflictError } from '../../utils/errors';
 
-export interface RefundSendingDeps extends RefundSyncDeps {
+export interface RefundSenderDeps extends RefundSyncDeps {
   readonly requests: RequestGuard;
 }
 
-export interface RefundSending {
+export interface RefundSender {
   /**
    * Sends it, unless another copy is under way: then waits for that one's answer where this process sends it.
    * @returns undefined when nothing was sent: another instance is asking, or nothing is left to send.
@@ -36,7 +36,7 @@ const ASK_LEASE_MS = 10_000;
 /** The last signature is made before the lease ends, so that a takeover never meets a fresh copy. */
 const ASK_MARGIN_MS = 1000;
 
-export function createRefundSending(deps: RefundSendingDeps): RefundSending {
+export function createRefundSender(deps: RefundSenderDeps): RefundSender {
   const underWay = new Map<string, Promise<WechatReply | undefined>>();
   return {
     send: (record, no, source, limits = {}) => {
@@ -59,7 +59,7 @@ interface Asking {
 }
 
 async function attempt(
-  deps: RefundSendingDeps,
+  deps: RefundSenderDeps,
   { record, no, source, limits }: Asking,
 ): Promise<WechatReply | undefined> {
   // Before an attempt is counted: what is not sent was never under way.
@@ -97,7 +97,7 @@ async function attempt(
  * the intent decides, and is looked at before every attempt; the other's intent was never sent and ends here.
  */
 async function guardNumber(
-  { orders, ownerOf }: RefundSendingDeps,
+  { orders, ownerOf }: RefundSenderDeps,
   record: OrderRecord,
   no: string,
 ): Promise<void> {
@@ -113,7 +113,7 @@ async function guardNumber(
 }
 
 async function learn(
-  deps: RefundSendingDeps,
+  deps: RefundSenderDeps,
   record: OrderRecord,
   held: Refund,
   reply: WechatReply,

@@ -4,7 +4,7 @@
  */
 import { newRecord } from '../ledger/newRecord';
 import { createHash, createHmac } from 'node:crypto';
-import { createTransferSending, type TransferSending } from './sendTransfer';
+import { createTransferSender, type TransferSender } from './sendTransfer';
 import { applyTransfer, syncTransfer } from './syncTransfer';
 import { sumOfDay } from './transferDay';
 import type { TransferRecord } from '../ledger/record';
@@ -42,7 +42,7 @@ export interface TransferAnswer {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-export interface TransferringDeps extends SyncDeps {
+export interface TransfersDeps extends SyncDeps {
   readonly store: OrderStore;
   readonly requests: RequestGuard;
   readonly strategy: PayStrategy;
@@ -55,29 +55,29 @@ export interface TransferringDeps extends SyncDeps {
   };
 }
 
-export interface Transferring {
-  transfer(input: TransferInput): Promise<TransferAnswer>;
+export interface Transfers {
+  request(input: TransferInput): Promise<TransferAnswer>;
   cancel(outBillNo: string): Promise<TransferAnswer>;
   /** Sends the stored bytes again; used by the sweep. */
-  readonly repeat: TransferSending['send'];
+  readonly repeat: TransferSender['send'];
 }
 
-interface Deps extends TransferringDeps {
-  readonly sending: TransferSending;
+interface Deps extends TransfersDeps {
+  readonly sender: TransferSender;
 }
 
 /** ≥ 2000 yuan WeChat requires the name; below 0.30 yuan it must not be sent. */
 const NAME_REQUIRED_FEN = 200_000;
 const NAME_FORBIDDEN_BELOW_FEN = 30;
 
-export function createTransferring(parts: TransferringDeps): Transferring {
+export function createTransfers(parts: TransfersDeps): Transfers {
   const guardDay = (record: TransferRecord): Promise<void> => guardDayOf(parts, record);
-  const sending = createTransferSending(Object.assign({}, parts, { guardDay }));
-  const deps: Deps = Object.assign({}, parts, { sending });
+  const sender = createTransferSender(Object.assign({}, parts, { guardDay }));
+  const deps: Deps = Object.assign({}, parts, { sender });
   return {
-    transfer: (input) => transfer(deps, input),
+    request: (input) => transfer(deps, input),
     cancel: (no) => cancel(deps, no),
-    repeat: (record, source, limits) => sending.send(record, source, limits),
+    repeat: (record, source, limits) => sender.send(record, source, limits),
   };
 }
 
@@ -111,7 +111,7 @@ async function guardDay({ store, clock, settings }: Deps, extraFen: number): Pro
 
 /** At every attempt: the limit may be lower by now, and the record another's work. */
 async function guardDayOf(
-  { store, requests, settings }: TransferringDeps,
+  { store, requests, settings }: TransfersDeps,
   record: TransferRecord,
 ): Promise<void> {
   if (settings.dayFen === 0) return;
@@ -255,7 +255,7 @@ async function tooOld(deps: Deps, held: TransferRecord): Promise<TransferAnswer>
 }
 
 async function send(deps: Deps, record: TransferRecord): Promise<TransferAnswer> {
-  const reply = await deps.sending.send(record, 'operator');
+  const reply = await deps.sender.send(record, 'operator');
   const now = (await deps.orders.findTransfer(record.no)) ?? record;
   if (now.state !== 'CREATED') return known(now);
   if (reply !== undefined && refusalOf(reply) !== undefined) throw upstreamError(reply);

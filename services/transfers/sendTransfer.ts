@@ -11,13 +11,13 @@ import type { RequestGuard } from '../wechat/storedRequest';
 import type { CallLimits } from '../wechat/wechatApi';
 import { provenBody, refusalOf } from '../wechat/wechatErrors';
 
-export interface TransferSendingDeps extends SyncDeps {
+export interface TransferSenderDeps extends SyncDeps {
   readonly requests: RequestGuard;
   /** Refuses what does not fit into the day's limit any more. */
   readonly guardDay: (record: TransferRecord) => Promise<void>;
 }
 
-export interface TransferSending {
+export interface TransferSender {
   /** @returns undefined when nothing was sent: another instance is asking, or nothing is left to send. */
   send(
     record: TransferRecord,
@@ -30,7 +30,7 @@ const ASK_LEASE_MS = 10_000;
 /** The last signature is made before the lease ends, so that a takeover never meets a fresh copy. */
 const ASK_MARGIN_MS = 1000;
 
-export function createTransferSending(deps: TransferSendingDeps): TransferSending {
+export function createTransferSender(deps: TransferSenderDeps): TransferSender {
   const underWay = new Map<string, Promise<WechatReply | undefined>>();
   return {
     send(record, source, limits = {}) {
@@ -45,7 +45,7 @@ export function createTransferSending(deps: TransferSendingDeps): TransferSendin
 }
 
 async function attempt(
-  deps: TransferSendingDeps,
+  deps: TransferSenderDeps,
   record: TransferRecord,
   source: Source,
   limits: CallLimits,
@@ -74,7 +74,7 @@ async function attempt(
 }
 
 async function learn(
-  deps: TransferSendingDeps,
+  deps: TransferSenderDeps,
   { no, attempts }: TransferRecord,
   reply: WechatReply,
 ): Promise<void> {

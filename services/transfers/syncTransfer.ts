@@ -1,7 +1,7 @@
 /** Brings transfers up to date: asks WeChat, and lets a record learn from proven answers only. */
 import type { AlarmCode } from '../ledger/reasons';
 import type { TransferRecord } from '../ledger/record';
-import { createAdopting } from '../orders/adoptRecord';
+import { createRecordAdopter } from '../orders/adoptRecord';
 import {
   fromReply,
   type LearnOptions,
@@ -53,5 +53,5 @@ export async function applyTransfer(
   );
   if (applied.outcome !== 'absent') return applied.record;
   if (options.absent === 'ignore') return undefined;
-  return createAdopting(deps).transfer(body, facts, from);
+  return createRecordAdopter(deps).transfer(body, facts, from);
 }

@@ -1,5 +1,5 @@
 /** What the sweep does with transfers: asks how they stand, and sends again what never arrived. */
-import type { Transferring } from './requestTransfer';
+import type { Transfers } from './requestTransfer';
 import { syncTransfer } from './syncTransfer';
 import type { TransferRecord } from '../ledger/record';
 import { TRANSFER_REPEAT_MAX_MS } from '../ledger/transferState';
@@ -15,7 +15,7 @@ import {
 import { isMissing } from '../wechat/wechatErrors';
 
 export interface TransferStepsDeps extends SyncDeps, EscalationDeps {
-  readonly transferring: Transferring;
+  readonly transfers: Transfers;
 }
 
 const DAY_MS = 24 * 3600_000;
@@ -50,7 +50,7 @@ export function transferStep(deps: TransferStepsDeps): Step<TransferRecord> {
         return reply;
       }
       if (!isMissing(reply)) return reply;
-      return (await deps.transferring.repeat(record, 'sweep', limits)) ?? reply;
+      return (await deps.transfers.repeat(record, 'sweep', limits)) ?? reply;
     },
   };
 }
