@@ -1,5 +1,6 @@
 /** RFC 3339 in Beijing time, as WeChat writes it: `2026-01-02T03:04:05+08:00`. */
 
+export const DAY_MS = 24 * 3600_000;
 const BEIJING_OFFSET_MS = 8 * 3600 * 1000;
 
 /** Milliseconds → `YYYY-MM-DDTHH:mm:ss+08:00` (fractions of a second are cut). */

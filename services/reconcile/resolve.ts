@@ -12,7 +12,7 @@ import { applyRefund, type RefundSyncDeps } from '../refunds/syncRefund';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { WechatReply } from '../strategies/strategy';
 import { ownRef } from '../wechat/dialect';
-import { refusalOf } from '../wechat/wechatErrors';
+import { isLimited, provenBody, refusalOf } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
 import { beijingDay, fromRfc3339 } from '../../utils/time';
 
@@ -49,122 +49,133 @@ export interface ResolveOptions {
   readonly onDone: (done: number, total: number) => void;
 }
 
+export type Resolver = (all: readonly Found[], options: ResolveOptions) => Promise<Difference[]>;
+
 /** What the answer about a combination says of this part; undefined for any other answer. */
 function partOf(body: Json | undefined, no: string): Json | undefined {
   const parts: readonly unknown[] = Array.isArray(body?.sub_orders) ? body.sub_orders : [];
   return parts.map(asObject).find((part) => part?.out_trade_no === no);
 }
 
-export function createResolver(deps: ResolveDeps) {
-  const { api, dialect, find, logger } = deps;
-
-  /** What WeChat's answer is called in the report. */
-  function answerOf(reply: WechatReply, no: string): string {
-    const refusal = refusalOf(reply);
-    if (refusal !== undefined) return `${refusal.code}${refusal.proven ? '' : ' (unproven)'}`;
-    if (reply.kind !== 'proven') return 'unknown';
-    const { trade_state, status } = partOf(reply.body, no) ?? reply.body;
-    return asText(trade_state) ?? asText(status) ?? 'unknown';
-  }
-
-  async function askPayment(found: Found): Promise<WechatReply> {
-    const whole = await deps.wholeOf(found.out_trade_no);
-    // Asked about alone, a part would be taken in as an order of its own: its money would stand here twice.
-    if (whole !== undefined) return deps.syncWhole(whole, QUERY);
-    const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
-    const reply =
-      id === undefined
-        ? await api.queryOrder(ownRef(dialect, found.out_trade_no), QUERY)
-        : await api.queryTransaction(dialect.account, id, QUERY);
-    if (reply.kind === 'proven' && reply.status === 200) {
-      guardNumbers(reply.body, { out_trade_no: found.out_trade_no, transaction_id: id });
-      await applyTransaction(deps, reply.body, FROM, { absent: 'adopt' });
-    }
-    return reply;
-  }
-
-  async function askRefund(found: Found): Promise<WechatReply> {
-    const no = found.out_refund_no ?? '';
-    const reply = await api.queryRefund(dialect.account, no, QUERY);
-    if (reply.kind !== 'proven' || reply.status !== 200) return reply;
-    guardNumbers(reply.body, { out_refund_no: no, out_trade_no: found.out_trade_no });
-    const facts = dialect.readRefund(reply.body);
-    if (facts !== undefined) await applyRefund(deps, found.out_trade_no, facts, FROM);
-    return reply;
-  }
-
+interface Run {
+  readonly bill_date: string;
   /** WeChat wants fewer questions: what is left is reported as it was found, and asked about next time. */
-  let braked = false;
+  braked: boolean;
+}
 
-  const isRefund = (found: Found): boolean => found.class.startsWith('refund_');
+export const createResolver =
+  (deps: ResolveDeps): Resolver =>
+  (all, options) =>
+    resolve(deps, all, options);
 
-  /** undefined: the answer shows that there is no difference on this day at all. */
-  async function judge(
-    found: Found,
-    reply: WechatReply,
-    bill_date: string,
-  ): Promise<Difference | undefined> {
-    const { row, ...rest } = found;
-    const wechat = { ...found.wechat, answer: answerOf(reply, found.out_trade_no) };
-    if (row === undefined) {
-      const whole = reply.kind === 'proven' && reply.status === 200 ? reply.body : undefined;
-      const body = partOf(whole, found.out_trade_no) ?? whole;
-      const begun = fromRfc3339(isRefund(found) ? body?.create_time : body?.success_time);
-      // It belongs to another day's bill.
-      if (begun !== undefined && beijingDay(begun) !== bill_date) return undefined;
-      if (!isRefund(found) && asObject(body?.amount) !== undefined && begun === undefined) {
-        const { out_trade_no: no } = found;
-        const code: AlarmCode = 'reconcile.missing_at_wechat';
-        logger.error({ alarm: true, code, no }, 'books differ');
-      }
-      return { ...rest, wechat, resolved: false };
+async function resolve(
+  deps: ResolveDeps,
+  all: readonly Found[],
+  options: ResolveOptions,
+): Promise<Difference[]> {
+  const results: (Difference | undefined)[] = all.map(asFound);
+  let next = 0;
+  let done = 0;
+  const run: Run = { bill_date: options.bill_date, braked: false };
+  const worker = async (): Promise<void> => {
+    while (next < all.length && !run.braked && !options.enough()) {
+      options.signal?.throwIfAborted();
+      const at = next++;
+      const found = all[at];
+      if (found === undefined) return;
+      if (deps.gapMs > 0 && found.class !== 'fee') await deps.wait(deps.gapMs * deps.atOnce);
+      results[at] = await resolveOne(deps, run, found);
+      options.onDone(++done, all.length);
     }
-    if (found.class === 'duplicate') return { ...rest, wechat, resolved: false };
-    const held = await find(found.out_trade_no);
-    const still = isRefund(found) ? judgeRefund(row, held) : judgePayment(row, held);
-    if (still !== undefined) return { ...rest, here: still.here, wechat, resolved: false };
-    return { ...rest, wechat, resolved: true };
-  }
-
-  async function one(found: Found, bill_date: string): Promise<Difference | undefined> {
-    const { row: _row, ...rest } = found;
-    // A query tells nothing of fees.
-    if (found.class === 'fee') return { ...rest, resolved: false };
-    try {
-      const reply = isRefund(found) ? await askRefund(found) : await askPayment(found);
-      const status = refusalOf(reply)?.status ?? (reply.kind === 'unknown' ? reply.status : 0);
-      if (status === 429) braked = true;
-      return await judge(found, reply, bill_date);
-    } catch (error) {
-      const code = error instanceof AppError ? error.code : 'UNKNOWN';
-      logger.warn({ no: found.out_trade_no, error: code }, 'difference not resolved');
-      return { ...rest, wechat: { ...found.wechat, answer: code }, resolved: false };
-    }
-  }
-
-  return async function resolve(
-    all: readonly Found[],
-    options: ResolveOptions,
-  ): Promise<Difference[]> {
-    const results: (Difference | undefined)[] = all.map(({ row: _row, ...rest }) => ({
-      ...rest,
-      resolved: false,
-    }));
-    let next = 0;
-    braked = false;
-    let done = 0;
-    const worker = async (): Promise<void> => {
-      while (next < all.length && !braked && !options.enough()) {
-        options.signal?.throwIfAborted();
-        const at = next++;
-        const found = all[at];
-        if (found === undefined) return;
-        if (deps.gapMs > 0 && found.class !== 'fee') await deps.wait(deps.gapMs * deps.atOnce);
-        results[at] = await one(found, options.bill_date);
-        options.onDone(++done, all.length);
-      }
-    };
-    await Promise.all(Array.from({ length: deps.atOnce }, worker));
-    return results.filter((d) => d !== undefined);
   };
+  await Promise.all(Array.from({ length: deps.atOnce }, worker));
+  return results.filter((d) => d !== undefined);
+}
+
+const asFound = ({ row: _row, ...rest }: Found): Difference => ({ ...rest, resolved: false });
+
+const isRefund = (found: Found): boolean => found.class.startsWith('refund_');
+
+async function resolveOne(
+  deps: ResolveDeps,
+  run: Run,
+  found: Found,
+): Promise<Difference | undefined> {
+  // A query tells nothing of fees.
+  if (found.class === 'fee') return asFound(found);
+  try {
+    const reply = await (isRefund(found) ? askRefund(deps, found) : askPayment(deps, found));
+    run.braked ||= isLimited(reply);
+    return await judge(deps, found, { reply, bill_date: run.bill_date });
+  } catch (error) {
+    const code = error instanceof AppError ? error.code : 'UNKNOWN';
+    deps.logger.warn({ no: found.out_trade_no, error: code }, 'difference not resolved');
+    return { ...asFound(found), wechat: { ...found.wechat, answer: code } };
+  }
+}
+
+async function askPayment(deps: ResolveDeps, found: Found): Promise<WechatReply> {
+  const { api, dialect } = deps;
+  const whole = await deps.wholeOf(found.out_trade_no);
+  // Asked about alone, a part would be taken in as an order of its own: its money would stand here twice.
+  if (whole !== undefined) return deps.syncWhole(whole, QUERY);
+  const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
+  const reply =
+    id === undefined
+      ? await api.queryOrder(ownRef(dialect, found.out_trade_no), QUERY)
+      : await api.queryTransaction(dialect.account, id, QUERY);
+  const body = provenBody(reply);
+  if (body !== undefined) {
+    guardNumbers(body, { out_trade_no: found.out_trade_no, transaction_id: id });
+    await applyTransaction(deps, body, FROM, { absent: 'adopt' });
+  }
+  return reply;
+}
+
+async function askRefund(deps: ResolveDeps, found: Found): Promise<WechatReply> {
+  const { api, dialect } = deps;
+  const no = found.out_refund_no ?? '';
+  const reply = await api.queryRefund(dialect.account, no, QUERY);
+  const body = provenBody(reply);
+  if (body === undefined) return reply;
+  guardNumbers(body, { out_refund_no: no, out_trade_no: found.out_trade_no });
+  const facts = dialect.readRefund(body);
+  if (facts !== undefined) await applyRefund(deps, found.out_trade_no, facts, FROM);
+  return reply;
+}
+
+/** What WeChat's answer is called in the report. */
+function answerOf(reply: WechatReply, no: string): string {
+  const refusal = refusalOf(reply);
+  if (refusal !== undefined) return `${refusal.code}${refusal.proven ? '' : ' (unproven)'}`;
+  if (reply.kind !== 'proven') return 'unknown';
+  const { trade_state, status } = partOf(reply.body, no) ?? reply.body;
+  return asText(trade_state) ?? asText(status) ?? 'unknown';
+}
+
+/** undefined: the answer shows that there is no difference on this day at all. */
+async function judge(
+  deps: ResolveDeps,
+  found: Found,
+  { reply, bill_date }: { readonly reply: WechatReply; readonly bill_date: string },
+): Promise<Difference | undefined> {
+  const { row, ...rest } = found;
+  const wechat = { ...found.wechat, answer: answerOf(reply, found.out_trade_no) };
+  if (row === undefined) {
+    const whole = provenBody(reply);
+    const body = partOf(whole, found.out_trade_no) ?? whole;
+    const begun = fromRfc3339(isRefund(found) ? body?.create_time : body?.success_time);
+    // It belongs to another day's bill.
+    if (begun !== undefined && beijingDay(begun) !== bill_date) return undefined;
+    if (!isRefund(found) && asObject(body?.amount) !== undefined && begun === undefined) {
+      const code: AlarmCode = 'reconcile.missing_at_wechat';
+      deps.logger.error({ alarm: true, code, no: found.out_trade_no }, 'books differ');
+    }
+    return { ...rest, wechat, resolved: false };
+  }
+  if (found.class === 'duplicate') return { ...rest, wechat, resolved: false };
+  const held = await deps.find(found.out_trade_no);
+  const still = isRefund(found) ? judgeRefund(row, held) : judgePayment(row, held);
+  if (still !== undefined) return { ...rest, here: still.here, wechat, resolved: false };
+  return { ...rest, wechat, resolved: true };
 }
