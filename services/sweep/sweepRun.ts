@@ -11,6 +11,7 @@ import type { StoredRecord } from '../ledger/record';
 import type { RecordStore } from '../stores/orderStore';
 import { identityOf, PAGE_MAX } from '../stores/storeRules';
 import type { CallLimits } from '../wechat/wechatApi';
+import type { Places } from './places';
 import type { Clock } from '../../utils/clock';
 
 /** moved: put off; lost: another instance was faster. */
@@ -35,8 +36,7 @@ export interface RunDeps {
   readonly clock: Clock;
   /** Never throws: a record that always fails costs its own try, never another's. */
   readonly attempt: (record: StoredRecord, lane: Lane, limits: CallLimits) => Promise<Tried>;
-  /** Under way in this process, over all runs: one that outlasts its run keeps its place. */
-  readonly busy: Record<Lane, number>;
+  readonly places: Places;
 }
 
 export interface Run {
@@ -62,7 +62,6 @@ interface Queue {
   filling: boolean;
 }
 
-export const AT_ONCE = 8;
 const BATCH = 50;
 /** Of unpaid orders so many pages are looked through for other payers, once the first one is full. */
 const FURTHER_PAGES_MAX = 4;
@@ -118,6 +117,7 @@ async function readNew(
 }
 
 export function startRun(deps: RunDeps, options: RunOptions): Run {
+  const { places } = deps;
   const { lanes, recordsMax } = options;
   const share = Math.ceil(recordsMax / SHARES);
   const queues = lanes.map(newQueue);
@@ -140,7 +140,7 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
   }
 
   function mayTake(queue: Queue): boolean {
-    if (!isOpen() || deps.busy[queue.lane] >= AT_ONCE) return false;
+    if (!isOpen() || queue.waiting.size === 0) return false;
     const others = queues.filter((other) => other !== queue);
     return recordsMax - taken > others.reduce((sum, other) => sum + claim(other), 0);
   }
@@ -160,14 +160,13 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
     taken++;
     queue.taken++;
     queue.active++;
-    deps.busy[queue.lane]++;
+    places.take(queue.lane);
     underWay.add(key);
     void deps.attempt(record, queue.lane, options.limits).then((tried) => {
       queue.active--;
-      deps.busy[queue.lane]--;
       underWay.delete(key);
       settle(queue, key, tried);
-      pump();
+      places.giveBack(queue.lane);
     });
   }
 
@@ -220,16 +219,19 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
     // A lane's need is known before another takes what it might need.
     const ready = queues.every((queue) => queue.seen || queue.known.size > 0 || queue.taken > 0);
     for (const queue of queues) {
-      while (ready && queue.waiting.size > 0 && mayTake(queue)) {
+      while (ready && !places.isFull(queue.lane) && mayTake(queue)) {
         const record = take(queue);
         if (record !== undefined) begin(queue, record);
       }
       const looks = queue.waiting.size === 0 && queue.active === 0 && !queue.seen;
       if (looks && !queue.filling && isOpen() && recordsMax > taken) refill(queue);
     }
-    const still = queues.filter((queue) => queue.active > 0 || queue.filling);
+    // A lane that could go on but for its places waits for them: an earlier run may hold them all.
+    const still = queues.filter((queue) => queue.active > 0 || queue.filling || mayTake(queue));
     if (still.every((queue) => queue.lane === 'deliver' && !queue.filling)) leaveDeliveries();
-    if (still.length === 0) finish();
+    if (still.length > 0) return;
+    stopListening();
+    finish();
   }
 
   async function left(countMax: number): Promise<number> {
@@ -244,6 +246,7 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
     return Math.min(keys.size, countMax);
   }
 
+  const stopListening = places.onFree(pump);
   pump();
   return {
     finished: ended.then(() => {
@@ -253,6 +256,7 @@ export function startRun(deps: RunDeps, options: RunOptions): Run {
     done: () => done,
     close: () => {
       closed = true;
+      pump();
     },
     left,
   };

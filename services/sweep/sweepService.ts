@@ -12,6 +12,7 @@ import { dueAt, laneOf, LANES, type Lane } from '../ledger/agenda';
 import type { Deliverer } from '../delivery/deliverer';
 import type { DueSource } from '../merchants/knownDue';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
+import { createPlaces } from './places';
 import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
 import { isRequestRefused } from '../wechat/storedRequest';
 import { leaveRefused, type EscalationDeps, type Step, type Steps } from './steps';
@@ -55,6 +56,8 @@ export interface SweepDeps extends EscalationDeps {
 }
 
 export const LEASE_MS = 30_000;
+/** Of each lane, in this process. */
+const AT_ONCE = 8;
 const RECORDS_MAX = 500;
 const TIME_MAX_MS = 10_000;
 /** Of the time: what is begun later would have too little of it left for a call or two. */
@@ -70,7 +73,7 @@ export function createSweepService(deps: SweepDeps): SweepService {
   const { store, writer, clock, logger, steps } = deps;
   const underWay = new Set<Promise<unknown>>();
   const brakes: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
-  const busy: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
+  const places = createPlaces(AT_ONCE);
   let ended: number | undefined;
 
   /** Spread by number, so that not everything that waited asks in the same second. */
@@ -187,7 +190,7 @@ export function createSweepService(deps: SweepDeps): SweepService {
     let result = { done: 0, left: 0 };
     if (!idle) {
       const run = startRun(
-        { store: deps.due, clock, attempt, busy },
+        { store: deps.due, clock, attempt, places },
         {
           lanes,
           recordsMax: limits.records ?? RECORDS_MAX,

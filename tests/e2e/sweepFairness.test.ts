@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { addEffect } from '../../services/ledger/outbox';
 import { cut } from '../helpers/core';
 import { anOrder } from '../helpers/storeRecords';
+import { until } from '../helpers/waiting';
 import {
   createStage,
   inGroups,
@@ -142,11 +143,14 @@ test('queries that WeChat finds too many do not hold back a refund', async () =>
 describe('a receiver that never answers', () => {
   let server: Server;
   const held: ServerResponse[] = [];
+  let answers = false;
   beforeEach(async () => {
     held.length = 0;
+    answers = false;
     server = createServer((req, res) => {
       req.resume();
-      held.push(res);
+      if (answers) res.writeHead(204).end();
+      else held.push(res);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -171,6 +175,20 @@ describe('a receiver that never answers', () => {
     expect(queries('FLOOD')).toBeGreaterThan(before);
     expect(held.length).toBeLessThanOrEqual(8);
     for (const response of held) response.writeHead(204).end();
+    await stage.service.sweep?.idle();
+  });
+
+  test('keeps its places in the next sweep, which waits for them and does the rest', async () => {
+    stage = await createStage({ env: { webhookUrl: address() } });
+    await untold(20);
+    const first = await stage.service.sweep?.runOnce({ deliveryWaitMs: 0 });
+    expect(first?.left).toBe(12);
+    const due = jest.spyOn(stage.records, 'due');
+    const second = stage.service.sweep?.runOnce();
+    await until('the second sweep knows what is due', () => due.mock.calls.length >= 3);
+    answers = true;
+    for (const response of held) response.writeHead(204).end();
+    expect(await second).toEqual({ done: 12, left: 0 });
     await stage.service.sweep?.idle();
   });
 });
