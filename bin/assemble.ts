@@ -2,11 +2,11 @@
 import type { Express } from 'express';
 import { countedLogger } from './counted';
 import { assembleMerchant, type Shared, type Wing } from './assembleMerchant';
+import { createReference } from './reference';
 import { createApp } from '../app';
 import { loadConfig, loadListen } from '../config/config';
 import type { Config, ListenConfig } from '../config/types';
 import { createStatusController, type StatusDeps } from '../controllers/statusController';
-import { openapiDocument } from '../routes/documentedRoutes';
 import type { Reconciler } from '../services/reconcile/reconciler';
 import { openStore } from '../services/stores';
 import { createDeferredStore } from '../services/stores/deferredStore';
@@ -21,7 +21,6 @@ import type { Logger } from '../utils/logger';
 import { createMetrics } from '../utils/metrics';
 
 declare const __BUILD_ID__: string | undefined;
-declare const __VERSION__: string | undefined;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -54,7 +53,6 @@ export interface Service {
 }
 
 export const buildId = typeof __BUILD_ID__ === 'string' ? __BUILD_ID__ : 'source';
-const version = typeof __VERSION__ === 'string' ? __VERSION__ : '0.0.0';
 
 /** Ends early, and without an error, where the signal says so. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
@@ -79,12 +77,16 @@ export function assemble(env: Env, overrides: Overrides = {}): Service {
   }
 }
 
-const STATUS = { build: buildId, document: () => openapiDocument(version) };
+const statusBasis = (listen: ListenConfig) => ({
+  build: buildId,
+  listen,
+  reference: createReference(listen.basePath),
+});
 
 function broken(listen: ListenConfig, error: ConfigError, logger: Logger, clock: Clock): Service {
   const metrics = createMetrics();
-  const own = { listen, clock, metrics, configError: error, warnings: [] };
-  const status = createStatusController({ ...STATUS, ...own });
+  const own = { clock, metrics, configError: error, warnings: [] };
+  const status = createStatusController({ ...statusBasis(listen), ...own });
   return {
     app: createApp({ listen, logger, metrics, status, ready: error }),
     listen,
@@ -191,8 +193,7 @@ function statusOf(
   wing: Wing,
 ): Omit<StatusDeps, 'clock' | 'metrics' | 'store' | 'sweepExpected'> {
   return {
-    ...STATUS,
-    listen: config,
+    ...statusBasis(config),
     signMode: config.signMode,
     warnings: config.warnings,
     keys: wing.keys,

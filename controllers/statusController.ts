@@ -4,7 +4,6 @@ import type { ListenConfig } from '../config/types';
 import type { Clock } from '../utils/clock';
 import { AppError, ConfigError } from '../utils/errors';
 import type { Metrics } from '../utils/metrics';
-import { docsPage } from '../utils/docsPage';
 import { sendJson } from '../utils/respond';
 import { toRfc3339 } from '../utils/time';
 
@@ -28,7 +27,10 @@ export interface StatusDeps {
   readonly build: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly document: () => Readonly<Record<string, unknown>>;
+  readonly reference: {
+    readonly document: () => Promise<string>;
+    readonly page: () => Promise<{ readonly html: string; readonly policy: string }>;
+  };
   readonly signMode?: string;
   readonly configError?: ConfigError;
   readonly warnings: readonly string[];
@@ -50,12 +52,6 @@ function dueWord(ageMs: number | null | undefined): 'ok' | 'behind' | 'unknown' 
   return ageMs !== null && ageMs > BEHIND_MS ? 'behind' : 'ok';
 }
 
-/** Made when first asked for, and kept: a stranger may ask as often as he likes. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
-}
-
 /** Whoever asks while the answer is under way gets the same one: a flood costs the store one question at a time. */
 function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
   let asking: Promise<T> | undefined;
@@ -68,8 +64,6 @@ function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
 export function createStatusController(deps: StatusDeps): StatusController {
   const { store, clock } = deps;
   const started = clock.now();
-  const openapiText = once(() => JSON.stringify(deps.document()));
-  const page = once(() => docsPage(deps.document()));
   const oldestDue = oneAtATime(async () => store?.oldestDue());
   const ping = oneAtATime(async () => store?.ping());
 
@@ -159,12 +153,13 @@ export function createStatusController(deps: StatusDeps): StatusController {
       res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
       res.end(text);
     },
-    openapi(_req, res) {
+    async openapi(_req, res) {
+      const text = await deps.reference.document();
       res.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
-      res.end(openapiText());
+      res.end(text);
     },
-    docs(_req, res) {
-      const { html, policy } = page();
+    async docs(_req, res) {
+      const { html, policy } = await deps.reference.page();
       res.writeHead(200, {
         'content-type': 'text/html; charset=utf-8',
         'content-security-policy': policy,

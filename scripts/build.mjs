@@ -101,10 +101,16 @@ function houseRules({ folder, drivers, checks }) {
         loader: 'js',
       }));
       ctx.onLoad({ filter: /.*/, namespace: 'checks' }, () => ({
-        contents: checks,
+        contents: checks.source,
         resolveDir: root,
         loader: 'js',
       }));
+      // What schemas say is in the checks and in openapi.json: of a body's schema the name is enough, which finds
+      // its check, and of a reply nothing.
+      ctx.onLoad({ filter: /[\\/]utils[\\/]schemas[\\/]\w+\.ts$/ }, ({ path: file }) => {
+        const names = checks.schemaNames.get(path.parse(file).name) ?? [];
+        return { contents: names.map((name) => `export const ${name} = {};`).join('\n') };
+      });
       ctx.onResolve({ filter: /^[^./]/ }, ({ path: specifier, kind, importer }) => {
         if (specifier.startsWith('node:') || !isBare(specifier)) return undefined;
         const name = specifier
@@ -200,7 +206,8 @@ async function compileChecks() {
   const module = new Module(file);
   module.paths = Module._nodeModulePaths(root);
   module._compile(result.outputFiles[0].text, file);
-  return module.exports.standaloneSource();
+  const { standaloneSource, schemaNames } = module.exports;
+  return { source: standaloneSource(), schemaNames: schemaNames() };
 }
 
 async function bundleAll() {
@@ -253,6 +260,7 @@ function plainFiles() {
   const own = { name, version, description, license, type: 'commonjs', main: 'index.js', engines };
   return new Map([
     ['index.js', read('index.js')],
+    ['openapi.json', JSON.stringify(JSON.parse(read('docs/openapi.json')))],
     ['scf_bootstrap', read('scf_bootstrap')],
     ['package.json', `${JSON.stringify({ ...own, private: true }, null, 2)}\n`],
   ]);

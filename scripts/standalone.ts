@@ -31,10 +31,16 @@ type Schema = Readonly<Record<string, unknown>>;
 const isSchema = (value: unknown): value is Schema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** What a check does not read: words for people. */
+function withoutWords({ description: _words, ...schema }: Schema): Schema {
+  return withInner(schema, withoutWords);
+}
+
 /** The same schema with each of its inner schemas as `change` makes it. */
 function withInner(schema: Schema, change: (inner: Schema) => Schema): Schema {
   const entries = Object.entries(schema).map(([key, value]) => {
     if (key === 'items' && isSchema(value)) return [key, change(value)] as const;
+    if (key === 'anyOf') return [key, (value as Schema[]).map(change)] as const;
     if (key !== 'properties' || !isSchema(value)) return [key, value] as const;
     const inner = Object.entries(value).map(([name, one]) => [name, change(one as Schema)]);
     return [key, Object.fromEntries(inner)] as const;
@@ -67,6 +73,40 @@ function shareParts(schemas: Iterable<Schema>, add: (part: Schema, id: string) =
   return (schema: Schema): Schema => withInner(schema, share);
 }
 
+/**
+ * AJV declares each schema whole and reads only its lists of allowed values and, of many properties, their names:
+ * these stay, under a name of their own.
+ */
+function onlyRead(source: string): string {
+  const schemas = new Map<string, Schema>();
+  const kept = new Map<string, string>();
+  const keep = (whole: string, name: string, path: string): string => {
+    let value: unknown = schemas.get(name);
+    for (const key of path.split('.').slice(1)) value = (value as Schema | undefined)?.[key];
+    if (typeof value !== 'object' || value === null) throw new Error(`${whole} is not known`);
+    const names = (): object => Object.fromEntries(Object.keys(value).map((key) => [key, 1]));
+    const constant = whole.replaceAll('.', '_');
+    const text = JSON.stringify(path.endsWith('.properties') ? names() : value);
+    kept.set(constant, `const ${constant} = ${text};`);
+    return constant;
+  };
+  const rest = source
+    .replace(/const (schema\d+) = (\{[^;]*\});/g, (_declaration, name: string, text: string) => {
+      schemas.set(name, JSON.parse(text) as Schema);
+      return '';
+    })
+    .replace(/\b(schema\d+)((?:\.\w+)*\.(?:enum|properties))\b/g, keep);
+  const other = /\bschema\d+\b(?!_)/.exec(rest);
+  if (other !== null) throw new Error(`a check reads ${other[0]} whole`);
+  return [...kept.values(), rest].join('\n');
+}
+
+/** The modules of `utils/schemas/` that hold bodies of requests, and the names of the schemas in them. */
+export function schemaNames(): ReadonlyMap<string, readonly string[]> {
+  const modules = Object.entries(MODULES);
+  return new Map(modules.map(([module, all]) => [`${module}Schemas`, Object.keys(all)]));
+}
+
 /** An ES module with the exports of `utils/compileSchema.ts`, its imports relative to the project's root. */
 export function standaloneSource(): string {
   const names = new Map<object, string>();
@@ -79,28 +119,22 @@ export function standaloneSource(): string {
     inlineRefs: false,
     code: { source: true, esm: true, formats: ajv._`FORMATS` },
   });
-  const share = shareParts(schemasOf() as Iterable<Schema>, (part, id) =>
-    compiler.addSchema(part, id),
-  );
-  const compiled: [schema: object, name: string, id: string][] = [];
+  const bare = new Map([...schemasOf()].map((schema) => [schema, withoutWords(schema as Schema)]));
+  const share = shareParts(bare.values(), (part, id) => compiler.addSchema(part, id));
+  const pairs: string[] = [];
   const ids: Record<string, string> = {};
-  for (const schema of schemasOf()) {
+  for (const [schema, plain] of bare) {
     const name = names.get(schema);
     if (name === undefined) throw new Error('a schema of a route is no export of utils/schemas');
-    const id = `check${String(compiled.length)}`;
-    compiler.addSchema(share(schema as Schema), id);
+    const id = `check${String(pairs.length)}`;
+    compiler.addSchema(share(plain), id);
     ids[id] = id;
-    compiled.push([schema, name, id]);
+    pairs.push(`[${name}, ${id}]`);
   }
   const imports = Object.keys(MODULES).map(
     (module) => `import * as ${module} from './utils/schemas/${module}Schemas';`,
   );
-  let checks = standaloneCode(compiler, ids).replace(UNREAD, '');
-  // AJV copies each schema whole, for its lists of allowed values.
-  for (const [schema, name] of compiled) {
-    checks = checks.replaceAll(` = ${JSON.stringify(schema)};`, ` = ${name};`);
-  }
-  const pairs = compiled.map(([, name, id]) => `[${name}, ${id}]`);
+  const checks = onlyRead(standaloneCode(compiler, ids).replace(UNREAD, ''));
   return [
     ...imports,
     "import { isAddress, isPublicAddress } from './utils/addresses';",

@@ -111,6 +111,9 @@ async function answersUnconfigured({ url }: Running): Promise<void> {
   const reply = (await order.json()) as { code: number; error: string; msg: string };
   expect(reply).toMatchObject({ code: -1, error: 'MISSING_CREDENTIALS' });
   for (const name of NAMED) expect(reply.msg).toContain(name);
+  const document = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: object };
+  expect(Object.keys(document.paths)).toContain('/wx-pay/wxpay_order');
+  expect(await (await fetch(`${url}/docs`)).text()).toContain('wxpay_order');
 }
 
 /** Fetched into a temporary folder: as a dependency it would stand in for `node` in every script. */
@@ -146,7 +149,7 @@ describe('dist/', () => {
     const needed = ['index.js', 'server.js', 'errors.js', 'scf_bootstrap', 'package.json'];
     expect(files).toEqual(expect.arrayContaining(needed));
     const known =
-      /^((index|server|errors|cli)\.js|server\.js\.v[\w.-]+\.v8|scf_bootstrap|package\.json|drivers\/[\w.-]+\.js)$/;
+      /^((index|server|errors|cli)\.js|server\.js\.v[\w.-]+\.v8|scf_bootstrap|(package|openapi)\.json|drivers\/[\w.-]+\.js)$/;
     expect(files.filter((name) => !known.test(name))).toEqual([]);
   });
 
@@ -154,6 +157,19 @@ describe('dist/', () => {
     const drivers = listed(dist).filter((name) => name.startsWith('drivers'));
     expect(bytes(['server.js', 'errors.js'])).toBeLessThanOrEqual(1024 * 1024);
     expect(bytes(drivers)).toBeLessThanOrEqual(6 * 1024 * 1024);
+  });
+
+  it('keeps what only readers need out of the entry', () => {
+    const entry = readFileSync(join(dist, 'server.js'), 'utf8');
+    const words = [
+      '预支付交易会话标识',
+      'additionalProperties":false',
+      '#/components/schemas',
+      '<!doctype',
+    ];
+    expect(words.filter((one) => entry.includes(one))).toEqual([]);
+    const document = readFileSync(join(dist, 'openapi.json'), 'utf8');
+    expect(words.filter((one) => document.includes(one))).toEqual(words.slice(0, 3));
   });
 
   it('has an executable scf_bootstrap with Unix line ends', () => {

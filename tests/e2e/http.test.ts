@@ -391,6 +391,9 @@ describe('where it is mounted', () => {
     expect((await run.call('/pay/', byAction, operator())).status).toBe(200);
     expect((await run.call('/pay', byAction, operator())).status).toBe(200);
     expect((await run.get('/pay/healthz')).status).toBe(200);
+    const document = await run.get('/pay/openapi.json');
+    expect(document.body.servers).toEqual([{ url: '/pay' }]);
+    expect((await run.get('/pay/docs')).text).toContain('href="openapi.json"');
     expectFailure(await run.get('/paywx-pay/records', operator()), 404, 'ROUTE_NOT_FOUND');
   });
 

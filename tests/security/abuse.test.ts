@@ -1,13 +1,8 @@
 /** What a connection may do to us: headers, CORS, slow and broken bodies, two requests hidden in one. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { listenOn, shutDown } from '../../bin/listen';
-import { loadListen } from '../../config/config';
-import { createStatusController } from '../../controllers/statusController';
-import { openapiDocument } from '../../routes/documentedRoutes';
+import { createReference } from '../../bin/reference';
 import type { RecordStore } from '../../services/stores/orderStore';
-import { systemClock } from '../../utils/clock';
-import { createMetrics } from '../../utils/metrics';
 import { HANG_MS } from '../helpers/waiting';
 import { inProcess, OPERATOR_KEY, orderBody, PAYER, startStage, type Stage } from './support/stage';
 
@@ -264,27 +259,11 @@ describe('open pages', () => {
     }
   });
 
-  test('what is documented is written once, not for everyone who asks', () => {
-    let written = 0;
-    const status = createStatusController({
-      listen: loadListen({}),
-      build: 'test',
-      clock: systemClock,
-      metrics: createMetrics(),
-      document: () => {
-        written++;
-        return openapiDocument('0');
-      },
-      warnings: [],
-    });
-    const res = { writeHead: () => res, end: () => res } as unknown as ServerResponse;
-    const req = {} as unknown as IncomingMessage;
+  test('what is documented is written once, not for everyone who asks', async () => {
+    const reference = createReference('');
+    const asked = Array.from({ length: 50 }, () => reference.page());
     // It took 10 ms of the event loop that callbacks wait for, each time.
-    for (let n = 0; n < 50; n++) {
-      void status.docs(req, res);
-      void status.openapi(req, res);
-    }
-    expect(written).toBe(2);
+    expect(new Set(await Promise.all([...asked, reference.page()])).size).toBe(1);
   });
 });
 
