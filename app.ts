@@ -34,7 +34,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(router);
   app.use(async (req: Request, res: Response) => {
     if (req.method !== 'POST') throw new NotFoundError('ROUTE_NOT_FOUND');
-    await dispatcher.receiveStray(exchangeOf(res));
+    await dispatcher.receiveOnUnknownPath(exchangeOf(res));
   });
   app.use((thrown: unknown, _req: Request, res: Response, _next: NextFunction) => {
     dispatcher.fail(thrown, exchangeOf(res));

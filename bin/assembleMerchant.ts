@@ -155,7 +155,7 @@ function payoutsOf(config: Config, base: Base) {
     transfers: createTransfers({
       ...base,
       settings: {
-        ...shopOf(config),
+        ...placementSettingsOf(config),
         apiV3Key,
         maxFen: config.transferMaxFen,
         dayFen: config.transferDayFen,
@@ -173,7 +173,7 @@ function placementsOf(config: Config, base: Base) {
     // One for all: a payer's questions are counted together, whatever he asks about.
     foreignQueries: createForeignQueryLimit(base),
     waiters: createAskWaiters(base),
-    settings: shopOf(config),
+    settings: placementSettingsOf(config),
   };
   const preparedOrders = createPreparedOrders(placement);
   return {
@@ -207,14 +207,14 @@ function operationsOf(config: Config, parts: Base & Payouts & Placements) {
       },
     }),
     billService: createBillService({ ...parts, mchid: parts.dialect.account.mchid }),
-    reconciler: createReconciler({ ...parts, settings: booksOf(config) }),
+    reconciler: createReconciler({ ...parts, settings: accountsOf(config) }),
     recordService: createRecordService({ ...parts, sink: sink !== undefined }),
   };
 }
 
 function identityOf(config: Config, shared: Shared): Identity {
   const { clock, logger, jwksUrl } = shared;
-  const { appids } = booksOf(config);
+  const { appids } = accountsOf(config);
   return createIdentity({
     operatorKeys: config.operatorKeys,
     operatorOpenids: config.operatorOpenids,
@@ -233,7 +233,7 @@ function identityOf(config: Config, shared: Shared): Identity {
 }
 
 /** How orders are placed here, and under which accounts. */
-const shopOf = (config: Config) => ({
+const placementSettingsOf = (config: Config) => ({
   appId: config.credentials.appId,
   serviceAppId: config.credentials.serviceAppId,
   mchid: config.credentials.merchantId,
@@ -242,7 +242,7 @@ const shopOf = (config: Config) => ({
 });
 
 /** Whose rows of a bill are ours. */
-const booksOf = ({ credentials }: Config) => ({
+const accountsOf = ({ credentials }: Config) => ({
   mchid: credentials.merchantId,
   appids: [credentials.appId, credentials.serviceAppId].filter((id) => id !== undefined),
 });

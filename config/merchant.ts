@@ -1,7 +1,7 @@
 /** Who the merchant is to WeChat Pay, and where WeChat Pay reports back. */
 import type { FaultCode } from './faultWords';
 import { placeOf, plainUrl } from './hosts';
-import { suspicionOf } from './mend';
+import { suspicionOf } from './cleanValue';
 import { normalizePem, sameKey, type PemKind } from './pem';
 import type { SettingName } from './schema';
 import { readOperators } from './access';

@@ -11,7 +11,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { ConfigFault, FaultCode } from './faultWords';
-import { isPath } from './mend';
+import { isPath } from './cleanValue';
 
 export type PemKind = 'privateKey' | 'publicKey';
 

@@ -1,6 +1,6 @@
 /** Reads the environment by the schema: what is absent, and what each present value means by its type. */
 import type { ConfigFault, FaultCode } from './faultWords';
-import { editDistance, mended, suspicionOf } from './mend';
+import { editDistance, cleanValue, suspicionOf } from './cleanValue';
 import { findSetting, PLATFORM_VARIABLES, SETTINGS, settingOf, type SettingName } from './schema';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -9,7 +9,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 const BLANK = /^(|undefined|null|\{\{\s*env\.\w+\s*\}\})$/;
 
 export function isBlank(value: string | undefined): boolean {
-  return value === undefined || BLANK.test(mended(value));
+  return value === undefined || BLANK.test(cleanValue(value));
 }
 
 /** Collects every fault instead of stopping at the first: a person mends a form once, not ten times. */
@@ -23,13 +23,13 @@ export class Values {
 
   given(name: SettingName): string | undefined {
     const value = this.env[name];
-    return value === undefined || isBlank(value) ? undefined : mended(value);
+    return value === undefined || isBlank(value) ? undefined : cleanValue(value);
   }
 
   /** A fact of the platform, not a setting. */
   platform(name: string): string | undefined {
     const value = this.env[name];
-    return value === undefined || isBlank(value) ? undefined : mended(value);
+    return value === undefined || isBlank(value) ? undefined : cleanValue(value);
   }
 
   text(name: SettingName): string | undefined {
@@ -57,7 +57,7 @@ export class Values {
   }
 
   list(name: SettingName): readonly string[] {
-    const items = (this.given(name) ?? '').split(',').map(mended);
+    const items = (this.given(name) ?? '').split(',').map(cleanValue);
     return items.filter((item) => item !== '');
   }
 

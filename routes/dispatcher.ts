@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppDeps } from './appDeps';
 import { createExchangeOpener, fail, type Exchange, type Open } from './exchange';
-import { NOTIFY_ROUTES, notifyEndpoints, receiveStray } from './notifyRoutes';
+import { NOTIFY_ROUTES, notifyEndpoints, receiveOnUnknownPath } from './notifyRoutes';
 import { oldDispatchEndpoint } from './oldDispatch';
 import { payEndpoint, type Context, type Endpoint } from './pipeline';
 import { PAY_ROUTES } from './payRoutes';
@@ -16,7 +16,7 @@ export interface Dispatcher {
   readonly open: Open;
   /** Opens an exchange, runs an endpoint without parameters, answers its failure. */
   readonly run: (endpoint: Endpoint, req: IncomingMessage, res: ServerResponse) => Promise<void>;
-  receiveStray(exchange: Exchange): Promise<void>;
+  receiveOnUnknownPath(exchange: Exchange): Promise<void>;
   fail(thrown: unknown, exchange: Exchange): void;
   /** Sends the caller elsewhere: nothing of his request was done, so he may send it again. */
   readonly refuse: (req: IncomingMessage, res: ServerResponse) => void;
@@ -51,7 +51,7 @@ export function createDispatcher(deps: AppDeps): Dispatcher {
         failed(error, exchange);
       }
     },
-    receiveStray: (exchange) => receiveStray(context, exchange),
+    receiveOnUnknownPath: (exchange) => receiveOnUnknownPath(context, exchange),
     fail: failed,
     refuse(req, res) {
       const exchange = open(req, res);

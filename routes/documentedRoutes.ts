@@ -69,7 +69,7 @@ const ROUTES: readonly DocumentedRoute[] = [
     'Liveness, settings present, last sweep, whether work is overdue (with a key: for how long)',
     { page: health },
   ),
-  page('/readyz', 'Store and credentials', { page: readiness, unwell: 503 }),
+  page('/readyz', 'Store and credentials', { page: readiness, notReady: 503 }),
   {
     ...page('/metrics', 'Prometheus text', {
       mediaType: 'text/plain',

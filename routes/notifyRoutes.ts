@@ -53,7 +53,7 @@ export async function notified(
  * A POST to a path that is not ours: a notification that reaches us there is read like one on `/`.
  * @throws NotFoundError ROUTE_NOT_FOUND for any other body.
  */
-export async function receiveStray(context: Context, exchange: Exchange): Promise<void> {
+export async function receiveOnUnknownPath(context: Context, exchange: Exchange): Promise<void> {
   await receive(context, exchange, notificationBytesMax(exchange.req.headers)).catch(notOurs);
   const body = jsonOrNothing(exchange.bytes);
   if (!isNotification(body)) throw new NotFoundError('ROUTE_NOT_FOUND');

@@ -29,7 +29,7 @@ export interface Media {
 export interface Page {
   readonly page: object;
   /** Where it is not well: the same body. */
-  readonly unwell?: 503;
+  readonly notReady?: 503;
 }
 
 /** The answer to a notification. */
@@ -114,9 +114,9 @@ function responses({ reply, accepted }: DocumentedRoute): Json {
   }
   if ('page' in reply) {
     const body = json(reply.page as Json);
-    const unwell =
-      reply.unwell === undefined ? {} : { '503': { description: 'Not ready', ...body } };
-    return { '200': { description: 'Success', ...body }, ...unwell, ...FAILURES };
+    const notReady =
+      reply.notReady === undefined ? {} : { '503': { description: 'Not ready', ...body } };
+    return { '200': { description: 'Success', ...body }, ...notReady, ...FAILURES };
   }
   const taken = 'Taken, outcome unknown: ask, or send the same number again';
   return {

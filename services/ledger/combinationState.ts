@@ -312,14 +312,14 @@ function onPaid(
   const mismatch = combinationMismatch(whole, event.parts);
   const elsewhere = event.parts.some((part) => part.refunded);
   const after = whole.state === 'CLOSED';
-  const strangers = event.parts.filter(
+  const foreign = event.parts.filter(
     (p) => !whole.sub_orders.some((part) => part.out_trade_no === p.out_trade_no),
   );
   const record: CombinationRecord = {
     ...base,
     sub_orders: parts,
     agenda: settled(whole.agenda),
-    ...(strangers.length === 0 ? {} : { contradictions: strangers.map((p) => p.payment) }),
+    ...(foreign.length === 0 ? {} : { contradictions: foreign.map((p) => p.payment) }),
   };
   if (mismatch !== undefined) {
     return next(record, event, ctx, {
@@ -352,15 +352,15 @@ function onPaidAgain(
     ...whole.sub_orders.flatMap((part) => part.payment ?? []),
     ...(whole.contradictions ?? []),
   ];
-  const strange = event.parts
+  const others = event.parts
     .map((part) => part.payment)
     .filter((payment) => !known.some((k) => samePayment(k, payment)));
-  if (strange.length > 0) {
-    const contradictions = [...(whole.contradictions ?? []), ...strange];
+  if (others.length > 0) {
+    const contradictions = [...(whole.contradictions ?? []), ...others];
     const bounded = { ...whole, contradictions: contradictions.slice(0, CONTRADICTIONS_MAX) };
     return next(bounded, event, ctx, {
       what: 'contradicting_payment',
-      detail: strange.map((payment) => payment.transaction_id).join(' '),
+      detail: others.map((payment) => payment.transaction_id).join(' '),
       alarm: 'order.second_payment',
     });
   }

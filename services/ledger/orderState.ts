@@ -373,8 +373,8 @@ const onPaidAgain: Handler<'paid'> = (record, event, ctx) => {
   return ignored('the same payment again');
 };
 
-/** The close was taken, by a WeChat that then did not know the order, or did not say that it was closed. */
-const CLOSED_UNSEEN = '204';
+/** The reply that takes a close (204). A query after it did not know the order, or did not call it closed. */
+const CLOSE_ACCEPTED = '204';
 /**
  * A copy of our request may be under way for as long as WeChat takes its signature, five minutes, and an order
  * made of it can be paid for a minute at least. After twice that nothing can come any more: one last answer is wanted.
@@ -412,7 +412,7 @@ const onClosed: Handler<'closed'> = (record, event, ctx) => {
     what: 'closed',
     detail: event.trade_state,
     effect: 'order.closed',
-    agenda: event.trade_state === CLOSED_UNSEEN ? withFinalCheck(ctx.now) : settled,
+    agenda: event.trade_state === CLOSE_ACCEPTED ? withFinalCheck(ctx.now) : settled,
   });
 };
 

@@ -69,7 +69,7 @@ export function createHintFollower(deps: RefundSyncDeps): HintFollower {
 }
 
 /** Asks WeChat in one of the places. Nothing is marked before there is a place: a refused hint costs no write. */
-async function pursue({ places, clock }: Parts, question: Question): Promise<void> {
+async function askInPlace({ places, clock }: Parts, question: Question): Promise<void> {
   const { share, lastAskedAt, deadline, mark, ask } = question;
   const last = lastAskedAt === undefined ? {} : { last_hint_at: lastAskedAt };
   if (hintedLately(last, clock.now())) throw askedLately();
@@ -105,7 +105,7 @@ async function followOrder(parts: Parts, hint: NotificationHint, limits: Limits)
   }
   if (isFinalForHint(record)) throw unproven('nothing to learn');
   const { deadline } = limits;
-  await pursue(parts, {
+  await askInPlace(parts, {
     share: shareOf(record),
     lastAskedAt: record.last_hint_at,
     deadline,
@@ -133,7 +133,7 @@ async function followRefund(
   }
   const { deadline } = limits;
   let marked = record;
-  await pursue(parts, {
+  await askInPlace(parts, {
     share: shareOf(record),
     lastAskedAt: held.last_hint_at,
     deadline,
@@ -167,7 +167,7 @@ async function followCombination(
     throw unproven('nothing to learn');
   }
   const { deadline } = limits;
-  await pursue(parts, {
+  await askInPlace(parts, {
     share: shareOf(record),
     lastAskedAt: record.last_hint_at,
     deadline,
@@ -193,7 +193,7 @@ async function followTransfer(parts: Parts, hint: NotificationHint, limits: Limi
     throw unproven('nothing to learn');
   }
   const { deadline } = limits;
-  await pursue(parts, {
+  await askInPlace(parts, {
     share: shareOf(record),
     lastAskedAt: record.last_hint_at,
     deadline,

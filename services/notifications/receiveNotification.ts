@@ -69,7 +69,7 @@ export async function receiveNotification(
   } catch (error) {
     const code: ErrorCode | 'UNKNOWN' = error instanceof AppError ? error.code : 'UNKNOWN';
     deps.logger.info({ error: code, kind: input.expected ?? 'any' }, 'notification refused');
-    throw askedInVain(error);
+    throw asRetryable(error);
   }
 }
 
@@ -87,7 +87,7 @@ async function applyNotification(
  * A notification may make us ask WeChat. That WeChat refused our question (too many, or unproven) says nothing about
  * the notification: its sender must come again, so the answer is never a 4xx.
  */
-function askedInVain(error: unknown): unknown {
+function asRetryable(error: unknown): unknown {
   if (!(error instanceof UpstreamError) || error.code !== 'WECHATPAY_REJECTED') return error;
   return new UpstreamError('WECHATPAY_UNAVAILABLE', { cause: error });
 }

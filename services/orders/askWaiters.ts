@@ -81,7 +81,7 @@ export function createAskWaiters(deps: AskWaitersDeps): AskWaiters {
   const { clock } = deps;
   const asks = new Map<string, Asking>();
   const rounds = new Map<string, Round>();
-  const room = createRoom();
+  const count = createWaiterCount();
 
   /** One whose lease is over may have been taken over elsewhere: it keeps nobody waiting. */
   function live(key: string): Asking | undefined {
@@ -141,7 +141,7 @@ export function createAskWaiters(deps: AskWaitersDeps): AskWaiters {
 
     async end<R>({ key, caller, until, read }: WaitFor<R>) {
       if (clock.now() >= until) return undefined;
-      const leave = room.enter(caller);
+      const leave = count.enter(caller);
       try {
         const round = rounds.get(key) ?? begin(key, read, until);
         // Everyone waits with the same `read` for one number.
@@ -153,7 +153,7 @@ export function createAskWaiters(deps: AskWaitersDeps): AskWaiters {
   };
 }
 
-function createRoom(): { enter(caller: Caller | undefined): () => void } {
+function createWaiterCount(): { enter(caller: Caller | undefined): () => void } {
   const payers = new Map<string, number>();
   let all = 0;
   return {

@@ -23,7 +23,7 @@ export interface ClosedEvent {
 }
 
 /** How orders and combinations differ when they are closed. */
-export interface Closing<R extends Closable> {
+export interface CloseSteps<R extends Closable> {
   readonly sync: () => Promise<Synced<R>>;
   readonly close: (known: R) => Promise<WechatReply>;
   readonly apply: (event: ClosedEvent, known?: R) => Promise<Applied<R>>;
@@ -36,7 +36,7 @@ export async function closeAtWechat<R extends Closable>(
   { clock }: { readonly clock: Clock },
   record: R,
   source: Source,
-  { sync, close, apply, isOver }: Closing<R>,
+  { sync, close, apply, isOver }: CloseSteps<R>,
 ): Promise<R> {
   const closedAs = (trade_state: string): ClosedEvent => ({
     type: 'closed',

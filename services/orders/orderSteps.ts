@@ -90,7 +90,7 @@ export const queryStep = <R extends Asked>(
   },
 });
 
-export interface Expiring<R> {
+export interface ExpireSteps<R> {
   readonly find: (no: string) => Promise<R | undefined>;
   readonly close: (held: R, limits: CallLimits) => Promise<R>;
 }
@@ -98,7 +98,7 @@ export interface Expiring<R> {
 /** Closes what is past its time; what cannot be closed is left to an operator in the end. */
 export const expireStep = <R extends Asked>(
   deps: EscalationDeps,
-  { find, close }: Expiring<R>,
+  { find, close }: ExpireSteps<R>,
 ): Step<R> => ({
   next: (_record, item, now) => retriedAt(item, now + ladderDelay(EXPIRE_LADDER_MS, item.tries)),
   async run(held, item, limits) {

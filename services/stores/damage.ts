@@ -75,8 +75,8 @@ export function createDamageAlarm(logger: Logger): TellDamage {
   };
 }
 
-/** What `open` makes of the rows that it believes; the others are alarmed and left out. */
-export function believed<Row, T>(
+/** The rows that `open` accepts, opened. A damaged row raises an alarm and is left out. */
+export function intact<Row, T>(
   rows: readonly Row[],
   open: (row: Row) => T,
   onDamage: (row: Row, error: DamagedError) => void,

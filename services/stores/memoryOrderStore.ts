@@ -6,7 +6,7 @@ import type { Lane } from '../ledger/agenda';
 import type { StoredRecord } from '../ledger/record';
 import { StoreError } from '../../utils/errors';
 import { silentLogger, type Logger } from '../../utils/logger';
-import { believed, createDamageAlarm, DamagedError } from './damage';
+import { intact, createDamageAlarm, DamagedError } from './damage';
 import { createDueReader, type DueKey } from './dueReader';
 import type { RecordStore, Page, RecordFilter, Reservation } from './orderStore';
 import { createSealing } from './sealing';
@@ -179,7 +179,7 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): RecordStore
 
     async list(filter) {
       const { items, ...rest } = await listRows(filter);
-      return { ...rest, items: believed(items, open, tell) };
+      return { ...rest, items: intact(items, open, tell) };
     },
 
     damaged: (filter) => damagedPage(filter, { rows: listRows, open, key: listKey }),
@@ -205,7 +205,7 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): RecordStore
         .sort((a, b) => compare(placeOf(listKey(b)), placeOf(listKey(a))))
         .slice(0, ACTIVE_MAX)
         .filter((row) => row.updated_at >= since || WAITING_STATES.includes(row.state));
-      return payerRecords(believed(rows, open, tell));
+      return payerRecords(intact(rows, open, tell));
     },
 
     async reserve(wanted) {

@@ -22,7 +22,7 @@ import {
   type Query,
 } from './cloudbaseDatabase';
 import { carriedRecord, ownMchid, type CarryDeps } from '../carriedRecord';
-import { believed, createDamageAlarm, DamagedError, nameOf } from '../damage';
+import { intact, createDamageAlarm, DamagedError, nameOf } from '../damage';
 import { createDueReader } from '../dueReader';
 import type { Page, RecordFilter, RecordStore, Reservation, ReservationKind } from '../orderStore';
 import { createSealing, type Sealing } from '../sealing';
@@ -255,7 +255,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
 
     async list(filter) {
       const { items, ...rest } = await listDocs(filter);
-      return { ...rest, items: believed(items, openDoc, tell) };
+      return { ...rest, items: intact(items, openDoc, tell) };
     },
 
     damaged: (filter) => damagedPage(filter, { rows: listDocs, open: openDoc, key: listKey }),
@@ -284,7 +284,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
         .where(and([{ mchid, payer, created_at: gte(from), kind }, wanted]))
         .orderBy('created_at', 'desc')
         .limit(PAGE_SIZE_MAX);
-      return payerRecords(believed(await read('a list', query), openDoc, tell));
+      return payerRecords(intact(await read('a list', query), openDoc, tell));
     },
 
     async reserve(wanted) {
@@ -310,7 +310,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       const size = Math.min(limit, PAGE_SIZE_MAX);
       const docs = await read('a list', query.limit(size + 1));
       const shown = pageOf(docs, size, (doc) => [placeAt(doc['at']), nameOf(doc['no'])]);
-      return { ...shown, items: believed(shown.items, openReservation, tell) };
+      return { ...shown, items: intact(shown.items, openReservation, tell) };
     },
 
     async migrate() {

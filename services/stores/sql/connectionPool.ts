@@ -107,8 +107,8 @@ export function createConnectionPool<C>(options: PoolOptions<C>): ConnectionPool
 
   /** Where not one connection is left, those who wait would only try in turn, each for the full time. */
   function failWaiters(error: unknown): void {
-    const hope = [...slots].some((slot) => slot.connection !== undefined && !slot.lost);
-    if (hope || options.isFull(error)) return;
+    const usable = [...slots].some((slot) => slot.connection !== undefined && !slot.lost);
+    if (usable || options.isFull(error)) return;
     for (const waiter of waiters.splice(0)) waiter.fail(error as Error);
   }
 

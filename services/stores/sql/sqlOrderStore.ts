@@ -5,7 +5,7 @@
  */
 import { SCHEMA_VERSION } from '../../ledger/record';
 import type { StoredRecord } from '../../ledger/record';
-import { believed, createDamageAlarm, DamagedError, nameOf } from '../damage';
+import { intact, createDamageAlarm, DamagedError, nameOf } from '../damage';
 import type { Page, RecordFilter, RecordStore, Reservation, ReservationKind } from '../orderStore';
 import { createSealing, type Sealing } from '../sealing';
 import { BY_KEY, numberIn as number, storeError, withLimit } from './sqlDriver';
@@ -161,7 +161,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): RecordStore {
 
     async list(filter) {
       const { items, ...rest } = await listRows(driver, filter);
-      return { ...rest, items: believed(items, openRow, tell) };
+      return { ...rest, items: intact(items, openRow, tell) };
     },
 
     damaged: (filter) =>
@@ -178,7 +178,7 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): RecordStore {
 
     async active(mchid, payer, { from, since }) {
       const rows = await driver.read(ACTIVE, [mchid, payer, from, since]);
-      return payerRecords(believed(rows, openRow, tell));
+      return payerRecords(intact(rows, openRow, tell));
     },
 
     async reserve(wanted) {

@@ -1,6 +1,6 @@
 /** What is pasted with its wrapping means what was meant; what cannot be mended is named; a misspelt name is told. */
 import { loadConfig, loadListen } from '../../config/config';
-import { editDistance, isPath, mended, suspicionOf } from '../../config/mend';
+import { editDistance, isPath, cleanValue, suspicionOf } from '../../config/cleanValue';
 import { SETTINGS } from '../../config/schema';
 import { checkSettings } from '../../cli/doctor/settings';
 import { ConfigError } from '../../utils/errors';
@@ -66,7 +66,7 @@ test('each item of a list may have its own quotes', () => {
 });
 
 test('a quote that belongs to the value stays', () => {
-  for (const value of ['a"b', '"a"b"', 'it’s']) expect(mended(value)).toBe(value);
+  for (const value of ['a"b', '"a"b"', 'it’s']) expect(cleanValue(value)).toBe(value);
 });
 
 const faultsOf = (more: Record<string, string>): string => {

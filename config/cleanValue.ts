@@ -1,6 +1,6 @@
 /**
- * What forms, chat windows and JSON files leave around a value, taken off; and what looks like it but stands where it
- * cannot be taken off without guessing, named. One place for all settings.
+ * Takes off what forms, chat windows and JSON files leave around a value. Names what looks the same but cannot be
+ * taken off without guessing. One place for all settings.
  */
 
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060\ufeff]/g;
@@ -41,7 +41,7 @@ function unquoted(value: string): string | undefined {
 }
 
 /** A value without the blanks, invisible characters and quotes around it. */
-export function mended(value: string): string {
+export function cleanValue(value: string): string {
   let text = value.replace(INVISIBLE, '').trim();
   for (let layer = 0; layer < LAYERS_MAX; layer++) {
     const inner = unquoted(text);
@@ -53,7 +53,7 @@ export function mended(value: string): string {
 
 export type Suspicion = 'quote' | 'blank' | 'wide';
 
-/** The kind of character in a mended value that is probably not meant; undefined where there is none. */
+/** The kind of character in a cleaned value that is probably not meant; undefined where there is none. */
 export function suspicionOf(value: string): Suspicion | undefined {
   if (ANY_QUOTE.test(value)) return 'quote';
   if (/[\s\u0000-\u001f\u007f]/.test(value)) return 'blank';
