@@ -150,6 +150,7 @@ function whole(
     clock,
     metrics,
     store,
+    oldestDue: () => store.oldestDue(config.credentials.merchantId),
     sweepExpected: timerless,
   });
   const app = createApp({

@@ -21,7 +21,6 @@ import { createCombinations } from '../services/combinations/placeCombination';
 import { syncCombination } from '../services/combinations/syncCombination';
 import { createDeliverer } from '../services/delivery/deliverer';
 import { createSink } from '../services/delivery/index';
-import { createKnownDue } from '../services/merchants/knownDue';
 import { merchantStore } from '../services/merchants/merchantStore';
 import { createAskWaiters } from '../services/orders/askWaiters';
 import { createCodepayOrders } from '../services/orders/codepayOrder';
@@ -127,7 +126,6 @@ function baseOf(config: Config, shared: Shared) {
   const { transferMaxFen } = config;
   const { merchantId } = config.credentials;
   const store = merchantStore(shared.store, merchantId);
-  const due = createKnownDue({ ...shared, mchids: new Set([merchantId]) });
   const dialect = createDialect(config);
   const strategy = createStrategy({ ...shared, config, dialect });
   const sink = createSink(config.sink, shared);
@@ -143,7 +141,7 @@ function baseOf(config: Config, shared: Shared) {
   // Handed in: refunds stand below combinations.
   const syncWhole = async (no: string, limits: CallLimits) =>
     (await syncCombination(sync, ownRef(dialect, no), { limits })).reply;
-  return { ...shared, ...sync, store, due, syncWhole, strategy, sink, writer, requests };
+  return { ...shared, ...sync, store, syncWhole, strategy, sink, writer, requests };
 }
 
 /** Money that goes out. */

@@ -37,10 +37,11 @@ export interface StatusDeps {
   readonly store?: {
     readonly name: string;
     readonly durable: boolean;
-    oldestDue(): Promise<number | undefined>;
     ping(): Promise<void>;
     opening?(): { readonly opened: boolean; readonly error?: string };
   };
+  /** Since when work has been due, milliseconds. */
+  readonly oldestDue?: () => Promise<number | undefined>;
   readonly keys?: () => { readonly ready: boolean; readonly serials: readonly string[] };
   readonly lastSweep?: () => number | undefined;
   /** true: no timer runs in this process, one outside must call wxpay_sweep. */
@@ -64,7 +65,7 @@ function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
 export function createStatusController(deps: StatusDeps): StatusController {
   const { store, clock } = deps;
   const started = clock.now();
-  const oldestDue = oneAtATime(async () => store?.oldestDue());
+  const oldestDue = oneAtATime(async () => deps.oldestDue?.());
   const ping = oneAtATime(async () => store?.ping());
 
   /** A missing timer shows: records would wait for ever, and nobody would notice. */

@@ -19,7 +19,7 @@ export async function checkRecordSymptoms(
   const { items } = await store.list({ mchid, kind: 'order', limit: ORDERS_LOOKED_AT });
   const orders = items as readonly OrderRecord[];
   return [
-    ...behind(await store.oldestDue(), nowMs),
+    ...behind(await store.oldestDue(mchid), nowMs),
     ...callbacks(orders),
     ...payments(orders),
     ...refusals(orders),

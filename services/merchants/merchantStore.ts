@@ -48,6 +48,12 @@ export function merchantStore(store: RecordStore, mchid: string): OrderStore {
       oursIfAny(await store.find(mchid, kind, no)),
     list: async (filter) => allOurs(await store.list(narrowed(filter))),
     damaged: async (filter) => allOurs(await store.damaged(narrowed(filter))),
+    async due(now, limit, lane, after) {
+      const records = await store.due(mchid, now, limit, lane, after);
+      records.forEach(ours);
+      return records;
+    },
+    oldestDue: () => store.oldestDue(mchid),
     count: (payer, since) => store.count(mchid, payer, since),
     async active(payer, range) {
       const records = await store.active(mchid, payer, range);

@@ -69,9 +69,9 @@ export function createDeferredStore(options: DeferredOptions): DeferredStore {
     find: async (mchid, kind, no) => (opened ?? (await store())).find(mchid, kind, no),
     insert: async (record) => (opened ?? (await store())).insert(record),
     replace: async (next, version) => (opened ?? (await store())).replace(next, version),
-    due: async (now, limit, lane, after) =>
-      (opened ?? (await store())).due(now, limit, lane, after),
-    oldestDue: async () => (opened ?? (await store())).oldestDue(),
+    due: async (mchid, now, limit, lane, after) =>
+      (opened ?? (await store())).due(mchid, now, limit, lane, after),
+    oldestDue: async (mchid) => (opened ?? (await store())).oldestDue(mchid),
     list: async (filter) => (opened ?? (await store())).list(filter),
     damaged: async (filter) => (opened ?? (await store())).damaged(filter),
     count: async (mchid, payer, since) => (opened ?? (await store())).count(mchid, payer, since),

@@ -7,7 +7,7 @@ import type { StoredRecord } from '../ledger/record';
 import { StoreError } from '../../utils/errors';
 import { silentLogger, type Logger } from '../../utils/logger';
 import { intact, createDamageAlarm, DamagedError } from './damage';
-import { createDueReader, type DueKey } from './dueReader';
+import { createDueReader, type DueKey, type DuePage } from './dueReader';
 import type { RecordStore, Page, RecordFilter, Reservation } from './orderStore';
 import { createSealing } from './sealing';
 import {
@@ -61,7 +61,6 @@ const listKey = (row: MemoryRow): Cursor => [row.created_at, row.mchid, row.kind
 const placeOf = ([at, mchid = '', ...rest]: Cursor): SortKey => [mchid, at, ...rest];
 const dueKey = (row: MemoryRow, lane: Lane): DueKey => [
   row[LANE_COLUMN[lane]] ?? 0,
-  row.mchid,
   row.kind,
   row.no,
 ];
@@ -113,14 +112,10 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): RecordStore
     }
   }
 
-  async function duePage(
-    now: number,
-    limit: number,
-    after: DueKey | undefined,
-    lane: Lane,
-  ): Promise<readonly MemoryRow[]> {
+  async function duePage(asked: DuePage): Promise<readonly MemoryRow[]> {
+    const { mchid, lane, now, limit, after } = asked;
     return [...records.values()]
-      .filter((row) => (row[LANE_COLUMN[lane]] ?? Infinity) <= now)
+      .filter((row) => row.mchid === mchid && (row[LANE_COLUMN[lane]] ?? Infinity) <= now)
       .filter((row) => after === undefined || compare(dueKey(row, lane), after) > 0)
       .sort((a, b) => compare(dueKey(a, lane), dueKey(b, lane)))
       .slice(0, limit);
@@ -162,16 +157,17 @@ export function createMemoryOrderStore(options: MemoryOptions = {}): RecordStore
       return 'replaced';
     },
 
-    async due(now, limit, lane, after) {
+    async due(mchid, now, limit, lane, after) {
       mustBeOpen();
       checkLimit(limit);
-      return due(now, limit, lane, after);
+      return due(mchid, now, limit, lane, after);
     },
 
-    async oldestDue() {
+    async oldestDue(merchant) {
       mustBeOpen();
       let oldest: number | undefined;
-      for (const { due_at } of records.values()) {
+      for (const { mchid, due_at } of records.values()) {
+        if (mchid !== merchant) continue;
         if (due_at !== null && (oldest === undefined || due_at < oldest)) oldest = due_at;
       }
       return oldest;

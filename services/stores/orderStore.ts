@@ -91,20 +91,21 @@ export interface RecordStore {
    */
   replace(next: StoredRecord, expectedVersion: number): Promise<'replaced' | 'conflict'>;
   /**
-   * Records that are due, of all merchants, earliest first, past damaged ones. Reads only: the lease is taken by `replace`.
+   * Records of this merchant that are due, earliest first, past damaged ones. Reads only: the lease is taken by `replace`.
    *
-   * @param lane  Only what is due in this lane, found without reading what is due in the others. A record
+   * @param lane  Only what is due in this lane, found without reading what is due in others or to others. A record
    *   may be due in several. undefined: in any, each record once.
    * @param after With a lane: the last record of the page before.
    */
   due(
+    mchid: string,
     now: number,
     limit: number,
     lane?: Lane,
     after?: StoredRecord,
   ): Promise<readonly StoredRecord[]>;
-  /** Earliest due_at of all, for /healthz. */
-  oldestDue(): Promise<number | undefined>;
+  /** Earliest due_at of this merchant, for the sweep and /healthz. */
+  oldestDue(mchid: string): Promise<number | undefined>;
   /**
    * Merchant by merchant, newest created first, stable under concurrent inserts. Damaged rows are left out: a page may
    * be short.
@@ -145,6 +146,13 @@ export interface OrderStore extends Pick<
   'name' | 'durable' | 'inOrder' | 'insert' | 'replace' | 'list' | 'damaged'
 > {
   find<K extends RecordKind>(kind: K, no: string): Promise<RecordOf<K> | undefined>;
+  due(
+    now: number,
+    limit: number,
+    lane?: Lane,
+    after?: StoredRecord,
+  ): Promise<readonly StoredRecord[]>;
+  oldestDue(): Promise<number | undefined>;
   count(payer: string, since: number): Promise<number>;
   active(payer: string, range: ActiveRange): Promise<readonly PayerRecord[]>;
   reserve(

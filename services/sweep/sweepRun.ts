@@ -8,7 +8,7 @@
  */
 import { dueAt, type Lane } from '../ledger/agenda';
 import type { StoredRecord } from '../ledger/record';
-import type { RecordStore } from '../stores/orderStore';
+import type { OrderStore } from '../stores/orderStore';
 import { identityOf, PAGE_MAX } from '../stores/storeRules';
 import type { CallLimits } from '../wechat/wechatApi';
 import type { Places } from './places';
@@ -32,7 +32,7 @@ export interface RunOptions {
 }
 
 export interface RunDeps {
-  readonly store: Pick<RecordStore, 'due'>;
+  readonly store: Pick<OrderStore, 'due'>;
   readonly clock: Clock;
   /** Never throws: a record that always fails costs its own try, never another's. */
   readonly attempt: (record: StoredRecord, lane: Lane, limits: CallLimits) => Promise<Tried>;

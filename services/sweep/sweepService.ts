@@ -10,7 +10,6 @@
 import type { AlarmCode } from '../ledger/reasons';
 import { dueAt, laneOf, LANES, type Lane } from '../ledger/agenda';
 import type { Deliverer } from '../delivery/deliverer';
-import type { DueSource } from '../merchants/knownDue';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
 import { createPlaces } from './places';
 import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
@@ -45,9 +44,7 @@ export interface SweepLimits {
 }
 
 export interface SweepDeps extends EscalationDeps {
-  readonly store: Pick<OrderStore, 'find'>;
-  /** What is due, of every merchant that is swept here. */
-  readonly due: DueSource;
+  readonly store: Pick<OrderStore, 'find' | 'due' | 'oldestDue'>;
   readonly deliverer: Deliverer | undefined;
   /** What is done with each item, by the wings: `order.query`, `combination.refund`, … */
   readonly steps: Steps;
@@ -186,11 +183,11 @@ export function createSweepService(deps: SweepDeps): SweepService {
     const ms = limits.ms ?? TIME_MAX_MS;
     const start = clock.now();
     const lanes = limits.deliver === false ? LANES.filter((lane) => lane !== 'deliver') : LANES;
-    const idle = ((await deps.due.oldestDue()) ?? Infinity) > start;
+    const idle = ((await store.oldestDue()) ?? Infinity) > start;
     let result = { done: 0, left: 0 };
     if (!idle) {
       const run = startRun(
-        { store: deps.due, clock, attempt, places },
+        { store, clock, attempt, places },
         {
           lanes,
           recordsMax: limits.records ?? RECORDS_MAX,

@@ -266,8 +266,8 @@ describe('cloudbase alone', () => {
 
   async function expectCarried(server: CloudbaseServer): Promise<void> {
     const store = await openAt(server);
-    expect((await store.due(10, 10, 'deliver')).map(({ no }) => no)).toEqual(['OLDPAID']);
-    expect((await store.due(10, 10, 'ask')).map(({ no }) => no)).toEqual(['OLDOPEN']);
+    expect((await store.due(MCHID, 10, 10, 'deliver')).map(({ no }) => no)).toEqual(['OLDPAID']);
+    expect((await store.due(MCHID, 10, 10, 'ask')).map(({ no }) => no)).toEqual(['OLDOPEN']);
     expect(await store.find(MCHID, 'order', 'OLDOTHER')).toBeUndefined();
     expect(await store.find('1900000009', 'order', 'OLDOTHER')).toBeDefined();
     const report = aReport('reconcile-2026-01-02');

@@ -256,11 +256,11 @@ function testDue(given: Given): void {
     for (const record of made) await given().insert(record);
     await given().insert(anOrder(fresh('D')));
     const names = async (at: number, limit = 100) =>
-      (await given().due(at, limit)).map((record) => record.no);
+      (await given().due(MCHID, at, limit)).map((record) => record.no);
     const [second, first, third] = made.map((record) => record.no);
     expect(await names(now)).toEqual([first, second, third]);
     expect(await names(now, 1)).toEqual([first]);
-    expect(await given().oldestDue()).toBe(now - 30);
+    expect(await given().oldestDue(MCHID)).toBe(now - 30);
 
     const leased = bump(made[1] as OrderRecord, { lease_until: now + 30_000 });
     expect(await given().replace(leased, 1)).toBe('replaced');
@@ -273,13 +273,13 @@ function testDue(given: Given): void {
       expect(await given().replace(bump(record, { agenda: [] }), record.version)).toBe('replaced');
     }
     expect(await names(now + DAY_MS)).toEqual([]);
-    expect(await given().oldestDue()).toBeUndefined();
+    expect(await given().oldestDue(MCHID)).toBeUndefined();
   });
 }
 
 function testLanes(given: Given): void {
   const names = async (now: number, lane: Lane, limit = 100) =>
-    (await given().due(now, limit, lane)).map((record) => record.no);
+    (await given().due(MCHID, now, limit, lane)).map((record) => record.no);
 
   it('gives each lane its own, a record of several lanes in each, and every record once without one', async () => {
     const now = ownDay();
@@ -295,8 +295,8 @@ function testLanes(given: Given): void {
     expect(await names(now, 'act')).toEqual([both]);
     expect(await names(now, 'ask')).toEqual([both, unpaid].sort());
     expect(await names(now - 20, 'deliver')).toEqual([]);
-    expect((await given().due(now, 100)).map(({ no }) => no)).toHaveLength(3);
-    expect(await given().oldestDue()).toBe(now - 30);
+    expect((await given().due(MCHID, now, 100)).map(({ no }) => no)).toHaveLength(3);
+    expect(await given().oldestDue(MCHID)).toBe(now - 30);
 
     // A lease hides it in every lane; what is done is gone from its lane alone.
     const leased = bump(made[2] as OrderRecord, { lease_until: now + 1000 });
@@ -322,7 +322,7 @@ function testLanes(given: Given): void {
     const seen: string[] = [];
     let after: StoredRecord | undefined;
     for (let page = 0; page < 4; page += 1) {
-      const found = await given().due(now + 100, 2, 'ask', after);
+      const found = await given().due(MCHID, now + 100, 2, 'ask', after);
       seen.push(...found.map(({ no }) => no));
       after = found.at(-1);
     }
@@ -589,15 +589,29 @@ function testMerchants(given: Given): void {
     }
   });
 
-  it('… due names both, page by page', async () => {
-    const [no, at] = [fresh('B'), ownDay()];
-    const made = both.map((mchid) => anOrder(no, { mchid, agenda: agendaAt(at) }));
+  it('… due, page by page: the backlog of one hides nothing of another', async () => {
+    const at = ownDay();
+    const behind = fresh('B');
+    const made = [
+      ...times(5, () => anOrder(fresh('B'), { mchid: MCHID, agenda: agendaAt(at - 1) })),
+      anOrder(behind, { mchid: OTHER, agenda: agendaAt(at) }),
+      anOrder(behind, { mchid: MCHID, agenda: agendaAt(at) }),
+    ];
     for (const record of made) await given().insert(record);
-    const [first] = await given().due(at, 1, 'ask');
-    expect(first?.mchid).toBe(MCHID);
-    const [second, ...none] = await given().due(at, 2, 'ask', first);
-    expect([second?.mchid, none]).toEqual([OTHER, []]);
-    expect(await given().due(at, 5)).toHaveLength(2);
+    const [only, ...none] = await given().due(OTHER, at, 2, 'ask');
+    expect([only, none]).toEqual([made[5], []]);
+    expect(await given().due(OTHER, at, 2, 'ask', only)).toEqual([]);
+    expect(await given().due(OTHER, at, 9)).toEqual([only]);
+    const first = await given().due(MCHID, at, 5, 'ask');
+    const rest = await given().due(MCHID, at, 5, 'ask', first.at(-1));
+    expect([...first, ...rest].map(({ no }) => no).sort()).toEqual(
+      [...made.slice(0, 5), made[6]].map((record) => record?.no).sort(),
+    );
+    expect(await given().due(MCHID, at, 9)).toHaveLength(6);
+    expect(await given().oldestDue(MCHID)).toBe(at - 1);
+    expect(await given().oldestDue(OTHER)).toBe(at);
+    expect(await given().due('1900000003', at, 9)).toEqual([]);
+    expect(await given().oldestDue('1900000003')).toBeUndefined();
     for (const record of made) await given().replace(bump(record, { agenda: [] }), 1);
   });
 
@@ -646,7 +660,7 @@ function testPlanted(given: Given, plant: NonNullable<StoreUnderTest['plant']>):
     // One such record must not keep the sweep from the others: a newer instance looks after it.
     const other = anOrder(fresh('N'), { agenda: [{ do: 'query', at: 6, tries: 0 }] });
     await given().insert(other);
-    expect((await given().due(10, 1)).map(({ no }) => no)).toEqual([other.no]);
+    expect((await given().due(MCHID, 10, 1)).map(({ no }) => no)).toEqual([other.no]);
     expect(await given().replace(bump(other, { agenda: [] }), 1)).toBe('replaced');
     await plant('order', record.no, JSON.stringify({ ...record, schema: 9 }), 0);
     expect(await given().find(MCHID, 'order', record.no)).toMatchObject({ schema: 9 });
@@ -675,7 +689,7 @@ function testPlanted(given: Given, plant: NonNullable<StoreUnderTest['plant']>):
       await expect(given().find(MCHID, 'order', record.no)).rejects.toMatchObject({
         code: 'STORE_UNAVAILABLE',
       });
-      expect((await given().due(10, 10)).map(({ no }) => no)).not.toContain(record.no);
+      expect((await given().due(MCHID, 10, 10)).map(({ no }) => no)).not.toContain(record.no);
     }
     await plant('order', record.no, JSON.stringify(record), 0);
     expect(await given().replace(bump(record, { agenda: [] }), 1)).toBe('replaced');
@@ -691,10 +705,10 @@ function testHidden(given: Given, plant: NonNullable<StoreUnderTest['plant']>): 
     for (const record of [...spoilt, ...good]) await given().insert(record);
     for (const { no } of spoilt) await plant('order', no, '{', 0);
     for (const limit of [1, 2, 3]) {
-      const found = (await given().due(10, limit)).map(({ no }) => no);
+      const found = (await given().due(MCHID, 10, limit)).map(({ no }) => no);
       expect(found).toEqual(good.slice(0, limit).map(({ no }) => no));
     }
-    expect(await given().due(10, 50)).toHaveLength(good.length);
+    expect(await given().due(MCHID, 10, 50)).toHaveLength(good.length);
     for (const record of spoilt) {
       await plant('order', record.no, JSON.stringify(record), 0);
       await given().replace(bump(record, { agenda: [] }), 1);

@@ -17,6 +17,7 @@ import {
   oldRow,
   oldSeal,
   versionOne,
+  versionThree,
   versionTwo,
   withoutMchid,
 } from '../helpers/oldTables';
@@ -150,14 +151,14 @@ export function itWorksBesideNewerBuilds(
         migrations: [...migrations, { version, min_reader, statements: () => [sql] }],
       }).migrate();
     try {
-      await migrateTo(4, 1, 'ALTER TABLE pay_record ADD COLUMN next_year VARCHAR(20)');
+      await migrateTo(5, 1, 'ALTER TABLE pay_record ADD COLUMN next_year VARCHAR(20)');
       const beside = await openUrl(url);
       expect(await beside.insert(anOrder('Z1'))).toBe('inserted');
       await createSqlOrderStore({
         driver,
         clock: systemClock,
         logger: silentLogger,
-        migrations: [{ version: 5, min_reader: 4, statements: () => [] }],
+        migrations: [{ version: 6, min_reader: 4, statements: () => [] }],
       })
         .migrate()
         .then(undefined, () => undefined);
@@ -227,11 +228,12 @@ export function itCarriesOldTablesOver(
         const store = createSqlOrderStore(depsOf(driver));
         await store.migrate();
         await store.migrate();
-        const due = async (lane: Lane) => (await store.due(10, 10, lane)).map(({ no }) => no);
+        const due = async (lane: Lane) =>
+          (await store.due(MCHID, 10, 10, lane)).map(({ no }) => no);
         expect(await due('ask')).toEqual(['V1OPEN']);
         expect(await due('act')).toEqual(['V1BACK']);
         expect((await due('deliver')).sort()).toEqual(['V1OPEN', 'V1PAID']);
-        expect(await store.oldestDue()).toBe(4);
+        expect(await store.oldestDue(MCHID)).toBe(4);
         expect(await store.find('1900000009', 'order', 'V1OTHER')).toEqual(other);
         expect(await store.find(MCHID, 'order', 'V1OTHER')).toBeUndefined();
         expect(await store.find(MCHID, 'transfer', 'V1PAID')).toMatchObject({ mchid: MCHID });
@@ -248,6 +250,7 @@ export function itCarriesOldTablesOver(
         expect(await driver.read('SELECT MAX(min_reader) AS least FROM pay_migration', [])).toEqual(
           [{ least: 3 }],
         );
+        expect(await laneIndexes(driver)).toEqual(LANE_INDEXES);
       }),
   );
 
@@ -300,6 +303,32 @@ export function itCarriesOldTablesOver(
       expect(await unsealed.find(MCHID, 'report', 'PLAIN')).toEqual(plain);
     }));
 
+  it('sorts what is due in a database of version 3 by merchant, wherever it was interrupted', async () => {
+    const driver = await openDriver(await newUrl());
+    try {
+      const three = { version: 3, min_reader: 3, statements: versionThree };
+      const before = { ...depsOf(driver), migrations: [three] };
+      await createSqlOrderStore(before).migrate();
+      expect(await laneIndexes(driver)).toEqual(OLD_LANE_INDEXES);
+      const order = anOrder('V3OPEN', { agenda: [item('query', 4)] });
+      expect(await createSqlOrderStore(before).insert(order)).toBe('inserted');
+      for (let allowed = 0, done = false; !done; allowed += 1) {
+        expect(allowed).toBeLessThan(20);
+        const store = createSqlOrderStore(depsOf(dyingAfter(driver, allowed)));
+        done = await store.migrate().then(
+          () => true,
+          () => false,
+        );
+      }
+      expect(await laneIndexes(driver)).toEqual(LANE_INDEXES);
+      expect(await createSqlOrderStore(depsOf(driver)).due(MCHID, 4, 10, 'ask')).toEqual([order]);
+      // A build of version 3 goes on beside it.
+      expect(await createSqlOrderStore(before).insert(anOrder('V3NEXT'))).toBe('inserted');
+    } finally {
+      await driver.close();
+    }
+  });
+
   it('builds of version 2 answer STORE_NEWER on it from then on', () =>
     withOld(2, async (driver) => {
       const beside = createSqlOrderStore({ ...depsOf(driver), reader: 2 });
@@ -308,6 +337,19 @@ export function itCarriesOldTablesOver(
       await expect(beside.migrate()).rejects.toMatchObject(NEWER);
       await expect(beside.find(MCHID, 'order', 'X')).rejects.toMatchObject(NEWER);
     }));
+}
+
+const LANE_INDEXES = ['pay_record_deliver', 'pay_record_act', 'pay_record_ask'];
+const OLD_LANE_INDEXES = LANE_INDEXES.map((name) => `${name}_at`);
+
+/** Those of both versions that are there. */
+async function laneIndexes(driver: SqlDriver): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of [...LANE_INDEXES, ...OLD_LANE_INDEXES]) {
+    const rows = await driver.read(driver.dialect.indexExists, ['pay_record', name]);
+    if (rows.length > 0) found.push(name);
+  }
+  return found;
 }
 
 /** Its migrations end with the process, after so many writes: what the database committed by itself stays. */

@@ -193,12 +193,12 @@ describe('due records', () => {
     let end = Number.POSITIVE_INFINITY;
     const due = createDueReader<number>(
       {
-        page: async (_now, limit, after) => {
+        page: async ({ limit, after }) => {
           pages += 1;
           const rows = Array.from({ length: limit }, (_, i) => (after?.[0] ?? 0) + i + 1);
           return rows.filter((row) => row <= end);
         },
-        key: (row) => [row, MCHID, 'order', String(row)],
+        key: (row) => [row, 'order', String(row)],
         open: (row) => {
           if (row === end) return anOrder('GOOD');
           throw new StoreError('STORE_UNAVAILABLE', { detail: String(row) });
@@ -206,16 +206,16 @@ describe('due records', () => {
       },
       { ...silentLogger, error: (fields) => void alarms.push(fields['no']) },
     );
-    expect(await due(0, 2, 'ask')).toEqual([]);
-    expect(await due(0, 2, 'ask')).toEqual([]);
+    expect(await due(MCHID, 0, 2, 'ask')).toEqual([]);
+    expect(await due(MCHID, 0, 2, 'ask')).toEqual([]);
     expect(pages).toBe(200);
     expect(alarms).toEqual(Array.from({ length: 400 }, (_, i) => String(i + 1)));
     // Behind more of them than two calls look at: reached by the third, and by a later one again.
     end = 501;
-    expect((await due(0, 2, 'ask')).map(({ no }) => no)).toEqual(['GOOD']);
-    expect(await due(0, 2, 'ask')).toEqual([]);
-    expect(await due(0, 2, 'ask')).toEqual([]);
-    expect((await due(0, 2, 'ask')).map(({ no }) => no)).toEqual(['GOOD']);
+    expect((await due(MCHID, 0, 2, 'ask')).map(({ no }) => no)).toEqual(['GOOD']);
+    expect(await due(MCHID, 0, 2, 'ask')).toEqual([]);
+    expect(await due(MCHID, 0, 2, 'ask')).toEqual([]);
+    expect((await due(MCHID, 0, 2, 'ask')).map(({ no }) => no)).toEqual(['GOOD']);
     expect(alarms).toHaveLength(500);
   });
 });

@@ -123,7 +123,7 @@ describe.each([
     const record = anOrder('S1', { agenda: due(), ...{ of_tomorrow: { deep: [1] } } });
     expect(await store.insert(record)).toBe('inserted');
     expect(await store.find(MCHID, 'order', 'S1')).toEqual(record);
-    expect(await store.due(10, 10)).toEqual([record]);
+    expect(await store.due(MCHID, 10, 10)).toEqual([record]);
     expect((await store.list({ limit: 10 })).items).toEqual([record]);
     expect(await store.replace({ ...record, version: 2 }, 1)).toBe('replaced');
     expect(await store.find(MCHID, 'order', 'S1')).toEqual({ ...record, version: 2 });
@@ -138,7 +138,7 @@ describe.each([
     await store.insert(anOrder('GOOD', { agenda: due(2) }));
     for (let round = 0; round < 2; round += 1) {
       await expect(store.find(MCHID, 'order', 'FAKE')).rejects.toMatchObject(RECORD);
-      expect((await store.due(10, 1)).map(({ no }) => no)).toEqual(['GOOD']);
+      expect((await store.due(MCHID, 10, 1)).map(({ no }) => no)).toEqual(['GOOD']);
       expect((await store.list({ limit: 10 })).items.map(({ no }) => no)).toEqual(['GOOD']);
     }
     expect(await store.insert(anOrder('FAKE'))).toBe('exists');
@@ -175,7 +175,7 @@ describe.each([
     for (const no of ['A', 'B', 'C', 'D']) {
       await expect(store.find(MCHID, 'order', no)).rejects.toMatchObject(RECORD);
     }
-    expect(await store.due(10, 10)).toEqual([]);
+    expect(await store.due(MCHID, 10, 10)).toEqual([]);
     const damaged = (await store.damaged({ limit: 10 })).items;
     expect(damaged.map(({ no, damage }) => [no, damage]).sort()).toEqual([
       ['A', 'seal'],
@@ -209,14 +209,14 @@ describe.each([
       ...RECORD,
       detail: expect.stringContaining('recordKey') as unknown,
     });
-    expect(await bare.due(10, 10)).toEqual([]);
+    expect(await bare.due(MCHID, 10, 10)).toEqual([]);
   });
 
   it('believes nothing that bears a field of a client, sealed or not', async () => {
     const bare = await open();
     await bare.insert(anOrder('O1', { agenda: due(), ...{ _openid: 'oStranger' } }));
     await expect(bare.find(MCHID, 'order', 'O1')).rejects.toMatchObject(RECORD);
-    expect(await bare.due(10, 10)).toEqual([]);
+    expect(await bare.due(MCHID, 10, 10)).toEqual([]);
     expect((await bare.damaged({ limit: 5 })).items).toMatchObject([{ damage: 'client' }]);
   });
 

@@ -1,7 +1,7 @@
 /** What the build after this one does that this one does not know. */
-import { SCHEMA_VERSION } from '../../services/ledger/record';
+import { migrations } from '../../services/stores/sql/sqlSchema';
 
-export const NEXT_VERSION = SCHEMA_VERSION + 1;
+export const NEXT_VERSION = Math.max(...migrations.map(({ version }) => version)) + 1;
 /** Orders whose number begins so demand a reader of the next version. */
 export const DEMANDING = 'DEMAND';
 /** Set for a next build that runs: its migration demands a reader of the next version. */

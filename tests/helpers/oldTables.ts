@@ -1,7 +1,8 @@
-/** The tables as versions 1 and 2 made them, for one merchant, and rows as their builds wrote them. */
+/** The tables as earlier versions made them (1 and 2 for one merchant), and rows as their builds wrote them. */
 import { createHmac } from 'node:crypto';
 import type { StoredRecord } from '../../services/ledger/record';
 import type { SqlDialect, SqlValue } from '../../services/stores/sql/sqlDriver';
+import { createTable, recordTable, reservationTable } from '../../services/stores/sql/sqlTables';
 import { columnsOf } from '../../services/stores/storeRules';
 
 const RECORD_INDEXES = {
@@ -58,6 +59,15 @@ export const versionTwo = ({ bigint }: SqlDialect): readonly string[] => [
   ...LANES.map((lane) => `ALTER TABLE pay_record ADD COLUMN ${lane} ${bigint}`),
   ...LANES.map((lane) => `CREATE INDEX pay_record_${lane} ON pay_record (${lane})`),
   'INSERT INTO pay_migration (version, applied_at, min_reader) VALUES (2, 1, 2)',
+];
+
+/** Version 3 kept what is due of all merchants in one queue a lane. */
+export const versionThree = (dialect: SqlDialect): readonly string[] => [
+  ...createTable(dialect, {
+    ...recordTable(dialect),
+    partial: Object.fromEntries(LANES.map((lane) => [`pay_record_${lane}`, lane])),
+  }),
+  ...createTable(dialect, reservationTable(dialect)),
 ];
 
 type Statement = readonly [sql: string, values: readonly SqlValue[]];

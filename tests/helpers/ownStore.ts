@@ -5,13 +5,10 @@ import type { OrderStore, RecordStore } from '../../services/stores/orderStore';
 /** The merchant of the environment in tests, and of `storeRecords`. */
 export const MCHID = '1900000001';
 
-export type OwnStore = OrderStore &
-  Pick<RecordStore, 'due' | 'oldestDue' | 'migrate' | 'ping' | 'close'>;
+export type OwnStore = OrderStore & Pick<RecordStore, 'migrate' | 'ping' | 'close'>;
 
 export const ownStore = (store: RecordStore, mchid = MCHID): OwnStore =>
   Object.assign(merchantStore(store, mchid), {
-    due: store.due.bind(store),
-    oldestDue: store.oldestDue.bind(store),
     migrate: store.migrate.bind(store),
     ping: store.ping.bind(store),
     close: store.close.bind(store),

@@ -247,7 +247,7 @@ describe('open pages', () => {
       return ask();
     };
     const counted: RecordStore = Object.assign(Object.create(store) as RecordStore, {
-      oldestDue: () => slow(() => store.oldestDue()),
+      oldestDue: (mchid: string) => slow(() => store.oldestDue(mchid)),
     });
     const other = await startStage({ overrides: { store: counted } });
     try {

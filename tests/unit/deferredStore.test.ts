@@ -27,11 +27,12 @@ function hanging() {
 
 test('whoever needs it hears STORE_UNAVAILABLE after the bound, and it is opened once', async () => {
   const { store, opens } = hanging();
-  const asked = [store.find(MCHID, 'order', 'A'), store.ping(), store.due(0, 1)].map((work) =>
-    work.then(
-      () => 'answered',
-      (error: unknown) => (error as { code: string }).code,
-    ),
+  const asked = [store.find(MCHID, 'order', 'A'), store.ping(), store.due(MCHID, 0, 1)].map(
+    (work) =>
+      work.then(
+        () => 'answered',
+        (error: unknown) => (error as { code: string }).code,
+      ),
   );
   await jest.advanceTimersByTimeAsync(OPEN_WAIT_MS);
   expect(await Promise.all(asked)).toEqual(Array(3).fill('STORE_UNAVAILABLE'));

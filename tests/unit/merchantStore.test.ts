@@ -1,23 +1,22 @@
 /** No record of one merchant serves another: every pair of merchants, every method of the view. */
 import type { StoredRecord } from '../../services/ledger/record';
-import { createKnownDue } from '../../services/merchants/knownDue';
 import { merchantStore } from '../../services/merchants/merchantStore';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
 import type { OrderStore, RecordStore } from '../../services/stores/orderStore';
-import { silentLogger } from '../../utils/logger';
 import { anOrder, aReport, aTransfer } from '../helpers/storeRecords';
 
 const MERCHANTS = ['1900000001', '1900000002', '1900000003'] as const;
 const PAYER = 'oPayer_0000000000000000001';
 const AT = 1_700_000_000_000;
 const NO = 'SAME1';
+const DELIVERY = { do: 'deliver', at: AT, tries: 0 } as const;
 const BROKEN = { code: 'INVARIANT_BROKEN' };
 const pairs = MERCHANTS.flatMap((one) =>
   MERCHANTS.filter((other) => other !== one).map((other) => [one, other] as const),
 );
 
 const recordsOf = (mchid: string): readonly StoredRecord[] => [
-  anOrder(NO, { mchid, payer: PAYER, description: mchid }),
+  anOrder(NO, { mchid, payer: PAYER, description: mchid, agenda: [DELIVERY] }),
   aTransfer(NO, { mchid }),
   aReport(NO, { mchid }),
 ];
@@ -45,6 +44,8 @@ describe.each(pairs)('%s beside %s', (mine, theirs) => {
     ],
     list: async () => (await own.list({ limit: 10 })).items,
     damaged: async () => (await own.damaged({ limit: 10 })).items,
+    due: () => own.due(AT, 10),
+    oldestDue: () => own.oldestDue(),
     count: () => own.count(PAYER, 0),
     active: () => own.active(PAYER, { from: 0, since: 0 }),
     reservation: () => own.reservation('refund', 'R1'),
@@ -67,6 +68,7 @@ describe.each(pairs)('%s beside %s', (mine, theirs) => {
     find: [undefined, undefined, undefined],
     list: [],
     damaged: [],
+    due: [],
     count: 0,
     active: [],
     reservations: [],
@@ -95,6 +97,7 @@ describe.each(pairs)('%s beside %s', (mine, theirs) => {
     const asked = [
       () => wrong.find('order', NO),
       () => wrong.list({ limit: 10 }),
+      () => wrong.due(AT, 10),
       () => wrong.active(PAYER, { from: 0, since: 0 }),
       () => wrong.reservation('refund', 'R1'),
       () => wrong.reservations('refund', range),
@@ -117,39 +120,7 @@ const mistaken = (store: RecordStore, mchid: string): RecordStore => ({
   find: (_mchid, kind, no) => store.find(mchid, kind, no),
   list: (filter) => store.list({ ...filter, mchid }),
   active: (_mchid, payer, range) => store.active(mchid, payer, range),
+  due: (_mchid, now, limit, lane, after) => store.due(mchid, now, limit, lane, after),
   reservation: (_mchid, kind, no) => store.reservation(mchid, kind, no),
   reservations: (_mchid, kind, range) => store.reservations(mchid, kind, range),
-});
-
-describe('what is due', () => {
-  const agenda = [{ do: 'query', at: 5, tries: 0 }] as const;
-
-  it('of a merchant that is not set up here is left alone, and logged once', async () => {
-    const store = createMemoryOrderStore();
-    const warned: unknown[] = [];
-    const logger = { ...silentLogger, warn: (fields: object) => void warned.push(fields) };
-    const due = createKnownDue({ store, mchids: new Set(['1900000002']), logger });
-    for (let i = 0; i < 30; i++) {
-      await store.insert(anOrder(`UNKNOWN${String(i)}`, { agenda }));
-      if (i < 3) await store.insert(anOrder(`OURS${String(i)}`, { mchid: '1900000002', agenda }));
-    }
-    for (let round = 0; round < 2; round++) {
-      const found = await due.due(10, 2, 'ask');
-      expect(found.map(({ no }) => no)).toEqual(['OURS0', 'OURS1']);
-      expect((await due.due(10, 2, 'ask', found.at(-1))).map(({ no }) => no)).toEqual(['OURS2']);
-    }
-    expect(warned).toEqual([{ mchid: '1900000001', count: 2 }]);
-    expect(await due.oldestDue()).toBe(5);
-    expect((await store.find('1900000001', 'order', 'UNKNOWN1'))?.version).toBe(1);
-  });
-
-  it('is found behind more records of others than one call looks at', async () => {
-    const store = createMemoryOrderStore();
-    const due = createKnownDue({ store, mchids: new Set(['1900000002']), logger: silentLogger });
-    for (let i = 0; i < 50; i++) await store.insert(anOrder(`UNKNOWN${String(i)}`, { agenda }));
-    await store.insert(anOrder('OURS', { mchid: '1900000002', agenda }));
-    const calls: string[][] = [];
-    for (let i = 0; i < 3; i++) calls.push((await due.due(10, 1, 'ask')).map(({ no }) => no));
-    expect(calls).toEqual([[], [], ['OURS']]);
-  });
 });

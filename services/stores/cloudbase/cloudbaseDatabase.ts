@@ -1,7 +1,6 @@
 /** CloudBase's document database as far as the store uses it: its SDK, and what is asked in its words. */
-import type { Lane } from '../../ledger/agenda';
 import { SCHEMA_VERSION } from '../../ledger/record';
-import type { DueKey } from '../dueReader';
+import type { DuePage } from '../dueReader';
 import type { RecordFilter } from '../orderStore';
 import { LANE_COLUMN, readCursor } from '../storeRules';
 import type { Clock } from '../../../utils/clock';
@@ -79,18 +78,16 @@ export async function connect(options: CloudbaseOptions): Promise<Database> {
 
 export function dueConditions(
   { and, or, gt, lte }: Database['command'],
-  now: number,
-  after: DueKey | undefined,
-  column: (typeof LANE_COLUMN)[Lane],
+  { mchid, lane, now, after }: DuePage,
 ): object {
-  const due = { [column]: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) };
+  const column = LANE_COLUMN[lane];
+  const due = { mchid, [column]: gt(-1).and(lte(now)), min_reader: lte(SCHEMA_VERSION) };
   if (after === undefined) return due;
-  const [at, mchid, kind, no] = after;
+  const [at, kind, no] = after;
   const beyond = [
     { [column]: gt(at) },
-    { [column]: at, mchid: gt(mchid) },
-    { [column]: at, mchid, kind: gt(kind) },
-    { [column]: at, mchid, kind, no: gt(no) },
+    { [column]: at, kind: gt(kind) },
+    { [column]: at, kind, no: gt(no) },
   ];
   return and([due, or(beyond)]);
 }

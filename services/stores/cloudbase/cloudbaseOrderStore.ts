@@ -64,8 +64,8 @@ const PAGE_SIZE_MAX = PAGE_MAX - 1;
 /** To be made in the console; without them the database searches whole collections. */
 export const cloudbaseIndexes: Readonly<Record<string, readonly string[]>> = {
   [RECORDS]: [
-    'due_at',
-    ...LANES_COLUMNS,
+    'mchid,due_at',
+    ...LANES_COLUMNS.map((lane) => `mchid,${lane},kind,no`),
     'mchid,created_at,kind,no',
     'mchid,kind,created_at',
     'mchid,payer,created_at',
@@ -146,18 +146,17 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
 
   const due = createDueReader<Doc>(
     {
-      page: (now, limit, after, lane) => {
+      page: (asked) => {
         const query = records()
-          .where(dueConditions(db.command, now, after, LANE_COLUMN[lane]))
-          .orderBy(LANE_COLUMN[lane], 'asc')
-          .orderBy('mchid', 'asc')
+          .where(dueConditions(db.command, asked))
+          .orderBy(LANE_COLUMN[asked.lane], 'asc')
           .orderBy('kind', 'asc')
           .orderBy('no', 'asc');
-        return read('a read', query.limit(limit));
+        return read('a read', query.limit(asked.limit));
       },
       key: (doc, lane) => {
-        const { mchid, kind, no } = identityIn(doc);
-        return [Number(doc[LANE_COLUMN[lane]]), mchid, kind, no];
+        const { kind, no } = identityIn(doc);
+        return [Number(doc[LANE_COLUMN[lane]]), kind, no];
       },
       open: openDoc,
     },
@@ -242,13 +241,13 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
       throw failed('a write', lost);
     },
 
-    async due(now, limit, lane, after) {
+    async due(mchid, now, limit, lane, after) {
       checkLimit(limit);
-      return due(now, limit, lane, after);
+      return due(mchid, now, limit, lane, after);
     },
 
-    async oldestDue() {
-      const query = records().where({ due_at: db.command.gt(-1) });
+    async oldestDue(mchid) {
+      const query = records().where({ mchid, due_at: db.command.gt(-1) });
       const [doc] = await read('a read', query.orderBy('due_at', 'asc').limit(1));
       return doc === undefined ? undefined : placeAt(doc['due_at']);
     },

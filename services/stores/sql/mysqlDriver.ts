@@ -34,6 +34,10 @@ const dialect: SqlDialect = {
   columnExists:
     'SELECT 1 AS found FROM information_schema.columns ' +
     'WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?',
+  indexExists:
+    'SELECT DISTINCT 1 AS found FROM information_schema.statistics ' +
+    'WHERE table_schema = DATABASE() AND table_name = ? AND index_name = ?',
+  dropIndex: (index, table) => `DROP INDEX ${index} ON ${table}`,
   partialIndexes: false,
 };
 

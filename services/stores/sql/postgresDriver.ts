@@ -30,6 +30,9 @@ const dialect: SqlDialect = {
   columnExists:
     'SELECT 1 AS found FROM pg_attribute ' +
     'WHERE attrelid = to_regclass(?) AND attname = ? AND NOT attisdropped',
+  indexExists:
+    'SELECT 1 AS found FROM pg_index WHERE indrelid = to_regclass(?) AND indexrelid = to_regclass(?)',
+  dropIndex: (index) => `DROP INDEX ${index}`,
   partialIndexes: true,
 };
 

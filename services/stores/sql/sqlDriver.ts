@@ -36,6 +36,9 @@ export interface SqlDialect {
   readonly tableExists: string;
   /** One row if the table `?` has the column `?`. */
   readonly columnExists: string;
+  /** One row if the table `?` has the index `?`. */
+  readonly indexExists: string;
+  readonly dropIndex: (index: string, table: string) => string;
   /** An index may leave out the rows in which its column is NULL. */
   readonly partialIndexes: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * What is due, in SQL: each lane has a column and an index of its own, so that a page of one lane reads nothing of
- * another, however long that other's backlog is.
+ * What is due, in SQL: each lane has a column and an index of its own, and each merchant a part of it, so that a page
+ * reads nothing of another lane or merchant, however long that other's backlog is.
  */
 import { LANES, type Lane } from '../../ledger/agenda';
 import type { StoredRecord } from '../../ledger/record';
@@ -20,10 +20,10 @@ interface Statements {
 function statementsOf(column: string): Statements {
   const from =
     `SELECT mchid, kind, no, version, created_at, body, ${column} AS lane_at FROM pay_record ` +
-    `WHERE ${column} <= ? AND min_reader <= ?`;
+    `WHERE mchid = ? AND ${column} <= ? AND min_reader <= ?`;
   // The first part lets the index be entered at the place; the second is the order.
-  const after = ` AND ${column} >= ? AND (${column}, mchid, kind, no) > (?, ?, ?, ?)`;
-  const order = ` ORDER BY ${column}, mchid, kind, no`;
+  const after = ` AND ${column} >= ? AND (${column}, kind, no) > (?, ?, ?)`;
+  const order = ` ORDER BY ${column}, kind, no`;
   return { first: from + order, further: from + after + order };
 }
 
@@ -35,7 +35,7 @@ const STATEMENTS: Readonly<Record<Lane, Statements>> = {
 
 const earliest = LANES.map((lane) => {
   const column = LANE_COLUMN[lane];
-  return `SELECT MIN(${column}) AS lane_at FROM pay_record WHERE ${column} IS NOT NULL`;
+  return `SELECT MIN(${column}) AS lane_at FROM pay_record WHERE mchid = ? AND ${column} IS NOT NULL`;
 });
 const OLDEST_DUE = `SELECT MIN(lane_at) AS oldest FROM (${earliest.join(' UNION ALL ')}) AS lanes`;
 
@@ -52,25 +52,23 @@ export const createSqlDue = (
 ): DueReader =>
   createDueReader<Row>(
     {
-      page: (now, limit, after, lane) => {
+      page: ({ mchid, lane, now, limit, after }) => {
         const { first, further } = STATEMENTS[lane];
         return after === undefined
-          ? driver.read(withLimit(first, limit), [now, reader])
-          : driver.read(withLimit(further, limit), [now, reader, after[0], ...after]);
+          ? driver.read(withLimit(first, limit), [mchid, now, reader])
+          : driver.read(withLimit(further, limit), [mchid, now, reader, after[0], ...after]);
       },
-      key: ({ lane_at, mchid, kind, no }) => [
-        Number(lane_at),
-        String(mchid),
-        String(kind),
-        String(no),
-      ],
+      key: ({ lane_at, kind, no }) => [Number(lane_at), String(kind), String(no)],
       open,
     },
     logger,
     tell,
   );
 
-export async function oldestDue(driver: SqlDriver): Promise<number | undefined> {
-  const [row] = await driver.read(OLDEST_DUE, []);
+export async function oldestDue(driver: SqlDriver, mchid: string): Promise<number | undefined> {
+  const [row] = await driver.read(
+    OLDEST_DUE,
+    LANES.map(() => mchid),
+  );
   return row?.['oldest'] === null ? undefined : numberIn(row, 'oldest');
 }

@@ -106,6 +106,7 @@ export async function migrate(deps: SqlOrderStoreDeps): Promise<void> {
     for (const one of wanted.filter((migration) => migration.version > applied)) {
       await one.before?.(session, dialect, carry);
       for (const sql of one.statements(dialect)) await session.write(sql, []);
+      await one.after?.(session, dialect);
       await session.write(MIGRATE, [one.version, clock.now(), one.min_reader]);
       logger.info({ store: driver.name, version: one.version }, 'migration applied');
     }

@@ -151,13 +151,13 @@ export function createSqlOrderStore(deps: SqlOrderStoreDeps): RecordStore {
       return 'conflict';
     },
 
-    async due(now, limit, lane, after) {
+    async due(mchid, now, limit, lane, after) {
       checkLimit(limit);
       await guard.known();
-      return due(now, limit, lane, after);
+      return due(mchid, now, limit, lane, after);
     },
 
-    oldestDue: () => oldestDue(driver),
+    oldestDue: (mchid) => oldestDue(driver, mchid),
 
     async list(filter) {
       const { items, ...rest } = await listRows(driver, filter);

@@ -5,6 +5,7 @@
  */
 import type { SqlDialect, SqlSession } from './sqlDriver';
 import { carryOver } from './sqlCarryOver';
+import { reindex } from './sqlReindex';
 import { createTable, recordTable, reservationTable } from './sqlTables';
 import type { CarryDeps } from '../carriedRecord';
 
@@ -15,6 +16,8 @@ export interface Migration {
   /** Runs first; may be interrupted at any place and run again. */
   readonly before?: (session: SqlSession, dialect: SqlDialect, deps: CarryDeps) => Promise<void>;
   readonly statements: (dialect: SqlDialect) => readonly string[];
+  /** Runs last; as `before`. */
+  readonly after?: (session: SqlSession, dialect: SqlDialect) => Promise<void>;
 }
 
 export const MIGRATION_TABLE = 'pay_migration';
@@ -32,13 +35,15 @@ export const migrationTable = (dialect: SqlDialect): readonly string[] =>
 
 export const migrations: readonly Migration[] = [
   {
-    // Versions 1 and 2 knew one merchant only: their builds would find and write without an mchid.
-    version: 3,
+    // Versions 1 and 2 knew one merchant only: their builds would find and write without an mchid. Those of version 3
+    // go on beside this one, which only sorts what is due by merchant.
+    version: 4,
     min_reader: 3,
     before: carryOver,
     statements: (dialect) => [
       ...createTable(dialect, recordTable(dialect)),
       ...createTable(dialect, reservationTable(dialect)),
     ],
+    after: reindex,
   },
 ];

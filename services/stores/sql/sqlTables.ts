@@ -1,5 +1,6 @@
 /** The tables of today, in each database's words. */
 import type { SqlDialect } from './sqlDriver';
+import { LANES, type Lane } from '../../ledger/agenda';
 import { LANE_COLUMN } from '../storeRules';
 
 export interface Table {
@@ -7,11 +8,17 @@ export interface Table {
   readonly columns: readonly string[];
   /** Name → columns. */
   readonly indexes: Readonly<Record<string, string>>;
-  /** Indexes of one column each, without the rows in which it is NULL where the database can leave them out. */
-  readonly partial?: readonly string[];
+  /** As `indexes`, without the rows in which the last column is NULL where the database can leave them out. */
+  readonly partial?: Readonly<Record<string, string>>;
   /** Rows of a few words: the key itself may be the table. */
   readonly short?: boolean;
 }
+
+const laneIndex = (lane: Lane): string => `pay_record_${lane}`;
+/** Version 3 had one queue for all merchants. */
+export const oldLaneIndexes: readonly string[] = Object.values(LANE_COLUMN).map(
+  (column) => `pay_record_${column}`,
+);
 
 export const recordTable = ({ key, text, bigint, body }: SqlDialect): Table => ({
   name: 'pay_record',
@@ -44,7 +51,9 @@ export const recordTable = ({ key, text, bigint, body }: SqlDialect): Table => (
     pay_record_success: 'mchid, success_at',
     pay_record_state: 'mchid, state, created_at',
   },
-  partial: Object.values(LANE_COLUMN),
+  partial: Object.fromEntries(
+    LANES.map((lane) => [laneIndex(lane), `mchid, ${LANE_COLUMN[lane]}`]),
+  ),
 });
 
 export const reservationTable = ({ key, text, bigint }: SqlDialect): Table => ({
@@ -67,12 +76,8 @@ export function createTable(
   table: Table,
   name = table.name,
 ): readonly string[] {
-  const { indexesInTable: inTable, partialIndexes } = dialect;
-  const some = (column: string): string => (partialIndexes ? ` WHERE ${column} IS NOT NULL` : '');
-  const partial = (table.partial ?? []).map(
-    (column) => [`${table.name}_${column}`, column] as const,
-  );
-  const indexes = [...Object.entries(table.indexes), ...partial];
+  const { indexesInTable: inTable } = dialect;
+  const indexes = Object.entries({ ...table.indexes, ...table.partial });
   const inside = inTable ? indexes.map(([index, columns]) => `INDEX ${index} (${columns})`) : [];
   const create =
     `CREATE TABLE IF NOT EXISTS ${name} (` +
@@ -80,13 +85,19 @@ export function createTable(
     (table.short === true ? (dialect.shortTable ?? '') : '') +
     dialect.tableOptions;
   if (inTable || name !== table.name) return [create];
-  const isPartial = (columns: string): boolean => table.partial?.includes(columns) === true;
-  return [
-    create,
-    ...indexes.map(
-      ([index, columns]) =>
-        `CREATE INDEX IF NOT EXISTS ${index} ON ${name} (${columns})` +
-        (isPartial(columns) ? some(columns) : ''),
-    ),
-  ];
+  return [create, ...Object.values(createIndexes(dialect, table))];
+}
+
+/** The statement that makes each index, by its name. */
+export function createIndexes(
+  { indexesInTable, partialIndexes }: SqlDialect,
+  { name, indexes, partial = {} }: Table,
+): Readonly<Record<string, string>> {
+  const once = indexesInTable ? '' : 'IF NOT EXISTS ';
+  const statements = Object.entries({ ...indexes, ...partial }).map(([index, columns]) => {
+    const last = columns.split(', ').at(-1) ?? columns;
+    const some = partialIndexes && index in partial ? ` WHERE ${last} IS NOT NULL` : '';
+    return [index, `CREATE INDEX ${once}${index} ON ${name} (${columns})${some}`] as const;
+  });
+  return Object.fromEntries(statements);
 }

@@ -30,6 +30,9 @@ export const sqliteDialect: SqlDialect = {
   shortTable: ' WITHOUT ROWID',
   tableExists: "SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ?",
   columnExists: 'SELECT 1 AS found FROM pragma_table_info(?) WHERE name = ?',
+  indexExists:
+    "SELECT 1 AS found FROM sqlite_master WHERE type = 'index' AND tbl_name = ? AND name = ?",
+  dropIndex: (index) => `DROP INDEX ${index}`,
   partialIndexes: true,
 };
 
