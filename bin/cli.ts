@@ -21,6 +21,7 @@ const io: Io = {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     server: async () => require(join(__dirname, 'server')) as typeof import('./server'),
     doctor: () => import('../cli/doctor/index.js'),
+    dev: () => import('../cli/dev/index.js'),
     migrate: () => import('../cli/migrate.js'),
     simulator: () => import('../simulator/main.js'),
   },

@@ -15,6 +15,7 @@ export const HELP = `node bin/pay-common <命令 command> [选项 options]
   records               查看与重投递   lists, shows, delivers again
   trigger EVENT         经模拟器发送一次回调   sends a notification through the simulator
   replay                重新发送模拟器发过的回调   sends the simulator's callbacks again
+  dev                   本地联调：模拟器、服务与手机页   local work: simulator, service and a phone page
   simulator             启动模拟的微信支付   starts a simulated WeChat Pay
   help [命令 command]   说明   help
   --version             版本   version
@@ -23,6 +24,15 @@ export const HELP = `node bin/pay-common <命令 command> [选项 options]
 `;
 
 export const COMMAND_HELP: Readonly<Record<string, string>> = {
+  dev: `node bin/pay-common dev [--mode sdk|gateway] [--port N] [--sim-port N] [--phone-port N] [--host H] [--env FILE]
+  模拟的微信支付（8080）、本服务（3000）与付款的手机页（8081），共用一个时钟；设置写入 .env.local
+  a simulated WeChat Pay (8080), this service (3000) and a phone page that pays (8081) on one clock; settings go to .env.local
+  --mode M       sdk（默认 default）| gateway：经集成中心转发   forwarded as by Integration Center
+  --host H       监听地址，默认 127.0.0.1；真机联调用 0.0.0.0   address to listen on; 0.0.0.0 for a real phone
+  --env FILE     其中的设置优先，如 requirePreparedOrders=true   settings that win over those made here
+  单号从头开始，数据在内存中；某些金额触发各种异常：docs/local.md
+  begins anew each time, in memory; some amounts provoke errors: docs/local.md
+`,
   doctor: `node bin/pay-common doctor [--merchant KEY] [--live] [--faq] [--json] [--progress] [--env FILE] [--cert FILE] [--project FILE]
   --merchant KEY   检查 merchantsFile 中的此商户   looks at this merchant of merchantsFile
   --live           向微信支付发送一次无害的签名请求   signs a harmless call to WeChat Pay

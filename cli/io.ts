@@ -1,5 +1,6 @@
 /** What a command may use of the process it runs in: handed in, so that tests hand in theirs. */
 import type { assemble, listenOn, shutDown } from '../bin/server';
+import type { createSimulator } from '../simulator';
 import type { Clock } from '../utils/clock';
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -17,6 +18,8 @@ export interface Io {
   /** Somebody watches standard error. */
   readonly terminal: boolean;
   readonly load: Parts;
+  /** Ends a command that runs until it is stopped, as Ctrl+C does. */
+  readonly stop?: AbortSignal;
 }
 
 /** What draws in the service, its stores or the simulator: read when a command asks for it. */
@@ -31,7 +34,9 @@ export interface Parts {
   readonly simulator: () => Promise<{
     readonly HELP: string;
     readonly run: (argv: readonly string[]) => Promise<unknown>;
+    readonly createSimulator: typeof createSimulator;
   }>;
+  readonly dev: () => Promise<{ readonly dev: Command }>;
 }
 
 /** 0: fine. 1: findings, or it failed. 2: the command was not understood. */

@@ -8,6 +8,7 @@ import { sweep } from './sweep';
 const COMMANDS: Readonly<Record<string, Command>> = {
   doctor: async (argv, io) => (await io.load.doctor()).doctor(argv, io),
   migrate: async (argv, io) => (await io.load.migrate()).migrate(argv, io),
+  dev: async (argv, io) => (await io.load.dev()).dev(argv, io),
   simulator: async (argv, io) => {
     await (await io.load.simulator()).run(argv);
     return 0;

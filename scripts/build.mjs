@@ -262,6 +262,7 @@ function plainFiles() {
     ['index.js', read('index.js')],
     ['openapi.json', JSON.stringify(JSON.parse(read('docs/openapi.json')))],
     ['scf_bootstrap', read('scf_bootstrap')],
+    ['drivers/phone.html', read('cli/dev/phone.html')],
     ['package.json', `${JSON.stringify({ ...own, private: true }, null, 2)}\n`],
   ]);
 }

@@ -1,5 +1,6 @@
 import { APPID, checkAppid, checkMchid, MCHID, OUT_TRADE_NO } from './common';
 import { ApiError, invalidRequest } from './errors';
+import { magicOutcome } from './magic';
 import {
   AMOUNT,
   changedRepeat,
@@ -112,7 +113,7 @@ function codepay(world: World, request: ApiRequest): ApiReply {
     refundNos: [],
   };
   world.orders.set(order.out_trade_no, order);
-  const { codepayResult } = world.switches;
+  const codepayResult = magicOutcome(world, 'codepay', order.total) ?? world.switches.codepayResult;
   if (codepayResult === 'SUCCESS') settlePayment(world, order, {});
   if (codepayResult === 'PAYERROR') order.state = 'PAYERROR';
   return answer(world, order);

@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import { createSimulator } from './index';
 import type { CallbackMode, Scheme, Simulator } from './types';
 
+export { createSimulator };
+
 export const HELP = `pay-common simulator [options]
 模拟微信支付；启动后打印一行 JSON：{url, env}
 stands in for WeChat Pay; prints one line of JSON: {url, env}

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { parseUrl } from './common';
 import { SimulatorError } from './errors';
+import { magicCallback } from './magic';
 import {
   labelsOf,
   makeForward,
@@ -176,7 +177,7 @@ export class Notifier {
       [n.kind, event, `POST ${path}`, `${n.kind} ${path}`],
       () => false,
     );
-    const fault = faults[0];
+    const fault = faults[0] ?? magicCallback(world, n.kind, n.plain, n.attempts);
     const send = (): Promise<SentCallback> => this.send(n, spoil(world, outgoing, fault));
     if (fault?.kind === 'drop') {
       return [this.record(n, outgoing, { status: 0, body: '', error: 'dropped' })];

@@ -1,6 +1,7 @@
 import { checkNotifyUrl, compact } from './common';
 import { oaepDecrypt } from './crypto';
 import { ApiError, invalidRequest, NUMERIC, paramError, SimulatorError } from './errors';
+import { magicOutcome } from './magic';
 import { findOrder, type Order } from './orders';
 import { array, canonical, checkFields, int, object, R, refuseEmoji, text } from './schema';
 import type { Fields } from './schema';
@@ -153,7 +154,8 @@ function create(world: World, request: ApiRequest): ApiReply {
   order.refundNos.push(refund.out_refund_no);
   order.lastRefundMs = world.now();
   order.state = 'REFUND';
-  settleLater(world, refund, world.switches.refundOutcome);
+  const { refundOutcome } = world.switches;
+  settleLater(world, refund, magicOutcome(world, 'refund', refund.amount) ?? refundOutcome);
   return { status: 200, body: refundOf(refund) };
 }
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { authenticate, parseAuthorization } from './authenticate';
 import { control } from './control';
 import { ApiError, NUMERIC, paramError } from './errors';
+import { magicRequest, MagicTries } from './magic';
 import { signatureHeaders } from './notifications';
 import { flip } from './notifier';
 import { remember } from './remember';
@@ -87,6 +88,7 @@ export class ApiServer {
   readonly server: Server;
   private readonly routes = compile();
   private readonly nonces = new Set<string>();
+  private readonly magic = new MagicTries();
   simulator: Simulator | undefined;
 
   /** @param worlds  By mchid. A request that names none of them is answered by the first. */
@@ -152,7 +154,11 @@ export class ApiServer {
 
   private async answer(call: Call, response: ServerResponse): Promise<void> {
     const names = [`${call.method} ${call.parsed.pathname}`, `${call.method} ${call.url}`];
-    const faults = this.platform.faults.take(names, (fault) => fault.kind === 'latency');
+    const { method, raw } = call;
+    const faults = [
+      ...this.platform.faults.take(names, (one) => one.kind === 'latency'),
+      ...magicRequest(call.world, this.magic, { method, path: call.parsed.pathname, raw }),
+    ];
     let fault: Fault | undefined;
     for (const one of faults) {
       if (one.kind === 'latency') await sleep(one.ms ?? 1000);

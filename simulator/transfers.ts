@@ -1,6 +1,7 @@
 import { checkAppid, checkNotifyUrl, checkOpenid, compact } from './common';
 import { oaepEncrypt } from './crypto';
 import { ApiError, invalidRequest, paramError, SimulatorError, switchedError } from './errors';
+import { magicOutcome } from './magic';
 import { openSensitive } from './refunds';
 import { array, canonical, checkFields, int, object, R, refuseEmoji, text } from './schema';
 import type { Fields } from './schema';
@@ -36,6 +37,8 @@ export interface Transfer {
 }
 
 const FINAL: readonly TransferState[] = ['SUCCESS', 'FAIL', 'CANCELLED'];
+/** Of a magic amount: long enough to be seen accepted first. */
+const MAGIC_FAILS_AFTER_MS = 3000;
 const QUERY_AGE_MAX_MS = 30 * DAY_MS;
 const USER_NAME_REQUIRED_FEN = 200_000;
 const USER_NAME_MIN_FEN = 30;
@@ -174,6 +177,12 @@ function schedule(world: World, transfer: Transfer): void {
       if (transfer.state === 'ACCEPTED' || transfer.state === 'PROCESSING') {
         move(world, transfer, 'WAIT_USER_CONFIRM');
       }
+    });
+  }
+  const failure = magicOutcome(world, 'transfer', transfer.amount);
+  if (failure !== undefined) {
+    world.clock.schedule(now + MAGIC_FAILS_AFTER_MS, () => {
+      if (!FINAL.includes(transfer.state)) failTransfer(world, transfer, failure);
     });
   }
   world.clock.schedule(now + DAY_MS + world.switches.transferOverdueLagMs, () => {

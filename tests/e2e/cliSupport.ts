@@ -1,11 +1,12 @@
 /** Runs a command in this process, with words, settings and time of a test's own. */
 import { assemble } from '../../bin/assemble';
 import { listenOn, shutDown } from '../../bin/listen';
+import { dev } from '../../cli/dev';
 import { doctor } from '../../cli/doctor';
 import type { Env, Io } from '../../cli/io';
 import { migrate } from '../../cli/migrate';
 import { run } from '../../cli/run';
-import { HELP, run as simulator } from '../../simulator/main';
+import { createSimulator, HELP, run as simulator } from '../../simulator/main';
 import { systemClock, type Clock } from '../../utils/clock';
 
 export interface Ran {
@@ -20,6 +21,7 @@ export interface Around {
   readonly folder?: string;
   readonly clock?: Clock;
   readonly terminal?: boolean;
+  readonly stop?: AbortSignal;
 }
 
 export function ioOf(around: Around, heard: { out: string; err: string }): Io {
@@ -32,11 +34,13 @@ export function ioOf(around: Around, heard: { out: string; err: string }): Io {
     out: (text) => void (heard.out += text),
     err: (text) => void (heard.err += text),
     terminal: around.terminal ?? false,
+    ...(around.stop === undefined ? {} : { stop: around.stop }),
     load: {
       server: async () => ({ assemble, listenOn, shutDown }),
       doctor: async () => ({ doctor }),
       migrate: async () => ({ migrate }),
-      simulator: async () => ({ HELP, run: simulator }),
+      simulator: async () => ({ HELP, run: simulator, createSimulator }),
+      dev: async () => ({ dev }),
     },
   };
 }
