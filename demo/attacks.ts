@@ -1,7 +1,7 @@
 /** Attempts to get what is not one's own. Each must fail and leave the record as it was. */
 import { expecter, type Expect, type Tally } from './expect';
 import { textOf, yuan } from './wording';
-import type { Asked, Reply, Stage } from './harness';
+import type { Asked, Reply, Harness } from './harness';
 import { payAsPayer, placeOrder, PRICE_FEN, transferBody } from './scenario';
 import { words, type Words } from './types';
 
@@ -24,25 +24,30 @@ const answerOf = (reply: Reply): string => {
 };
 
 /** Runs one attack; the record must stay byte for byte, WeChat Pay is not asked but for a plain question. */
-async function attempt(stage: Stage, expect: Expect, no: string, attack: Attack): Promise<void> {
-  const held = await stage.look('order', no);
+async function attempt(
+  harness: Harness,
+  expect: Expect,
+  no: string,
+  attack: Attack,
+): Promise<void> {
+  const held = await harness.look('order', no);
   const before = JSON.stringify(held);
-  const asked = stage.simulator.requests.length;
-  const reply = await stage.ask({ ...attack.asked, text: attack.text });
+  const asked = harness.simulator.requests.length;
+  const reply = await harness.ask({ ...attack.asked, text: attack.text });
   expect(words('被拒绝', 'refused', attack.answer), {
     actual: answerOf(reply),
     expected: attack.answer,
   });
   if (attack.hint === true) {
-    const now = await stage.look('order', no);
+    const now = await harness.look('order', no);
     expect(words('只去问微信；微信说未付', 'only makes us ask; WeChat Pay says unpaid'), {
-      actual: `${now?.state ?? ''} ${String(stage.simulator.requests.length - asked)}`,
+      actual: `${now?.state ?? ''} ${String(harness.simulator.requests.length - asked)}`,
       expected: `${held?.state ?? ''} 1`,
     });
     return;
   }
-  const unchanged = JSON.stringify(await stage.look('order', no)) === before;
-  const questions = stage.simulator.requests.length - asked;
+  const unchanged = JSON.stringify(await harness.look('order', no)) === before;
+  const questions = harness.simulator.requests.length - asked;
   const said =
     attack.question === true
       ? words(
@@ -56,24 +61,24 @@ async function attempt(stage: Stage, expect: Expect, no: string, attack: Attack)
   });
 }
 
-async function prepare(stage: Stage, no: string): Promise<Reply> {
-  stage.shop.price(no, PRICE_FEN);
-  const reply = await stage.ask({
+async function prepare(harness: Harness, no: string): Promise<Reply> {
+  harness.receiver.price(no, PRICE_FEN);
+  const reply = await harness.ask({
     from: 'shop',
     text: words('预下单：定价', 'prepares: fixes the price', `${no} ¥${yuan(PRICE_FEN)}`),
     path: '/wx-pay/wxpay_prepare_order',
     body: { out_trade_no: no, description: TEA, amount: { total: PRICE_FEN } },
-    headers: stage.as.operator,
+    headers: harness.as.operator,
     checks: [words('运营密钥有效', 'operator key matches')],
   });
-  await stage.look('order', no);
+  await harness.look('order', no);
   return reply;
 }
 
 const orderPath = '/wx-pay/wxpay_order';
 
-function priceAttacks(stage: Stage, no: string): readonly Attack[] {
-  const headers = stage.as.payer;
+function priceAttacks(harness: Harness, no: string): readonly Attack[] {
+  const headers = harness.as.payer;
   return [
     {
       text: words('把价格改成 1 分', 'changes the price to 1 fen', no),
@@ -109,10 +114,10 @@ function priceAttacks(stage: Stage, no: string): readonly Attack[] {
 }
 
 /** What a forger can write without a key: labels as WeChat's, made-up content, a made-up signature. */
-function forgeries(stage: Stage, no: string): readonly Attack[] {
+function forgeries(harness: Harness, no: string): readonly Attack[] {
   const paid = { out_trade_no: no, trade_state: 'SUCCESS', amount: { total: PRICE_FEN } };
   const outer = { event_type: 'TRANSACTION.SUCCESS', resource_type: 'encrypt-resource' };
-  const now = String(Math.floor(stage.simulator.clock.now() / 1000));
+  const now = String(Math.floor(harness.simulator.clock.now() / 1000));
   return [
     {
       text: words('伪造“已支付”，无签名', 'posts "paid", unsigned', '/wechatpay/order'),
@@ -131,7 +136,7 @@ function forgeries(stage: Stage, no: string): readonly Attack[] {
         path: '/wechatpay/order',
         body: { ...outer, resource: { ciphertext: 'AAAA', nonce: '0123456789ab' } },
         headers: {
-          'wechatpay-serial': stage.simulator.credentials.wxPayPublicKeyId,
+          'wechatpay-serial': harness.simulator.credentials.wxPayPublicKeyId,
           'wechatpay-timestamp': now,
           'wechatpay-nonce': 'made-up',
           'wechatpay-signature': 'AAAA',
@@ -147,7 +152,7 @@ function forgeries(stage: Stage, no: string): readonly Attack[] {
   ];
 }
 
-function moneyOut(stage: Stage, no: string): readonly Attack[] {
+function moneyOut(harness: Harness, no: string): readonly Attack[] {
   const refund = {
     out_trade_no: no,
     out_refund_no: `${no}_R9`,
@@ -162,7 +167,7 @@ function moneyOut(stage: Stage, no: string): readonly Attack[] {
         from: 'app',
         path: '/wx-pay/wxpay_refund',
         body: refund,
-        headers: stage.as.payer,
+        headers: harness.as.payer,
       },
       answer: '403 FORBIDDEN',
     },
@@ -171,8 +176,8 @@ function moneyOut(stage: Stage, no: string): readonly Attack[] {
       asked: {
         from: 'app',
         path: '/wx-pay/wxpay_transfer',
-        body: transferBody(stage, 'STOLEN0001', 20_000),
-        headers: stage.as.payer,
+        body: transferBody(harness, 'STOLEN0001', 20_000),
+        headers: harness.as.payer,
       },
       answer: '403 FORBIDDEN',
     },
@@ -182,13 +187,13 @@ function moneyOut(stage: Stage, no: string): readonly Attack[] {
         from: 'stranger',
         path: '/wx-pay/wxpay_refund',
         body: refund,
-        headers: { ...stage.as.payer, 'x-api-key': 'x'.repeat(48) },
+        headers: { ...harness.as.payer, 'x-api-key': 'x'.repeat(48) },
       },
       answer: '401 UNAUTHENTICATED',
     },
     {
       text: words('查看他人订单', "reads another user's order"),
-      asked: { from: 'app', path: queryPath, body: query, headers: stage.as.other },
+      asked: { from: 'app', path: queryPath, body: query, headers: harness.as.other },
       answer: '404 ORDER_NOT_FOUND',
       question: true,
     },
@@ -201,17 +206,17 @@ function moneyOut(stage: Stage, no: string): readonly Attack[] {
 }
 
 /** Every attack, on a shop that prepares its orders. */
-export async function runAttacks(stage: Stage, tally: Tally): Promise<void> {
-  const expect = expecter(stage, tally);
+export async function runAttacks(harness: Harness, tally: Tally): Promise<void> {
+  const expect = expecter(harness, tally);
   const no = 'TEA_PREPARED_1';
   const each = async (attacks: readonly Attack[]): Promise<void> => {
-    for (const attack of attacks) await attempt(stage, expect, no, attack);
+    for (const attack of attacks) await attempt(harness, expect, no, attack);
   };
-  stage.tell({ type: 'scene', title: words('攻击：少付钱', 'Attack: pay less') });
-  await prepare(stage, no);
-  await each(priceAttacks(stage, no));
-  const honest = await placeOrder(stage, no, {}, words('', '', ''));
-  const pending = await stage.look('order', no);
+  harness.tell({ type: 'scene', title: words('攻击：少付钱', 'Attack: pay less') });
+  await prepare(harness, no);
+  await each(priceAttacks(harness, no));
+  const honest = await placeOrder(harness, no, {}, words('', '', ''));
+  const pending = await harness.look('order', no);
   expect(
     words('正常付款不受影响：价格来自商家', 'an honest payer passes: the price is the shop’s'),
     {
@@ -219,39 +224,40 @@ export async function runAttacks(stage: Stage, tally: Tally): Promise<void> {
       expected: `200 PENDING ${String(PRICE_FEN)}`,
     },
   );
-  stage.tell({ type: 'scene', title: words('攻击：冒充微信', 'Attack: speak as WeChat Pay') });
-  await each(forgeries(stage, no));
-  payAsPayer(stage, no);
-  await stage.deliver({ kind: 'payment', no });
-  const paid = await stage.look('order', no);
+  harness.tell({ type: 'scene', title: words('攻击：冒充微信', 'Attack: speak as WeChat Pay') });
+  await each(forgeries(harness, no));
+  payAsPayer(harness, no);
+  await harness.deliver({ kind: 'payment', no });
+  const paid = await harness.look('order', no);
   expect(words('真回调照常记录', 'the genuine callback is recorded'), {
     actual: paid?.state,
     expected: 'PAID',
   });
-  stage.tell({ type: 'scene', title: words('攻击：把钱转出去', 'Attack: take money out') });
-  await each(moneyOut(stage, no));
+  harness.tell({ type: 'scene', title: words('攻击：把钱转出去', 'Attack: take money out') });
+  await each(moneyOut(harness, no));
 }
 
 /** Why prices must not come from the client: without preparation 1 fen is a valid order. */
-export async function runUnprepared(stage: Stage, tally: Tally): Promise<void> {
-  const expect = expecter(stage, tally);
+export async function runUnprepared(harness: Harness, tally: Tally): Promise<void> {
+  const expect = expecter(harness, tally);
   const no = 'TEA_ONE_FEN_1';
   const title = words('反例：客户端自定价格', 'A client sets its own price');
-  stage.tell({ type: 'scene', title });
-  stage.shop.price(no, PRICE_FEN);
+  harness.tell({ type: 'scene', title });
+  harness.receiver.price(no, PRICE_FEN);
   const body = { description: TEA, amount: { total: 1 } };
-  await placeOrder(stage, no, body, words('', '', `¥${yuan(1)}`));
-  payAsPayer(stage, no);
-  await stage.deliver({ kind: 'payment', no });
-  const paid = await stage.look('order', no);
+  await placeOrder(harness, no, body, words('', '', `¥${yuan(1)}`));
+  payAsPayer(harness, no);
+  await harness.deliver({ kind: 'payment', no });
+  const paid = await harness.look('order', no);
   expect(words('1 分钱也是“已支付”', 'one fen is "paid", too'), {
     actual: paid?.state,
     expected: 'PAID',
   });
-  await stage.sweep();
-  await stage.look('order', no);
+  await harness.sweep();
+  await harness.look('order', no);
   expect(words('只有商家自己比对金额才能拦下', 'only the shop’s own comparison stops it'), {
-    actual: stage.shop.received.find((e) => e.subject === no && e.type === 'order.paid')?.decision,
+    actual: harness.receiver.received.find((e) => e.subject === no && e.type === 'order.paid')
+      ?.decision,
     expected: 'hold',
   });
 }

@@ -1,5 +1,5 @@
 /** Counts what was expected and what came. A miss is told with both, and makes the verdict FAIL. */
-import type { Stage } from './harness';
+import type { Harness } from './harness';
 import type { Words } from './types';
 
 export interface Tally {
@@ -14,12 +14,12 @@ interface Compared {
 
 export type Expect = (text: Words, compared: Compared) => void;
 
-export function expecter(stage: Pick<Stage, 'tell'>, tally: Tally): Expect {
+export function expecter(harness: Pick<Harness, 'tell'>, tally: Tally): Expect {
   return (text, { actual, expected }) => {
     const ok = actual === expected;
     if (ok) tally.passed += 1;
     else tally.failed += 1;
     const miss = ok ? {} : { expected: String(expected), actual: String(actual) };
-    stage.tell({ type: 'check', text, ok, ...miss });
+    harness.tell({ type: 'check', text, ok, ...miss });
   };
 }

@@ -1,5 +1,5 @@
 /**
- * One stage: a simulated WeChat Pay, the real service on SQLite, and the shop's receiver, on free loopback ports
+ * One harness: a simulated WeChat Pay, the real service on SQLite, and the shop's receiver, on free loopback ports
  * with keys made up for the occasion. All share one clock, so that minutes can pass in no time.
  */
 import { createVerify, randomBytes } from 'node:crypto';
@@ -10,7 +10,7 @@ import { createSimulator, type NotificationKind, type Simulator } from '../simul
 import { startHere } from '../tests/helpers/core';
 import { silentLogger } from '../utils/logger';
 import { answerWords, asJson, changeOf, dig, masked, shownOf, textOf } from './wording';
-import { openShop, type Shop } from './receiver';
+import { openReceiver, type Receiver } from './receiver';
 import { code, words, type Actor, type DemoEvent, type Json, type Mode } from './types';
 import type { RecordKind, Shown, Tell, Words } from './types';
 
@@ -35,10 +35,10 @@ export interface Delivered {
   readonly ciphertext?: boolean;
 }
 
-export interface Stage {
+export interface Harness {
   readonly mode: Mode;
   readonly simulator: Simulator;
-  readonly shop: Shop;
+  readonly receiver: Receiver;
   /** Headers of the user, of another user, and of the merchant's back office. */
   readonly as: Readonly<Record<'payer' | 'other' | 'operator', Readonly<Record<string, string>>>>;
   readonly payerOpenid: string;
@@ -82,11 +82,11 @@ async function startService(simulator: Simulator, extra: Record<string, string>,
   return here;
 }
 
-export async function openStage(
+export async function openHarness(
   mode: Mode,
   told: Tell,
   extra: Record<string, string> = {},
-): Promise<Stage> {
+): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'pay-common-demo-'));
   const simulator = await createSimulator({ autoDeliver: false });
   simulator.switches.refundOutcome = 'never';
@@ -95,7 +95,7 @@ export async function openStage(
   const tell = (event: DemoEvent): void => {
     told(event, simulator.clock.now());
   };
-  const shop = await openShop(({ type, subject, says }) => {
+  const receiver = await openReceiver(({ type, subject, says }) => {
     const text = words('事件', 'effect', `${type} ${subject}`);
     tell({ type: 'message', from: 'pay', to: 'shop', text, checks: [says] });
   });
@@ -105,8 +105,8 @@ export async function openStage(
     {
       signMode: mode,
       operatorKeys: operatorKey,
-      webhookUrl: shop.url,
-      webhookSecret: shop.secret,
+      webhookUrl: receiver.url,
+      webhookSecret: receiver.secret,
       // Integration Center forwards no transfer callbacks: there they are polled.
       ...(mode === 'gateway' ? { transferNotifyUrl: '' } : {}),
       ...extra,
@@ -115,25 +115,25 @@ export async function openStage(
   );
   const close = async (): Promise<void> => {
     await service.close();
-    await shop.close();
+    await receiver.close();
     await simulator.close();
     await rm(folder, { recursive: true, force: true });
   };
-  return stageOf({ mode, simulator, shop, url: service.url, operatorKey, tell, close });
+  return harnessOf({ mode, simulator, receiver, url: service.url, operatorKey, tell, close });
 }
 
 interface Parts {
   readonly mode: Mode;
   readonly simulator: Simulator;
-  readonly shop: Shop;
+  readonly receiver: Receiver;
   readonly url: string;
   readonly operatorKey: string;
   readonly tell: (event: DemoEvent) => void;
   readonly close: () => Promise<void>;
 }
 
-function stageOf(parts: Parts): Stage {
-  const { mode, simulator, shop, tell } = parts;
+function harnessOf(parts: Parts): Harness {
+  const { mode, simulator, receiver, tell } = parts;
   const payerOpenid = openidOf('payer');
   const wx = (openid: string) => ({
     'x-wx-openid': openid,
@@ -167,7 +167,7 @@ function stageOf(parts: Parts): Stage {
   return {
     mode,
     simulator,
-    shop,
+    receiver,
     as,
     payerOpenid,
     tell,
@@ -221,7 +221,7 @@ function outwardTeller(simulator: Simulator, tell: (event: DemoEvent) => void): 
 }
 
 /** Reads records as the operator, and tells what is new in them. */
-function looker(parts: Parts, operator: Readonly<Record<string, string>>): Stage['look'] {
+function looker(parts: Parts, operator: Readonly<Record<string, string>>): Harness['look'] {
   const last = new Map<string, Shown>();
   return async (kind, no) => {
     const response = await fetch(`${parts.url}/wx-pay/records/${kind}/${no}`, {

@@ -1,6 +1,6 @@
 /** What the page can do: a payer's, a shop's, WeChat Pay's and a stranger's moves, one after the other. */
 import { textOf, yuan } from './wording';
-import { openStage, type Delivered, type Stage } from './harness';
+import { openHarness, type Delivered, type Harness } from './harness';
 import { askTransfer, confirmAsReceiver, payAsPayer, placeOrder, transferBody } from './scenario';
 import { words, type Json, type Mode, type RecordKind, type Shown, type Tell } from './types';
 
@@ -25,7 +25,7 @@ export class ActError extends Error {}
 interface Entry {
   readonly kind: RecordKind;
   readonly no: string;
-  readonly stage: Stage;
+  readonly harness: Harness;
   readonly ciphertext: boolean;
   readonly callbacks: Delivered[];
   refunds: number;
@@ -54,14 +54,14 @@ function timingOf(value: unknown): Timing {
 
 type Act = (ground: Ground, body: Json) => Promise<void>;
 
-/** The page's stages, and every record made from it. */
+/** The page's harnesses, and every record made from it. */
 class Ground {
   readonly entries = new Map<string, Entry>();
   private readonly late = new Set<NodeJS.Timeout>();
   private counter = 0;
 
   constructor(
-    readonly stages: Readonly<Record<Mode, Stage>>,
+    readonly harnesses: Readonly<Record<Mode, Harness>>,
     private readonly changed: () => void,
   ) {}
 
@@ -69,9 +69,9 @@ class Ground {
     if (this.entries.size >= ENTRIES_MAX) throw new ActError('enough records: start the demo anew');
     this.counter += 1;
     const no = `${kind === 'order' ? 'TEA' : 'BACK'}${String(this.counter).padStart(5, '0')}`;
-    const stage = this.stages[way === 'sdk' ? 'sdk' : 'gateway'];
+    const harness = this.harnesses[way === 'sdk' ? 'sdk' : 'gateway'];
     const ciphertext = way !== 'plain';
-    const entry: Entry = { kind, no, stage, ciphertext, callbacks: [], refunds: 0 };
+    const entry: Entry = { kind, no, harness, ciphertext, callbacks: [], refunds: 0 };
     this.entries.set(no, entry);
     return entry;
   }
@@ -90,58 +90,58 @@ class Ground {
     }
     if (when === 'never') {
       const text = words('这次回调丢了', 'this callback is lost');
-      entry.stage.tell({ type: 'note', text });
+      entry.harness.tell({ type: 'note', text });
       return;
     }
     if (when === 'late') return this.later(entry, delivered);
-    await entry.stage.deliver(delivered);
+    await entry.harness.deliver(delivered);
     if (when === 'twice') {
-      await entry.stage.look(entry.kind, entry.no);
-      await entry.stage.deliver(delivered);
+      await entry.harness.look(entry.kind, entry.no);
+      await entry.harness.deliver(delivered);
     }
   }
 
   private later(entry: Entry, delivered: Delivered): void {
     const seconds = String(LATE_MS / 1000);
     const text = words(`回调在路上，${seconds} 秒后到`, `callback arrives in ${seconds} s`);
-    entry.stage.tell({ type: 'note', text });
+    entry.harness.tell({ type: 'note', text });
     const timer = setTimeout(() => {
       this.late.delete(timer);
-      void entry.stage.deliver(delivered).then(this.changed, this.changed);
+      void entry.harness.deliver(delivered).then(this.changed, this.changed);
     }, LATE_MS);
     this.late.add(timer);
   }
 
   async items(): Promise<Item[]> {
     const items: Item[] = [];
-    for (const { kind, no, stage, callbacks } of this.entries.values()) {
-      const shown = await stage.look(kind, no);
+    for (const { kind, no, harness, callbacks } of this.entries.values()) {
+      const shown = await harness.look(kind, no);
       if (shown === undefined) continue;
       const kinds = [...new Set(callbacks.map((one) => one.kind))];
-      items.push({ ...shown, mode: stage.mode, callbacks: kinds });
+      items.push({ ...shown, mode: harness.mode, callbacks: kinds });
     }
     return items;
   }
 
   async close(): Promise<void> {
     for (const timer of this.late) clearTimeout(timer);
-    await Promise.all(Object.values(this.stages).map((stage) => stage.close()));
+    await Promise.all(Object.values(this.harnesses).map((harness) => harness.close()));
   }
 }
 
 async function place(ground: Ground, body: Json): Promise<void> {
   const total = fenOf(body['fen']);
   const entry = ground.add('order', body['mode']);
-  entry.stage.shop.price(entry.no, total);
+  entry.harness.receiver.price(entry.no, total);
   const order = { description: TEA, amount: { total } };
-  await placeOrder(entry.stage, entry.no, order, words('', '', `¥${yuan(total)}`));
+  await placeOrder(entry.harness, entry.no, order, words('', '', `¥${yuan(total)}`));
 }
 
 async function pay(ground: Ground, body: Json): Promise<void> {
   const entry = ground.entry(body);
   const when = timingOf(body['when']);
   try {
-    payAsPayer(entry.stage, entry.no);
+    payAsPayer(entry.harness, entry.no);
   } catch {
     throw new ActError('微信支付拒绝：已支付或已关闭 / WeChat Pay refuses: paid or closed');
   }
@@ -154,8 +154,8 @@ async function refund(ground: Ground, body: Json): Promise<void> {
   const when = timingOf(body['when']);
   entry.refunds += 1;
   const no = `${entry.no}_R${String(entry.refunds)}`;
-  const before = await entry.stage.look('order', entry.no);
-  const reply = await entry.stage.ask({
+  const before = await entry.harness.look('order', entry.no);
+  const reply = await entry.harness.ask({
     from: 'shop',
     text: words('退款', 'refund', `${no} ¥${yuan(fen)}`),
     path: '/wx-pay/wxpay_refund',
@@ -164,12 +164,12 @@ async function refund(ground: Ground, body: Json): Promise<void> {
       out_refund_no: no,
       amount: { refund: fen, total: before?.totalFen ?? 0 },
     },
-    headers: entry.stage.as.operator,
+    headers: entry.harness.as.operator,
     checks: [words('运营密钥', 'operator key'), words('不超过已付', 'within what was paid')],
   });
   if (reply.status !== 200) return;
-  await entry.stage.look('order', entry.no);
-  entry.stage.simulator.settleRefund(no, 'SUCCESS', { deliver: 'never' });
+  await entry.harness.look('order', entry.no);
+  entry.harness.simulator.settleRefund(no, 'SUCCESS', { deliver: 'never' });
   await ground.callback(entry, { kind: 'refund', no }, when);
 }
 
@@ -183,22 +183,22 @@ async function again(ground: Ground, body: Json): Promise<void> {
 async function transfer(ground: Ground, body: Json): Promise<void> {
   const fen = fenOf(body['fen']);
   const entry = ground.add('transfer', body['mode']);
-  await askTransfer(entry.stage, entry.no, fen);
+  await askTransfer(entry.harness, entry.no, fen);
 }
 
 async function confirm(ground: Ground, body: Json): Promise<void> {
   const entry = ground.entry(body);
   try {
-    confirmAsReceiver(entry.stage, entry.no);
+    confirmAsReceiver(entry.harness, entry.no);
   } catch {
     throw new ActError('没有待确认的转账 / nothing to confirm');
   }
-  const { stage, no } = entry;
-  if (stage.mode === 'sdk') {
+  const { harness, no } = entry;
+  if (harness.mode === 'sdk') {
     return ground.callback(entry, { kind: 'transfer', no }, timingOf(body['when']));
   }
   const text = words('集成中心不转发转账回调：等巡检', 'not forwarded: the sweep will ask');
-  stage.tell({ type: 'note', text });
+  harness.tell({ type: 'note', text });
 }
 
 const ASKED: Readonly<Record<string, readonly [path: string, zh: string, en: string]>> = {
@@ -209,26 +209,26 @@ const ASKED: Readonly<Record<string, readonly [path: string, zh: string, en: str
 const askAs =
   (name: 'query' | 'close'): Act =>
   async (ground, body) => {
-    const { stage, no } = ground.entry(body);
+    const { harness, no } = ground.entry(body);
     const [path = '', zh = '', en = ''] = ASKED[name] ?? [];
-    await stage.ask({
+    await harness.ask({
       from: 'app',
       text: words(zh, en, no),
       path: `/wx-pay/${path}`,
       body: { out_trade_no: no },
-      headers: stage.as.payer,
+      headers: harness.as.payer,
       checks: [words('订单属于此用户', 'order belongs to this user')],
     });
   };
 
 /** Three things that must not work. */
 const attack: Act = async (ground, body) => {
-  const { stage, no } = ground.entry(body);
-  const total = (await stage.look('order', no))?.totalFen ?? 1;
+  const { harness, no } = ground.entry(body);
+  const total = (await harness.look('order', no))?.totalFen ?? 1;
   const paid = { out_trade_no: no, trade_state: 'SUCCESS', amount: { total } };
   switch (body['how']) {
     case 'forge':
-      await stage.ask({
+      await harness.ask({
         from: 'stranger',
         text: words('伪造“已支付”', 'posts a made-up "paid"', no),
         path: '/wechatpay/order',
@@ -236,21 +236,21 @@ const attack: Act = async (ground, body) => {
       });
       return;
     case 'refund':
-      await stage.ask({
+      await harness.ask({
         from: 'app',
         text: words('用户给自己退款', 'a user refunds himself', no),
         path: '/wx-pay/wxpay_refund',
         body: { out_trade_no: no, out_refund_no: `${no}_RX`, amount: { refund: total, total } },
-        headers: stage.as.payer,
+        headers: harness.as.payer,
       });
       return;
     default:
-      await stage.ask({
+      await harness.ask({
         from: 'app',
         text: words('用户给自己转账', 'a user transfers to himself'),
         path: '/wx-pay/wxpay_transfer',
-        body: transferBody(stage, 'STOLEN0001', 20_000),
-        headers: stage.as.payer,
+        body: transferBody(harness, 'STOLEN0001', 20_000),
+        headers: harness.as.payer,
       });
   }
 };
@@ -266,19 +266,22 @@ const ACTS: Readonly<Record<string, Act>> = {
   query: askAs('query'),
   close: askAs('close'),
   sweep: async (ground) => {
-    const used = new Set([...ground.entries.values()].map((entry) => entry.stage));
-    for (const stage of used) await stage.sweep();
+    const used = new Set([...ground.entries.values()].map((entry) => entry.harness));
+    for (const harness of used) await harness.sweep();
   },
   pass: async (ground, body) => {
     const minutes = Math.min(fenOf(body['minutes']), PASS_MAX_MINUTES);
-    await ground.stages.sdk.pass(minutes * MINUTE_MS);
-    await ground.stages.gateway.simulator.clock.set(ground.stages.sdk.simulator.clock.now());
+    await ground.harnesses.sdk.pass(minutes * MINUTE_MS);
+    await ground.harnesses.gateway.simulator.clock.set(ground.harnesses.sdk.simulator.clock.now());
   },
 };
 
 /** @param changed  called when something happened that nobody waits for: a late callback. */
 export async function openPlayground(tell: Tell, changed: () => void): Promise<Playground> {
-  const [sdk, gateway] = await Promise.all([openStage('sdk', tell), openStage('gateway', tell)]);
+  const [sdk, gateway] = await Promise.all([
+    openHarness('sdk', tell),
+    openHarness('gateway', tell),
+  ]);
   const ground = new Ground({ sdk, gateway }, changed);
   let last: Promise<unknown> = Promise.resolve();
   return {

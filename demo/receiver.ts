@@ -17,7 +17,7 @@ export interface Received {
   readonly says: Words;
 }
 
-export interface Shop {
+export interface Receiver {
   readonly url: string;
   readonly secret: string;
   readonly received: readonly Received[];
@@ -50,7 +50,7 @@ function genuine(req: IncomingMessage, body: string, key: Buffer): boolean {
     .some((sent) => sent.length === expected.length && timingSafeEqual(sent, expected));
 }
 
-export async function openShop(tell: (received: Received) => void): Promise<Shop> {
+export async function openReceiver(tell: (received: Received) => void): Promise<Receiver> {
   const key = randomBytes(32);
   const prices = new Map<string, number>();
   const seen = new Set<string>();

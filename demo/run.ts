@@ -1,7 +1,7 @@
 /** The run: the loop in both signing modes, the attacks, the verdict. */
 import { runAttacks, runUnprepared } from './attacks';
 import type { Tally } from './expect';
-import { openStage, type Stage } from './harness';
+import { openHarness, type Harness } from './harness';
 import { runLoop } from './scenario';
 import { words, type Mode, type Tell, type Words } from './types';
 
@@ -14,14 +14,14 @@ interface Act {
   readonly mode: Mode;
   readonly title: Words;
   readonly settings?: Record<string, string>;
-  readonly play: (stage: Stage, tally: Tally) => Promise<void>;
+  readonly play: (harness: Harness, tally: Tally) => Promise<void>;
 }
 
 const ACTS: readonly Act[] = [
   {
     mode: 'sdk',
     title: words('模式 sdk：微信直接回调，本服务验签', 'Mode sdk: signed callbacks, verified here'),
-    play: (stage, tally) => runLoop(stage, { no: 'TEA_SDK_1', ciphertext: true, tally }),
+    play: (harness, tally) => runLoop(harness, { no: 'TEA_SDK_1', ciphertext: true, tally }),
   },
   {
     mode: 'gateway',
@@ -29,14 +29,14 @@ const ACTS: readonly Act[] = [
       '模式 gateway：集成中心转发，含密文',
       'Mode gateway: forwarded by Integration Center, with ciphertext',
     ),
-    play: async (stage, tally) => {
-      await runLoop(stage, { no: 'TEA_GW_1', ciphertext: true, tally });
+    play: async (harness, tally) => {
+      await runLoop(harness, { no: 'TEA_GW_1', ciphertext: true, tally });
       const title = words(
         '模式 gateway：仅明文，须查询证实',
         'Mode gateway: plaintext only, a query proves',
       );
-      stage.tell({ type: 'scene', title, act: true });
-      await runLoop(stage, { no: 'TEA_GW_2', ciphertext: false, tally });
+      harness.tell({ type: 'scene', title, act: true });
+      await runLoop(harness, { no: 'TEA_GW_2', ciphertext: false, tally });
     },
   },
   {
@@ -53,21 +53,21 @@ const ACTS: readonly Act[] = [
 ];
 
 async function playAct(act: Act, tell: Tell, tally: Tally): Promise<void> {
-  const stage = await openStage(act.mode, tell, act.settings);
+  const harness = await openHarness(act.mode, tell, act.settings);
   try {
-    stage.tell({ type: 'scene', title: act.title, act: true });
-    await act.play(stage, tally);
-    const unsigned = stage.simulator.requests.filter((r) => r.signature !== 'valid').length;
+    harness.tell({ type: 'scene', title: act.title, act: true });
+    await act.play(harness, tally);
+    const unsigned = harness.simulator.requests.filter((r) => r.signature !== 'valid').length;
     const ok = unsigned === 0;
     tally[ok ? 'passed' : 'failed'] += 1;
-    stage.tell({
+    harness.tell({
       type: 'check',
       text: words('发往微信的每个请求都签名有效', 'every request to WeChat Pay was signed well'),
       ok,
       ...(ok ? {} : { expected: '0', actual: String(unsigned) }),
     });
   } finally {
-    await stage.close();
+    await harness.close();
   }
 }
 

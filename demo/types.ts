@@ -19,14 +19,14 @@ export const ACTORS: Readonly<Record<Actor, Words>> = {
   pay: words('支付服务', 'pay-common'),
   wechat: words('微信支付', 'WeChat Pay'),
   center: words('集成中心', 'Integration'),
-  shop: words('商家后台', 'Shop'),
+  shop: words('商家后台', 'Receiver'),
   stranger: words('陌生人', 'Stranger'),
 };
 
 export interface SceneEvent {
   readonly type: 'scene';
   readonly title: Words;
-  /** Opens a new act: another stage, or another way of callbacks. */
+  /** Opens a new act: another harness, or another way of callbacks. */
   readonly act?: true;
 }
 
