@@ -19,6 +19,7 @@ import { ConfigError } from '../utils/errors';
 import { createLogger } from '../utils/jsonLogger';
 import type { Logger } from '../utils/logger';
 import { createMetrics } from '../utils/metrics';
+import { createValidator, type Validate } from '../utils/validate';
 
 declare const __BUILD_ID__: string | undefined;
 
@@ -33,6 +34,8 @@ export interface Overrides {
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Between two attempts of one call to WeChat Pay. */
   readonly retryPause?: (ms: number) => Promise<void>;
+  /** Checks compiled before. */
+  readonly validate?: Validate;
   /** A test's own token issuer. Deliberately no setting: who sets it decides who is who. */
   readonly jwksUrl?: string;
 }
@@ -137,10 +140,10 @@ function whole(
   const { clock } = base;
   const logger = countedLogger(base.logger, metrics);
   const store: Store = overrides.store ?? storeOf(config, clock, logger);
-  const { wait = pause, retryPause, jwksUrl } = overrides;
+  const { wait = pause, retryPause, jwksUrl, validate = createValidator() } = overrides;
   const http = createHttpClient();
   const waits = { wait, retryPause };
-  const shared = { ...base, ...waits, logger, metrics, store, http, jwksUrl };
+  const shared = { ...base, ...waits, logger, metrics, store, http, validate, jwksUrl };
   const wing = assembleMerchant(config, shared);
   const { sweep } = wing;
   // No timer of our own: the companion function must call, and requests may look after what is due.

@@ -52,7 +52,7 @@ import type { Clock } from '../utils/clock';
 import type { Logger } from '../utils/logger';
 import type { Metrics } from '../utils/metrics';
 import type { Ours } from '../utils/normalizeInput';
-import { createValidator } from '../utils/validate';
+import type { Validate } from '../utils/validate';
 
 /** What all merchants use together. */
 export interface Shared {
@@ -62,6 +62,7 @@ export interface Shared {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly http: HttpClient;
+  readonly validate: Validate;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly retryPause?: ((ms: number) => Promise<void>) | undefined;
@@ -103,7 +104,7 @@ export function assembleMerchant(config: Config, shared: Shared): Wing {
         openids: config.operatorOpenids.length > 0,
       },
       underWay: createRequestsUnderWay(),
-      validate: createValidator(),
+      validate: shared.validate,
       ours: oursOf(config),
     },
     sweep: operations.sweepService,

@@ -55,7 +55,12 @@ function attempt<T>(make: () => T): T | undefined {
 }
 
 /** What the bytes are, whatever the label above them said: labels are lost and mistyped. */
-function recognise(der: Buffer): Found | undefined {
+function recognise(der: Buffer, kind: PemKind): Found | undefined {
+  // A public key is most often one of this form; trying it as a private key takes some milliseconds.
+  if (kind === 'publicKey') {
+    const key = attempt(() => createPublicKey({ key: der, format: 'der', type: 'spki' }));
+    if (key !== undefined) return { what: 'public', key };
+  }
   for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
     const key = attempt(() => createPrivateKey({ key: der, format: 'der', type }));
     if (key !== undefined) return { what: 'private', key };
@@ -77,7 +82,7 @@ function foundIn(text: string, kind: PemKind): Found[] {
       if (!inner.includes('BEGIN ')) return [bytes];
       return bodiesOf(tidy(inner)).map((body) => Buffer.from(body, 'base64'));
     })
-    .map(recognise)
+    .map((der) => recognise(der, kind))
     .filter((one) => one !== undefined);
   const wanted = LABEL[kind];
   return found.sort((a, b) => Number(b.what === wanted) - Number(a.what === wanted));

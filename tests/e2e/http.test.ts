@@ -2,8 +2,8 @@
  * The HTTP surface apart from payments: envelopes, limits, schemas, settings that are missing or damaged,
  * status pages, CORS. What is said, to whom, in which of the two voices.
  */
-import { generateKeyPairSync } from 'node:crypto';
 import { createSimulator, type Simulator } from '../../simulator';
+import { createKeyPair } from '../helpers/keyPairs';
 import {
   dataOf,
   number,
@@ -296,11 +296,7 @@ describe('settings', () => {
     expect((await run.get('/openapi.json')).status).toBe(200);
   });
 
-  const { publicKey } = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
+  const { publicKey } = createKeyPair();
 
   test.each([
     ['appId', 'wx'],

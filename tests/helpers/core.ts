@@ -10,6 +10,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { assemble, type Overrides, type Service } from '../../bin/assemble';
 import { listenOn, shutDown } from '../../bin/listen';
+import { createValidator } from '../../utils/validate';
 
 export type Json = Record<string, unknown>;
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -28,6 +29,9 @@ export interface Here {
 /** As it is deployed, or the Express app alone, as somebody else's server would mount it. */
 export type Door = 'shortcut' | 'express';
 
+/** Compiled once for a test file. */
+const validate = createValidator();
+
 export async function startHere(
   env: Env,
   overrides: Overrides = {},
@@ -35,7 +39,7 @@ export async function startHere(
 ): Promise<Here> {
   // What is tried again is tried at once: nobody waits for what only costs time.
   const retryPause = (): Promise<void> => Promise.resolve();
-  const service = assemble({ PORT: '0', ...env }, { retryPause, ...overrides });
+  const service = assemble({ PORT: '0', ...env }, { retryPause, validate, ...overrides });
   const server =
     door === 'shortcut'
       ? await listenOn(service, '127.0.0.1')

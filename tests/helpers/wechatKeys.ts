@@ -1,8 +1,9 @@
-import { createCipheriv, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
+import { createCipheriv, randomBytes, sign } from 'node:crypto';
 import type { Config } from '../../config/types';
 import type { LogFields, Logger } from '../../utils/logger';
+import { createKeyPair, type KeyPair } from './keyPairs';
 
-/** Keys made at run time: no secret lies in the repository, and a test cannot lean on a known one. */
+export { createKeyPair, type KeyPair } from './keyPairs';
 
 export const MERCHANT_ID = '1900000001';
 export const API_V3_KEY = '0123456789abcdef0123456789abcdef';
@@ -10,19 +11,6 @@ export const PUBLIC_KEY_ID = 'PUB_KEY_ID_0119000000012024010100000000000001';
 export const MERCHANT_SERIAL = '5157F09EFDC096DE15EBE81A47057A7200000001';
 /** 2024-01-01T10:00:00+08:00 */
 export const NOW = 1_704_074_400_000;
-
-export interface KeyPair {
-  readonly privateKey: string;
-  readonly publicKey: string;
-}
-
-export function createKeyPair(): KeyPair {
-  return generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-}
 
 /** Who signs for WeChat Pay: a key and the serial it is known by. */
 export interface WechatKey {

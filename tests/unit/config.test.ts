@@ -1,16 +1,11 @@
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { loadConfig, loadListen } from '../../config/config';
 import { SETTINGS } from '../../config/schema';
 import { ConfigError } from '../../utils/errors';
+import { createKeyPair } from '../helpers/keyPairs';
 
-const pair = () =>
-  generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
-const merchant = pair();
-const wechat = pair();
+const merchant = createKeyPair();
+const wechat = createKeyPair();
 
 type Env = Record<string, string>;
 const base: Env = {

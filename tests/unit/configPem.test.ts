@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { faultSentence } from '../../config/faultWords';
 import { normalizePem } from '../../config/pem';
+import { createKeyObjects } from '../helpers/keyPairs';
 
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const { privateKey, publicKey } = createKeyObjects();
 const pkcs8 = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
 const pkcs1 = privateKey.export({ format: 'pem', type: 'pkcs1' }).toString();
 const spki = publicKey.export({ format: 'pem', type: 'spki' }).toString();

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { createLogger, type LogLevel } from '../../utils/jsonLogger';
 import { StoreError } from '../../utils/errors';
+import { createKeyPair } from '../helpers/keyPairs';
 
 const clock = { now: () => Date.parse('2026-01-02T03:04:05.678+08:00') };
 
@@ -59,11 +59,7 @@ it('masks openids wherever they stand', () => {
 });
 
 it('bounds values and takes keys, tokens and passwords out of texts', () => {
-  const { privateKey } = generateKeyPairSync('rsa', {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  });
+  const { privateKey } = createKeyPair();
   const secrets = [
     '0123456789abcdef0123456789ABCDEF',
     'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwMTIzNDU2Nzg5MCJ9'.slice(21),

@@ -1,7 +1,8 @@
 /** Callbacks of somebody who knows every number and every plaintext, has seen genuine ones, and has no key. */
-import { createCipheriv, createSign, generateKeyPairSync } from 'node:crypto';
+import { createCipheriv, createSign } from 'node:crypto';
 import type { Message, Plain, Simulator } from '../../../simulator';
 import { NOTIFY_ROUTES } from '../../../routes/notifyRoutes';
+import { createKeyObjects } from '../../helpers/keyPairs';
 import { COMBINED, OPEN, PAID, PART, REFUND, TRANSFER, type Facts } from './scene';
 import { PAYER } from './stage';
 
@@ -51,7 +52,7 @@ function wishes(simulator: Simulator, facts: Facts): Readonly<Record<Kind, Plain
   };
 }
 
-const own = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const own = createKeyObjects();
 
 function bySelf(m: Message): Message {
   const { 'Wechatpay-Timestamp': at = '', 'Wechatpay-Nonce': nonce = '' } = m.headers;

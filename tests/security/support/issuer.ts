@@ -1,13 +1,8 @@
 /** A token issuer of our own: real RSA keys, a JWKS on loopback, and tokens of every good and bad kind. */
-import {
-  createHmac,
-  createSign,
-  generateKeyPairSync,
-  type KeyObject,
-  type JsonWebKey,
-} from 'node:crypto';
+import { createHmac, createSign, type KeyObject, type JsonWebKey } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createKeyObjects } from '../../helpers/keyPairs';
 
 export const ENV = 'shop-7gk3x';
 export const OPENID = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
@@ -19,7 +14,7 @@ export interface SigningKey {
   readonly publicKey: KeyObject;
 }
 
-const PAIRS = [0, 1, 2].map(() => generateKeyPairSync('rsa', { modulusLength: 2048 }));
+const PAIRS = [0, 1, 2].map(() => createKeyObjects());
 
 export const keyOf = (kid: string, pair: 0 | 1 | 2): SigningKey => {
   const made = PAIRS[pair];

@@ -2,7 +2,7 @@
  * A man in the middle of the way to WeChat: sees every request, and answers with whatever he likes. He has no key of
  * WeChat's, so he makes one of his own, and keeps every genuine reply he has seen for later.
  */
-import { createSign, generateKeyPairSync } from 'node:crypto';
+import { createSign } from 'node:crypto';
 import {
   createServer,
   request,
@@ -13,6 +13,7 @@ import {
 } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createKeyObjects } from '../../helpers/keyPairs';
 import type { Issued } from './tls';
 
 export interface Asked {
@@ -95,7 +96,7 @@ function forward(target: string, { method, path, headers, body }: Asked): Promis
   });
 }
 
-const own = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const own = createKeyObjects();
 
 /** What passes for success of anything, were it believed. */
 const LIE = {

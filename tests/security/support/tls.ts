@@ -1,5 +1,6 @@
 /** Certificates for a server of our own on loopback: made at run time, so that no key lies in the repository. */
-import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { createHash, sign, type KeyObject } from 'node:crypto';
+import { createKeyObjects } from '../../helpers/keyPairs';
 
 /** One DER element: tag, definite length, content. */
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {
@@ -34,7 +35,7 @@ export interface CertificateOptions {
 }
 
 export function issue({ name, by, until = 2049 }: CertificateOptions): Issued {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { publicKey, privateKey } = createKeyObjects();
   const basic = sequence(oid('551d13'), TRUE, der(0x04, sequence(...(by ? [] : [TRUE]))));
   const dns = der(0x82, Buffer.from(name));
   const alternative = sequence(oid('551d11'), der(0x04, sequence(dns)));
