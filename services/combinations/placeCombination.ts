@@ -34,7 +34,7 @@ import {
   type Placed,
   type PlacementDeps,
 } from '../orders/placement';
-import { wasRefused } from '../orders/refusedAsk';
+import { wasRefused } from '../ledger/refusedAsk';
 import { requireAbility } from '../strategies/strategy';
 import { AuthError, ConflictError, NotFoundError, StoreError } from '../../utils/errors';
 

@@ -23,7 +23,8 @@ import {
 } from '../orders/syncOrder';
 import type { From, Json, OrderRef } from '../wechat/dialect';
 import { partsOf, type CombinationFacts } from '../wechat/readCombination';
-import { asText, productOf } from '../wechat/readFacts';
+import { productOf } from '../ledger/products';
+import { asText } from '../wechat/readFacts';
 import { guardNumbers, otherAnswer } from '../wechat/replyNumbers';
 import { provenBody } from '../wechat/wechatErrors';
 

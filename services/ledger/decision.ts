@@ -2,19 +2,8 @@
  * What every decision about a record is made of: the record it leads to, its line of history, its effect.
  * Pure: no await, no clock, no log.
  */
-import { addEffect } from './outbox';
-import { orderEffectData, refundEffectData } from './effectData';
-import type {
-  AgendaItem,
-  EffectType,
-  HistoryEntry,
-  OrderRecord,
-  OrderState,
-  Proof,
-  RecordBase,
-  Refund,
-  Source,
-} from './record';
+import { addEffects, type EffectOf } from './outbox';
+import type { AgendaItem, HistoryEntry, Proof, RecordBase, Source } from './record';
 import type { AlarmCode, HistoryCode } from './reasons';
 import type { ErrorCode } from '../../utils/errors';
 
@@ -41,8 +30,8 @@ export type Decision<R> =
   | { readonly kind: 'ignored'; readonly why: string }
   | { readonly kind: 'conflict'; readonly code: ErrorCode; readonly why: string };
 
-export const ignored = (why: string): Decision<OrderRecord> => ({ kind: 'ignored', why });
-export const conflict = (code: ErrorCode, why: string): Decision<OrderRecord> => ({
+export const ignored = (why: string): Decision<never> => ({ kind: 'ignored', why });
+export const conflict = (code: ErrorCode, why: string): Decision<never> => ({
   kind: 'conflict',
   code,
   why,
@@ -81,49 +70,35 @@ export function nextVersion<R extends RecordBase>(
   });
 }
 
-export interface Change {
-  readonly to?: OrderState;
-  readonly patch?: Partial<Omit<OrderRecord, 'state' | 'agenda'>>;
+export interface Change<R extends RecordBase> {
+  readonly to?: R['state'];
+  readonly patch?: Partial<Omit<R, 'state' | 'agenda'>>;
   readonly what: HistoryCode;
   readonly detail?: string;
-  readonly effect?: EffectType;
-  /** The refund an effect speaks of. */
-  readonly refund?: Refund;
+  readonly effects?: readonly EffectOf<R>[];
   readonly agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[];
   readonly alarm?: AlarmCode;
   readonly reason?: string;
 }
 
-/** Makes the next record of a change: state, history, agenda and effect together. */
-export function next(
-  record: OrderRecord,
-  event: From,
+/** Makes the next record of a change: state, history, agenda and effects together. */
+export function next<R extends RecordBase>(
+  record: R,
+  { source, proof }: From,
   ctx: DecideContext,
-  change: Change,
-): Decision<OrderRecord> {
-  const { source, proof } = event;
-  const { what, detail, alarm, reason } = change;
+  change: Change<R>,
+): Decision<R> {
+  const { what, detail, effects = [], alarm, reason } = change;
   const patch = {
     state: change.to ?? record.state,
     agenda: change.agenda?.(record.agenda) ?? record.agenda,
     ...change.patch,
   };
-  let result = nextVersion(record, { at: ctx.now, what, source, proof, detail }, patch);
-  if (change.effect !== undefined) {
-    const data =
-      change.refund === undefined
-        ? orderEffectData(result)
-        : refundEffectData(result, change.refund);
-    result = addEffect(result, {
-      type: change.effect,
-      at: ctx.now,
-      data: { ...data },
-      sink: ctx.sink,
-    });
-  }
+  const line = { at: ctx.now, what, source, proof, detail };
+  const changed = nextVersion(record, line, patch as unknown as Partial<R>);
   return {
     kind: 'next',
-    record: result,
+    record: addEffects(changed, effects, ctx),
     ...(alarm === undefined ? {} : { alarm }),
     ...(reason === undefined ? {} : { reason }),
   };

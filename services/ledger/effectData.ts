@@ -2,8 +2,10 @@
  * The `data` of an effect, from the record as it is after the change. Pure. Whoever adds an effect takes
  * it from here, so that what is sent is what `effectTypes.ts` and the published schema say.
  */
+import type { EffectOf } from './outbox';
 import type {
   CombinationRecord,
+  EffectType,
   OrderRecord,
   Payment,
   Refund,
@@ -14,12 +16,32 @@ import { exactOptional } from '../../utils/exactOptional';
 import { sumFen } from '../../utils/money';
 import type {
   MismatchData,
-  OrderData,
   PaymentFacts,
   RefundData,
   SubOrderData,
   TransferData,
 } from './effectTypes';
+
+type Effect<R> = (type: EffectType) => EffectOf<R>;
+
+export const orderEffect: Effect<OrderRecord> = (type) => ({ type, data: orderEffectData });
+export const combinationEffect: Effect<CombinationRecord> = (type) => ({
+  type,
+  data: combinationEffectData,
+});
+export const transferEffect: Effect<TransferRecord> = (type) => ({
+  type,
+  data: transferEffectData,
+});
+/** `part`: the part of a combination that it belongs to. */
+export const refundEffect = (
+  type: EffectType,
+  refund: Refund,
+  part?: SubOrder,
+): EffectOf<OrderRecord | CombinationRecord> => ({
+  type,
+  data: (record) => refundEffectData(record, refund, part),
+});
 
 /** The payment without our notes on where it came from. */
 export function paymentFacts(payment: Payment): PaymentFacts {
@@ -63,10 +85,10 @@ export function orderEffectData(order: OrderRecord): MismatchData {
 }
 
 /** Of every `order.*` effect of a combination: each part carries its own payment. */
-export function combinationEffectData(combination: CombinationRecord): OrderData {
-  const { sub_orders: parts } = combination;
+export function combinationEffectData(combination: CombinationRecord): MismatchData {
+  const { sub_orders: parts, contradictions } = combination;
   const total = sumFen(parts.map((part) => part.amount.total_amount));
-  return exactOptional<OrderData>({
+  return exactOptional<MismatchData>({
     kind: 'combination',
     state: combination.state,
     product: combination.product,
@@ -78,6 +100,9 @@ export function combinationEffectData(combination: CombinationRecord): OrderData
     prepared: false,
     made_by: combination.made_by,
     sub_orders: parts.map(subOrderData),
+    refunded_elsewhere: combination.refunded_elsewhere,
+    contradictions: contradictions?.map(paymentFacts),
+    payment: undefined,
     out_trade_no: undefined,
     description: undefined,
     attach: undefined,

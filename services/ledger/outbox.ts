@@ -39,6 +39,24 @@ export interface NewEffect {
   readonly sink: boolean;
 }
 
+/** An effect as it is decided: its data is that of the record after the decision. */
+export interface EffectOf<R> {
+  readonly type: EffectType;
+  readonly data: (record: R) => object;
+}
+
+/** Appends effects of a decision, as `addEffect` does. */
+export const addEffects = <R extends RecordBase>(
+  record: R,
+  effects: readonly EffectOf<R>[],
+  { now, sink }: { readonly now: number; readonly sink: boolean },
+): R =>
+  effects.reduce(
+    (changed, { type, data }) =>
+      addEffect(changed, { type, at: now, data: { ...data(changed) }, sink }),
+    record,
+  );
+
 /** Appends an effect, to be written together with the change that caused it. */
 export function addEffect<R extends RecordBase>(record: R, effect: NewEffect): R {
   const { type, at, data, sink } = effect;

@@ -22,6 +22,10 @@ const HISTORY = {
   paid_while_reversing: ['撤销期间支付', 'paid while being reversed'],
   mismatch: ['付款与订单不符', 'the payment differs from the order'],
   contradicting_payment: ['同一单号的另一笔付款', 'a second, different payment'],
+  contradiction_not_kept: [
+    '又一笔矛盾的付款，已记不下',
+    'one more contradicting payment, not kept',
+  ],
   refunded_elsewhere: ['在别处退款', 'refunded elsewhere'],
   revoked_elsewhere: ['在别处撤销', 'reversed elsewhere'],
   closed: ['已关闭', 'closed'],
@@ -75,6 +79,10 @@ export const ALARMS = {
   'order.mismatch': ['付款与订单不符', 'a payment differs from its order'],
   'order.paid_after_close': ['关单后支付', 'paid after it was closed'],
   'order.second_payment': ['同一单号有两笔付款', 'a second, different payment of one number'],
+  'order.contradictions_full': [
+    '同一单号的矛盾付款过多，已记不下',
+    'too many different payments of one number to keep',
+  ],
   'order.revoked': ['已支付的订单在别处被撤销', 'a paid order was reversed elsewhere'],
   'order.not_reversed': ['微信支付未能撤销，须退款', 'WeChat never reversed it: refund it'],
   'refund.unresolved': ['退款没有结果', 'a refund has no outcome'],

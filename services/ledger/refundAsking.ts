@@ -15,7 +15,8 @@ import {
   type Decision,
   type From,
 } from './decision';
-import type { OrderRecord, Refund, WechatRequest } from './record';
+import { refundEffect } from './effectData';
+import type { AgendaItem, OrderRecord, Refund, WechatRequest } from './record';
 import type { HistoryCode } from './reasons';
 import {
   heldRefund,
@@ -27,7 +28,7 @@ import {
   stateWith,
 } from './refundMoney';
 import { REFUND_FIRST_POLL_MS, refundItem } from './refundSeen';
-import { saysBalanceTooLow, saysNotDone } from '../wechat/wechatErrors';
+import { saysBalanceTooLow, saysNotDone } from './refusalCodes';
 
 /** What a caller asks to be refunded. */
 export interface RefundRequest {
@@ -167,8 +168,7 @@ export const onRefundRequest: Handler<'refund_request'> = (record, event, ctx) =
     patch: { refunds },
     what: 'refund_requested',
     detail: asked.out_refund_no,
-    effect: 'refund.requested',
-    refund,
+    effects: [refundEffect('refund.requested', refund)],
     agenda: (agenda) =>
       withItem(agenda, refundItem(asked.out_refund_no, ctx.now + REFUND_FIRST_POLL_MS)),
   });
@@ -180,7 +180,7 @@ function changed(
   event: Named,
   ctx: DecideContext,
   change: { readonly refund: Refund; readonly what: HistoryCode; readonly detail?: string },
-  agenda?: Parameters<typeof next>[3]['agenda'],
+  agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[],
 ): Decision<OrderRecord> {
   const refunds = replaceRefund(record.refunds, change.refund);
   return next(record, event, ctx, {
@@ -295,8 +295,7 @@ export const onRefundUnresolved: Handler<'refund_unresolved'> = (record, event, 
     patch: { refunds },
     what: 'refund_unresolved',
     detail: held.out_refund_no,
-    effect: 'refund.unresolved',
-    refund,
+    effects: [refundEffect('refund.unresolved', refund)],
     agenda: (agenda) => withoutItem(agenda, 'refund', held.out_refund_no),
     alarm: 'refund.unresolved',
   });
@@ -342,8 +341,7 @@ function closeRefund(
     patch: { refunds },
     what: verdict === 'released' ? 'refund_released' : 'refund_rejected',
     detail: held.out_refund_no,
-    effect: 'refund.closed',
-    refund,
+    effects: [refundEffect('refund.closed', refund)],
     agenda: (agenda) => withoutItem(agenda, 'refund', held.out_refund_no),
   });
 }

@@ -12,6 +12,7 @@ import {
   type Decision,
   type From,
 } from './decision';
+import { refundEffect } from './effectData';
 import type {
   AgendaItem,
   EffectType,
@@ -111,7 +112,7 @@ export function onRefundSeen(
     patch: { refunds },
     what: REFUND_LINE[seen.status],
     detail: seen.out_refund_no,
-    ...(effect === undefined ? {} : { effect, refund }),
+    ...(effect === undefined ? {} : { effects: [refundEffect(effect, refund)] }),
     agenda: (agenda) => followRefund(agenda, refund, ctx.now),
     ...(alarm === undefined ? {} : { alarm }),
   });

@@ -3,24 +3,19 @@
  * no error code is ever a verdict: the money may be on its way all the same.
  */
 import { findItem, withItem, withoutItem } from './agenda';
-import { addEffect } from './outbox';
-import { transferEffectData } from './effectData';
-import { drop, nextVersion, withoutHistory, type DecideContext, type Decision } from './decision';
-import { hintedLately } from './orderState';
-import type { AlarmCode, HistoryCode } from './reasons';
-import type {
-  AgendaItem,
-  EffectType,
-  Proof,
-  Source,
-  TransferRecord,
-  TransferState,
-} from './record';
-
-interface From {
-  readonly source: Source;
-  readonly proof: Proof;
-}
+import {
+  drop,
+  ignored,
+  next,
+  withoutHistory,
+  type DecideContext,
+  type Decision,
+  type From,
+} from './decision';
+import { transferEffect } from './effectData';
+import { hintedLately } from './hint';
+import type { HistoryCode } from './reasons';
+import type { AgendaItem, EffectType, TransferRecord, TransferState } from './record';
 
 /** A transfer as WeChat proved it. */
 export interface TransferFacts {
@@ -82,47 +77,6 @@ const TRANSFER_LINE: Readonly<Record<TransferFacts['state'], HistoryCode>> = {
 
 export const isFinalTransfer = (state: TransferState): boolean => RANK[state] === FINAL_RANK;
 
-interface Change {
-  readonly to?: TransferState;
-  readonly patch?: Partial<Omit<TransferRecord, 'state' | 'agenda'>>;
-  readonly what: HistoryCode;
-  readonly detail?: string;
-  readonly effects?: readonly EffectType[];
-  readonly agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[];
-  readonly alarm?: AlarmCode;
-  readonly reason?: string;
-}
-
-function next(
-  record: TransferRecord,
-  event: TransferEvent,
-  ctx: DecideContext,
-  change: Change,
-): Decision<TransferRecord> {
-  const { source, proof } = event;
-  const { what, detail } = change;
-  const patch = {
-    state: change.to ?? record.state,
-    agenda: change.agenda?.(record.agenda) ?? record.agenda,
-    ...change.patch,
-  };
-  let result = nextVersion(record, { at: ctx.now, what, source, proof, detail }, patch);
-  for (const type of change.effects ?? []) {
-    result = addEffect(result, {
-      type,
-      at: ctx.now,
-      data: { ...transferEffectData(result) },
-      sink: ctx.sink,
-    });
-  }
-  return {
-    kind: 'next',
-    record: result,
-    ...(change.alarm === undefined ? {} : { alarm: change.alarm }),
-    ...(change.reason === undefined ? {} : { reason: change.reason }),
-  };
-}
-
 /** The lease is given back by the attempt that holds it, never by an earlier one. */
 const answered = (record: TransferRecord, attempt: number): TransferRecord =>
   attempt === record.attempts ? drop(record, 'asking_until') : record;
@@ -134,13 +88,13 @@ function onAttempt(
   ctx: DecideContext,
 ): Decision<TransferRecord> {
   if (record.state !== 'CREATED' && record.state !== 'ACCEPTED') {
-    return { kind: 'ignored', why: 'nothing to send' };
+    return ignored('nothing to send');
   }
   if (record.asking_until !== undefined && record.asking_until > ctx.now) {
-    return { kind: 'ignored', why: 'another copy is under way' };
+    return ignored('another copy is under way');
   }
   if (ctx.now - record.created_at >= TRANSFER_REPEAT_MAX_MS) {
-    return { kind: 'ignored', why: 'first sent over a day ago' };
+    return ignored('first sent over a day ago');
   }
   return next(record, event, ctx, {
     patch: {
@@ -162,7 +116,7 @@ function onSeen(
 ): Decision<TransferRecord> {
   const { facts } = event;
   if (event.proof === 'none' && record.attempts > 0) {
-    return { kind: 'ignored', why: 'it was sent: only WeChat can end it' };
+    return ignored('it was sent: only WeChat can end it');
   }
   const bill = record.transfer_bill_no;
   if (
@@ -177,7 +131,7 @@ function onSeen(
     });
   }
   const done = isFinalTransfer(record.state);
-  if (done && facts.state === record.state) return { kind: 'ignored', why: 'known' };
+  if (done && facts.state === record.state) return ignored('known');
   if (done && isFinalTransfer(facts.state)) {
     return next(record, event, ctx, {
       what: 'contradicting_end',
@@ -188,7 +142,7 @@ function onSeen(
   }
   const newInfo = facts.package_info !== undefined && record.package_info !== facts.package_info;
   if (RANK[facts.state] < RANK[record.state] || (facts.state === record.state && !newInfo)) {
-    return { kind: 'ignored', why: `${record.state} already, told ${facts.state}` };
+    return ignored(`${record.state} already, told ${facts.state}`);
   }
   const { wechat, state, out_bill_no: _no, openid, transfer_amount: amount, ...rest } = facts;
   const differs = amount !== undefined && amount !== record.transfer_amount;
@@ -206,7 +160,9 @@ function onSeen(
         : {}),
     },
     what: TRANSFER_LINE[state],
-    effects: [...(first ? ['transfer.accepted' as const] : []), ...(end ? [end] : [])],
+    effects: [...(first ? ['transfer.accepted' as const] : []), ...(end ? [end] : [])].map(
+      transferEffect,
+    ),
     agenda: (agenda) => follow(agenda, state, ctx.now),
     ...(differs ? { alarm: 'transfer.amount_differs' } : {}),
   });
@@ -232,7 +188,7 @@ export function decideTransfer(
       return onAttempt(record, event, ctx);
     case 'unanswered':
       if (record.attempts !== event.attempt || record.asking_until === undefined) {
-        return { kind: 'ignored', why: 'nothing is waiting for this answer' };
+        return ignored('nothing is waiting for this answer');
       }
       return next(drop(record, 'asking_until'), event, ctx, {
         what: 'transfer_outcome_unknown',
@@ -240,20 +196,20 @@ export function decideTransfer(
     case 'seen':
       return onSeen(record, event, ctx);
     case 'refused':
-      if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
+      if (record.state !== 'CREATED') return ignored('accepted before');
       return next(answered(record, event.attempt), event, ctx, {
         what: 'transfer_refused',
         detail: event.code,
       });
     case 'unresolved':
-      if (record.state !== 'CREATED') return { kind: 'ignored', why: 'accepted before' };
+      if (record.state !== 'CREATED') return ignored('accepted before');
       return next(record, event, ctx, {
         what: 'transfer_unresolved',
         agenda: (agenda) => withoutItem(agenda, 'transfer'),
         alarm: 'transfer.unresolved',
       });
     case 'hinted':
-      if (hintedLately(record, ctx.now)) return { kind: 'ignored', why: 'hinted a moment ago' };
+      if (hintedLately(record, ctx.now)) return ignored('hinted a moment ago');
       return withoutHistory(
         record,
         next(record, event, ctx, { patch: { last_hint_at: ctx.now }, what: 'hint_followed' }),

@@ -5,7 +5,8 @@
 import { addEffect } from '../ledger/outbox';
 import { orderEffectData } from '../ledger/effectData';
 import type { AccountRef, From, Json } from '../wechat/dialect';
-import { asObject, asText, productOf } from '../wechat/readFacts';
+import { productOf } from '../ledger/products';
+import { asObject, asText } from '../wechat/readFacts';
 import type { OrderService } from '../orderService';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
 import type { NewLine } from '../ledger/decision';

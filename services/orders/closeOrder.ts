@@ -1,5 +1,6 @@
 /** Closes orders: query → close → query → record. Nothing is closed here that WeChat still lets be paid. */
-import { guardUnasked, neverTaken } from './refusedAsk';
+import { guardUnasked } from './confirmAbsent';
+import { neverTaken } from '../ledger/refusedAsk';
 import { syncOrder, type SyncDeps, type Synced, type SyncOptions } from './syncOrder';
 import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';

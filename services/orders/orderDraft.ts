@@ -2,11 +2,11 @@
 import { ASK_LEASE_MS } from './askWaiters';
 import { appidOfAsk, expiryOfAsk, extraOf, hashOf, openidOfAsk } from './orderInput';
 import { isExpired, type PlacementDeps } from './placement';
-import { wasRefused } from './refusedAsk';
 import { completeScene } from './scene';
 import type { Caller } from '../access/caller';
 import { newOrder } from '../ledger/newRecord';
 import { withExpiry, type AskFacts } from '../ledger/orderState';
+import { wasRefused } from '../ledger/refusedAsk';
 import type { OrderRecord, Product } from '../ledger/record';
 import type { OrderDraft, PlacedProduct } from '../wechat/dialect';
 import { ConflictError } from '../../utils/errors';

@@ -21,11 +21,11 @@ import {
   type PlacementDeps,
 } from './placement';
 import { isOverdue, type PreparedOrders } from './prepareOrder';
-import { wasRefused } from './refusedAsk';
 import { syncOrder } from './syncOrder';
 import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
-import type { AskFacts } from '../ledger/orderState';
+import type { AskFacts } from '../ledger/orderEvents';
+import { wasRefused } from '../ledger/refusedAsk';
 import type { OrderRecord } from '../ledger/record';
 import { isPaidState } from '../ledger/refundMoney';
 import type { PlacedProduct } from '../wechat/dialect';

@@ -4,7 +4,7 @@
  */
 import { ASK_LEASE_MS, type AskWaiters } from './askWaiters';
 import { EXPIRY_LEFT_MS } from './orderInput';
-import { confirmAbsent } from './refusedAsk';
+import { confirmAbsent } from './confirmAbsent';
 import type { SyncDeps, Synced } from './syncOrder';
 import type { Caller } from '../access/caller';
 import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
@@ -15,7 +15,8 @@ import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import type { From, Json } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import type { RequestGuard } from '../wechat/storedRequest';
-import { plainCode, provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
+import { plainCode } from '../ledger/refusalCodes';
+import { provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, StoreError } from '../../utils/errors';
 
 const PREPAY_LIFE_MS = 2 * 3600_000;

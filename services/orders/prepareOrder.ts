@@ -10,7 +10,8 @@ import { withExpiry, type PreparedFacts } from '../ledger/orderState';
 import type { OrderInput } from './orderDraft';
 import type { PlacementDeps } from './placement';
 import { type OrderRecord, type Source } from '../ledger/record';
-import { confirmAbsent, wasRefused } from './refusedAsk';
+import { wasRefused } from '../ledger/refusedAsk';
+import { confirmAbsent } from './confirmAbsent';
 import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
 
 /** Prepared without a time of its own, and nobody asks for it. */

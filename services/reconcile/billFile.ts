@@ -16,7 +16,8 @@ import { asText } from '../wechat/readFacts';
 import { otherAnswer } from '../wechat/replyNumbers';
 import type { PayStrategy } from '../strategies/strategy';
 import type { WechatApi } from '../wechat/wechatApi';
-import { plainCode, refusalOf, upstreamError } from '../wechat/wechatErrors';
+import { plainCode } from '../ledger/refusalCodes';
+import { refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { AppError, UpstreamError } from '../../utils/errors';
 
 export interface BillFile {

@@ -11,17 +11,12 @@ import type { Caller } from '../access/caller';
 import { isAbnormal, isQuiet, openIntent } from '../ledger/abnormalState';
 import type { OrderRecord, Refund, WechatRequest } from '../ledger/record';
 import { heldRefund } from '../ledger/refundMoney';
+import { saysNotDone } from '../ledger/refusalCodes';
 import { fromReply } from '../orders/syncOrder';
 import { requireAbility, type PayStrategy, type WechatReply } from '../strategies/strategy';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
-import {
-  bodyOrThrow,
-  provenBody,
-  refusalOf,
-  saysNotDone,
-  upstreamError,
-} from '../wechat/wechatErrors';
+import { bodyOrThrow, provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError, StoreError, ValidationError } from '../../utils/errors';
 
 export interface AbnormalInput {

@@ -3,7 +3,7 @@
  * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
  */
 import type { From, Json } from './dialect';
-import type { Payment, Product, RecordedProduct, RefundAmounts } from '../ledger/record';
+import type { Payment, RefundAmounts } from '../ledger/record';
 import type { RefundFacts } from '../ledger/refundSeen';
 import type { TransferFacts } from '../ledger/transferState';
 import { TRANSFER_STATES, type TransferState } from '../ledger/record';
@@ -98,20 +98,6 @@ function readPayment(body: Json, from: From): Payment | undefined {
     source: from.source,
     proof: from.proof,
   });
-}
-
-const PRODUCTS: Readonly<Record<string, Product>> = {
-  JSAPI: 'jsapi',
-  MWEB: 'h5',
-  NATIVE: 'native',
-  APP: 'app',
-  MICROPAY: 'codepay',
-};
-
-/** A trade_type we have no product for stays as WeChat spells it: a guess would be read as a fact. */
-export function productOf(tradeType: string | undefined): RecordedProduct {
-  if (tradeType === undefined) return 'UNKNOWN';
-  return Object.hasOwn(PRODUCTS, tradeType) ? (PRODUCTS[tradeType] ?? tradeType) : tradeType;
 }
 
 /** v2's words are still seen in older documents. */

@@ -428,6 +428,24 @@ describe('payments', () => {
     expect(outcome(decide(record, { ...EVENTS.paid, payment: other }, CTX))).toBe('-');
   });
 
+  it('what is one contradiction too many stands in the history and in the alarm, whole', () => {
+    const numbered = (n: number) => ({ ...payment, transaction_id: `42${String(n)}`, total: n });
+    const contradictions = Array.from({ length: 19 }, (_, n) => numbered(n + 1));
+    const nineteen = inState('PAID', { contradictions });
+    const last = decide(nineteen, { ...EVENTS.paid, payment: numbered(20) }, CTX);
+    const full = applied(last);
+    expect(full.contradictions).toEqual([...contradictions, numbered(20)]);
+    expect(last).toMatchObject({ alarm: 'order.second_payment' });
+    const decision = decide(full, { ...EVENTS.paid, payment: numbered(21) }, CTX);
+    expect(decision).toMatchObject({ alarm: 'order.contradictions_full', reason: '4221 21' });
+    const after = applied(decision);
+    expect(after.contradictions).toEqual(full.contradictions);
+    expect(after.history.at(-1)).toMatchObject({
+      what: 'contradiction_not_kept',
+      detail: '4221 21',
+    });
+  });
+
   it('trade_state REFUND without a refund of ours is refunded elsewhere, not paid', () => {
     const event = { ...EVENTS.paid, refunded: true };
     const record = applied(decide(inState('PENDING'), event, CTX));
