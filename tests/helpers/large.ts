@@ -10,4 +10,4 @@ export function sample<T>(all: readonly T[], count: number): readonly T[] {
 }
 
 /** How many: cases, rows, records. */
-export const amount = (usual: number, whole: number): number => (large ? whole : usual);
+export const scaled = (usual: number, whole: number): number => (large ? whole : usual);
