@@ -1,18 +1,20 @@
 /** The only place where the house is put together: settings → logger → store → one wing a merchant → app. */
 import type { Express } from 'express';
 import { countedLogger } from './counted';
-import { assembleMerchant, type Shared, type Wing } from './assembleMerchant';
+import type { Shared, Wing } from './assembleMerchant';
+import { assembleMerchants } from './assembleMerchants';
+import { doorOf } from './merchantsDoor';
 import { createReference } from './reference';
 import { createApp } from '../app';
 import { loadConfig, loadListen } from '../config/config';
-import type { Config, ListenConfig } from '../config/types';
-import { createStatusController, type StatusDeps } from '../controllers/statusController';
-import type { Reconciler } from '../services/reconcile/reconciler';
+import type { Config, ListenConfig, OperatorKey } from '../config/types';
+import { createStatusController } from '../controllers/statusController';
+import type { MerchantRegistry } from '../services/merchants/merchantRegistry';
 import { openStore } from '../services/stores';
 import { createDeferredStore } from '../services/stores/deferredStore';
 import type { RecordStore } from '../services/stores/orderStore';
 import { createHttpClient } from '../services/strategies/http';
-import { createRequestSweep, type SweepService } from '../services/sweep/sweepService';
+import type { SweepService } from '../services/sweep/sweepService';
 import { createSweepTimer } from '../services/sweep/sweepTimer';
 import { systemClock, type Clock } from '../utils/clock';
 import { ConfigError } from '../utils/errors';
@@ -38,6 +40,8 @@ export interface Overrides {
   readonly validate?: Validate;
   /** A test's own token issuer. Deliberately no setting: who sets it decides who is who. */
   readonly jwksUrl?: string;
+  /** A key of every merchant besides its own, for commands on this machine: no setting either. */
+  readonly operatorKey?: OperatorKey;
 }
 
 export interface Service {
@@ -46,8 +50,9 @@ export interface Service {
   readonly config: Config | undefined;
   readonly logger: Logger;
   readonly store: RecordStore | undefined;
+  /** Of all merchants. */
   readonly sweep: SweepService | undefined;
-  readonly reconciler: Reconciler | undefined;
+  readonly merchants: MerchantRegistry<Wing> | undefined;
   /** Opens the store, loads keys, starts the sweep's timer. */
   start(): Promise<void>;
   /** Begins no further sweep. */
@@ -82,22 +87,24 @@ export function assemble(env: Env, overrides: Overrides = {}): Service {
 
 const statusBasis = (listen: ListenConfig) => ({
   build: buildId,
-  listen,
   reference: createReference(listen.basePath),
 });
 
 function broken(listen: ListenConfig, error: ConfigError, logger: Logger, clock: Clock): Service {
   const metrics = createMetrics();
   const own = { clock, metrics, configError: error, warnings: [] };
-  const status = createStatusController({ ...statusBasis(listen), ...own });
+  const status = createStatusController({ ...statusBasis(listen), listen, ...own });
+  // All stand on the environment's settings.
+  const all = { ready: error, status };
+  const further = listen.present['merchantsFile'] === true ? { merchant: () => all } : {};
   return {
-    app: createApp({ listen, logger, metrics, status, ready: error }),
+    app: createApp({ listen, logger, metrics, ...all, ...further }),
     listen,
     config: undefined,
     logger,
     store: undefined,
     sweep: undefined,
-    reconciler: undefined,
+    merchants: undefined,
     start: () => {
       logger.error({ error: error.code, faults: error.faults }, 'settings are invalid');
       return Promise.resolve();
@@ -137,33 +144,21 @@ function whole(
   base: Pick<Shared, 'clock' | 'logger' | 'env'>,
 ): Service {
   const metrics = createMetrics();
-  const { clock } = base;
-  const logger = countedLogger(base.logger, metrics);
+  const { clock, logger: bareLogger } = base;
+  const logger = countedLogger(bareLogger, metrics);
   const store: Store = overrides.store ?? storeOf(config, clock, logger);
-  const { wait = pause, retryPause, jwksUrl, validate = createValidator() } = overrides;
+  const { wait = pause, retryPause, jwksUrl, operatorKey } = overrides;
+  const { validate = createValidator() } = overrides;
   const http = createHttpClient();
   const waits = { wait, retryPause };
   const shared = { ...base, ...waits, logger, metrics, store, http, validate, jwksUrl };
-  const wing = assembleMerchant(config, shared);
-  const { sweep } = wing;
+  const merchants = assembleMerchants(config, { shared, bareLogger, operatorKey });
+  const { sweep, registry } = merchants;
   // No timer of our own: the companion function must call, and requests may look after what is due.
   const timerless = config.scf && config.sweepSeconds === 0;
-  const status = createStatusController({
-    ...statusOf(config, wing),
-    clock,
-    metrics,
-    store,
-    oldestDue: () => store.oldestDue(config.credentials.merchantId),
-    sweepExpected: timerless,
-  });
-  const app = createApp({
-    listen: config,
-    logger,
-    metrics,
-    status,
-    ready: wing.ready,
-    ...(timerless ? { afterRequest: createRequestSweep({ sweep, clock, logger }) } : {}),
-  });
+  const basis = { ...statusBasis(config), clock, metrics, store, sweepExpected: timerless };
+  const door = doorOf(merchants, { clock, logger, basis, timerless });
+  const app = createApp({ listen: config, logger, metrics, ...door });
   const timer = createSweepTimer(config.sweepSeconds * 1000, sweep, logger);
   return {
     app,
@@ -172,10 +167,10 @@ function whole(
     logger,
     store,
     sweep,
-    reconciler: wing.reconciler,
+    merchants: registry,
     async start() {
       for (const warning of config.warnings) logger.warn({ detail: warning }, 'setting');
-      await Promise.all([store.warm?.(), wing.start()]);
+      await Promise.all([store.warm?.(), merchants.start()]);
       timer.start();
     },
     halt: timer.halt,
@@ -183,24 +178,11 @@ function whole(
       timer.halt();
       // First what others may keep us waiting for: a call cut short is an unknown outcome, which every
       // record knows how to find out about; a sweep that waits for WeChat would cost the 10 s we have.
-      await wing.close();
+      await merchants.close();
       http.close();
       await timer.stop();
       await sweep.idle();
       await store.close();
     },
-  };
-}
-
-function statusOf(
-  config: Config,
-  wing: Wing,
-): Omit<StatusDeps, 'clock' | 'metrics' | 'store' | 'sweepExpected'> {
-  return {
-    ...statusBasis(config),
-    signMode: config.signMode,
-    warnings: config.warnings,
-    keys: wing.keys,
-    lastSweep: () => wing.sweep.lastEnd(),
   };
 }

@@ -50,7 +50,7 @@ import { createRequestGuard } from '../services/wechat/storedRequest';
 import { createWechatApi, type CallLimits } from '../services/wechat/wechatApi';
 import type { Clock } from '../utils/clock';
 import type { Logger } from '../utils/logger';
-import type { Metrics } from '../utils/metrics';
+import type { Counting } from '../utils/metrics';
 import type { Ours } from '../utils/normalizeInput';
 import type { Validate } from '../utils/validate';
 
@@ -60,7 +60,8 @@ export interface Shared {
   readonly store: RecordStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  /** Those of the wing that uses them. */
+  readonly metrics: Counting;
   readonly http: HttpClient;
   readonly validate: Validate;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -70,11 +71,14 @@ export interface Shared {
 }
 
 export interface Wing {
+  readonly config: Config;
   /** What routes use. */
   readonly ready: Ready;
   readonly sweep: SweepService;
   readonly reconciler: Reconciler;
   readonly keys: PayStrategy['keys'];
+  /** Since when work has been due to this merchant, milliseconds. */
+  oldestDue(): Promise<number | undefined>;
   /** Loads keys. */
   start(): Promise<void>;
   /** Cuts off calls to WeChat and deliveries under way. */
@@ -107,9 +111,11 @@ export function assembleMerchant(config: Config, shared: Shared): Wing {
       validate: shared.validate,
       ours: oursOf(config),
     },
+    config,
     sweep: operations.sweepService,
     reconciler: operations.reconciler,
     keys: () => strategy.keys(),
+    oldestDue: () => base.store.oldestDue(),
     start: () => strategy.start(),
     async close() {
       await Promise.all([strategy.close(), sink?.close()]);

@@ -6,14 +6,14 @@ import type { ChangeOptions, RecordRef, RecordWriter } from '../services/records
 import type { WechatCall, WechatReply } from '../services/strategies/strategy';
 import type { WechatApi } from '../services/wechat/wechatApi';
 import type { Logger, LogFields } from '../utils/logger';
-import type { Metrics } from '../utils/metrics';
+import type { Counting } from '../utils/metrics';
 
 type AnyCall = (...args: readonly unknown[]) => Promise<WechatReply>;
 
 const CODE = /^[\w.]{1,64}$/;
 
 /** Counts alarms by their code; one that has none by the name of its event. */
-export function countedLogger(logger: Logger, metrics: Metrics): Logger {
+export function countedLogger(logger: Logger, metrics: Counting): Logger {
   const counted =
     (level: keyof Logger) =>
     (fields: LogFields, event: string): void => {
@@ -44,7 +44,7 @@ const SENT: readonly (readonly [operation: string, path: RegExp])[] = [
 const sentBy = (path: string): string => SENT.find(([, part]) => part.test(path))?.[0] ?? 'other';
 
 /** Counts calls by the name of the method: a number never becomes a label. */
-export function countedApi(api: WechatApi, metrics: Metrics): WechatApi {
+export function countedApi(api: WechatApi, metrics: Counting): WechatApi {
   const counted = Object.entries(api).map(([name, call]: [string, AnyCall]) => [
     name,
     async (...args: Parameters<AnyCall>) => {
@@ -58,7 +58,7 @@ export function countedApi(api: WechatApi, metrics: Metrics): WechatApi {
 }
 
 /** Counts the effects that a change brought into a record. */
-export function countedWriter(writer: RecordWriter, metrics: Metrics): RecordWriter {
+export function countedWriter(writer: RecordWriter, metrics: Counting): RecordWriter {
   const count = (after: readonly Effect[], before: readonly Effect[]): void => {
     if (after === before) return;
     for (const { id, type } of after) {
@@ -89,7 +89,7 @@ export function countedWriter(writer: RecordWriter, metrics: Metrics): RecordWri
   };
 }
 
-export function countedDeliverer(deliverer: Deliverer, metrics: Metrics): Deliverer {
+export function countedDeliverer(deliverer: Deliverer, metrics: Counting): Deliverer {
   return {
     async deliverDue(record, signal) {
       const outcome = await deliverer.deliverDue(record, signal);

@@ -1,6 +1,7 @@
 /** Help, in Chinese and English side by side. */
 
 const COMMON = `  --env FILE     设置取自 FILE 而非 .env，优先于环境变量   settings from FILE, not .env; they win over the environment
+  --merchant KEY merchantsFile 中的此商户   this merchant of merchantsFile
   --url URL      询问运行中的服务；密钥取自 PAY_COMMON_KEY   ask a running service, key in PAY_COMMON_KEY
   --json         供程序读取   for machines
   --progress     始终显示进度   progress also without a terminal

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, parse, resolve } from 'node:path';
 import { reportCsv, reportTable, type ReconcileReport } from '../services/reconcile/report';
 import type { Progress } from '../services/reconcile/reconciler';
 import { beijingDay } from '../utils/time';
-import { positionals, readArgs } from './args';
-import { connect, CONNECT_OPTIONS } from './connect';
+import { merchantLine, positionals, readArgs } from './args';
+import { connect, CONNECT_OPTIONS, type Connection } from './connect';
 import { CommandError, UsageError, type Command } from './io';
-import { createProgress } from './progress';
+import { createProgress, type Progress as ProgressLine } from './progress';
 
 const DAY_MS = 24 * 3600_000;
 /** A million rows take minutes. */
@@ -59,20 +59,64 @@ export const reconcile: Command = async (argv, io) => {
     values.progress ?? false,
   );
   const connection = await connect(io, values);
+  const isAlone = connection.merchants.length === 1;
+  const show = (report: ReconcileReport, merchant: string | undefined): void => {
+    const file = values.csv && csvOf(values.csv, isAlone ? undefined : merchant);
+    if (file !== undefined) save(resolve(io.cwd, file), reportCsv(report));
+    const named = merchant === undefined ? report : { merchant, ...report };
+    if (values.json === true) io.out(`${JSON.stringify(named)}\n`);
+    else io.out(merchantLine(merchant) + reportTable(report));
+  };
+  const isFine = async (merchant: string | undefined): Promise<boolean> => {
+    const report = await reconcileOne(connection, merchant, { bill_date, progress });
+    if (!(report instanceof CommandError)) {
+      show(report, merchant);
+      return report.unresolved === 0 && report.alarm === null;
+    }
+    // Where there are others, it must not keep their books from being compared.
+    if (isAlone) throw report;
+    io.err(`${merchantLine(merchant)}${report.message}\n`);
+    return false;
+  };
+  const results: boolean[] = [];
   try {
-    progress.wait(`对账中 reconciling ${bill_date}`, () => progressText(connection.reconciling()));
+    for (const merchant of connection.merchants) results.push(await isFine(merchant));
+    return results.includes(false) ? 1 : 0;
+  } finally {
+    await connection.close();
+  }
+};
+
+interface Ask {
+  readonly bill_date: string;
+  readonly progress: ProgressLine;
+}
+
+async function reconcileOne(
+  connection: Connection,
+  merchant: string | undefined,
+  { bill_date, progress }: Ask,
+): Promise<ReconcileReport | CommandError> {
+  const what = `对账中 reconciling ${[bill_date, merchant ?? ''].join(' ').trim()}`;
+  progress.wait(what, () => progressText(connection.reconciling(merchant)));
+  try {
     const data = await connection.call({
       action: 'wxpay_reconcile',
+      merchant,
       body: { bill_date },
       timeoutMs: TIMEOUT_MS,
     });
-    progress.end();
-    const report = data as unknown as ReconcileReport;
-    if (values.csv !== undefined) save(resolve(io.cwd, values.csv), reportCsv(report));
-    io.out(values.json === true ? `${JSON.stringify(report)}\n` : reportTable(report));
-    return report.unresolved === 0 && report.alarm === null ? 0 : 1;
+    return data as unknown as ReconcileReport;
+  } catch (error) {
+    if (error instanceof CommandError) return error;
+    throw error;
   } finally {
     progress.end();
-    await connection.close();
   }
+}
+
+/** `diff.csv` of a further merchant is `diff-KEY.csv`, where there are several. */
+const csvOf = (file: string, merchant: string | undefined): string => {
+  const { dir, name, ext } = parse(file);
+  return merchant === undefined ? file : join(dir, `${name}-${merchant}${ext}`);
 };

@@ -1,4 +1,4 @@
-import { positionals, readArgs } from './args';
+import { merchantLine, positionals, readArgs } from './args';
 import { connect, CONNECT_OPTIONS, type Connection } from './connect';
 import { isJson, type Json } from './http';
 import { UsageError, type Command, type Io } from './io';
@@ -132,7 +132,7 @@ export const records: Command = async (argv, io) => {
     json: { type: 'boolean' },
     progress: { type: 'boolean' },
   });
-  const { env: _env, url: _url, json, progress: asked = false, ...query } = values;
+  const { env: _env, url: _url, merchant, json, progress: asked = false, ...query } = values;
   const [action = 'list', kind = '', no = '', effect] = given;
   if (['list', 'dead', 'damaged'].includes(action)) positionals(given, 0, 1);
   else if (action === 'get') positionals(given, 3);
@@ -144,19 +144,28 @@ export const records: Command = async (argv, io) => {
     if (action === 'list') {
       const data = await list(connection, query);
       if (json === true) io.out(`${JSON.stringify(data)}\n`);
-      else printList(io, data);
+      else {
+        io.out(merchantLine(merchant));
+        printList(io, data);
+      }
       return 0;
     }
     if (action === 'dead') {
       const dead = await findDead(connection, query, progress);
       progress.end();
-      io.out(json === true ? `${JSON.stringify({ dead })}\n` : deadTable(dead));
+      io.out(
+        json === true ? `${JSON.stringify({ dead })}\n` : merchantLine(merchant) + deadTable(dead),
+      );
       return 0;
     }
     if (action === 'damaged') {
       const damaged = await findDamaged(connection, query, progress);
       progress.end();
-      io.out(json === true ? `${JSON.stringify({ damaged })}\n` : damagedTable(damaged));
+      io.out(
+        json === true
+          ? `${JSON.stringify({ damaged })}\n`
+          : merchantLine(merchant) + damagedTable(damaged),
+      );
       return 0;
     }
     const data = await connection.call(

@@ -1,4 +1,4 @@
-import { readArgs } from './args';
+import { merchantLine, readArgs } from './args';
 import { connect, CONNECT_OPTIONS, type Connection } from './connect';
 import { CommandError, UsageError, type Command } from './io';
 import { createProgress, type Progress } from './progress';
@@ -50,7 +50,10 @@ export const sweep: Command = async (argv, io) => {
     const swept = all ? await untilDone(connection, progress) : await round(connection);
     progress.end();
     if (values.json === true) io.out(`${JSON.stringify(swept)}\n`);
-    else io.out(`已处理 done ${swept.done}，剩余 left ${swept.left}\n`);
+    else
+      io.out(
+        `${merchantLine(values.merchant)}已处理 done ${swept.done}，剩余 left ${swept.left}\n`,
+      );
     return swept.left === 0 ? 0 : 1;
   } finally {
     progress.end();

@@ -57,14 +57,12 @@ export function loadListen(env: Env): ListenConfig {
 function readDeployment(values: Values, scf: boolean): DeploymentSettings {
   const access = readAccess(values, scf);
   const database = readDatabase(values, scf, access.cloudbaseEnv);
-  const merchantsFile = values.given('merchantsFile');
-  if (merchantsFile !== undefined) values.warn('merchantsFile', 'merchants_not_served');
   return {
     ...access,
     ...database,
     recordKeys: Object.freeze([...database.recordKeys]),
     ...readWxPayHosts(values),
-    merchantsFile,
+    merchantsFile: values.given('merchantsFile'),
     sweepSeconds: values.integer('sweepSeconds', scf ? 0 : SWEEP_SECONDS),
   };
 }

@@ -149,10 +149,6 @@ const WORDS = {
     '云函数实例回收后本地文件会丢失，且各实例互不可见，请使用 mysql:// postgres:// 或 cloudbase:',
     'files vanish with a function instance and are not shared: use mysql://, postgres:// or cloudbase:',
   ],
-  merchants_not_served: [
-    '本版本只检查该文件，尚不为其中的商户提供服务：/m/ 路径返回 404',
-    'this version checks the file and does not serve its merchants yet: /m/ paths answer 404',
-  ],
   record_key: [
     '第 {at} 个：应为 32–256 个可见字符，如 openssl rand -hex 32',
     'no. {at}: a key has 32 to 256 visible ASCII characters, as from openssl rand -hex 32',
@@ -176,8 +172,8 @@ const WORDS = {
 
   file_unreadable: ['无法读取（{reason}）', 'cannot be read ({reason})'],
   file_open_to_others: [
-    '其他用户也能读写此文件，请执行 chmod 600 {path}',
-    'others may open this file: chmod 600 {path}',
+    '其他用户也能读写此文件，请执行 chmod 600',
+    'others may open this file: run chmod 600 on it',
   ],
   file_not_array: ['内容应为 JSON 数组', 'must hold a JSON array'],
   not_object: ['应为 JSON 对象', 'must be a JSON object'],

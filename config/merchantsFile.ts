@@ -18,6 +18,8 @@ export interface MerchantReading extends ConfigReading {
   /** undefined where it is missing or no key: then no path leads to this merchant. */
   readonly key: string | undefined;
   readonly mchid: string | undefined;
+  /** Every known setting: does the entry give it? Never the value. */
+  readonly present: Readonly<Record<string, boolean>>;
 }
 
 export interface MerchantsReading {
@@ -104,7 +106,8 @@ function readEntry(item: unknown, entry: Entry): MerchantReading {
   const { own, place } = entry;
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
     const faults: ConfigFault[] = [{ name: place, code: 'not_object' }];
-    const nothing = { key: undefined, mchid: undefined, config: undefined, warnings: [] };
+    const unknown = { key: undefined, mchid: undefined, config: undefined };
+    const nothing = { ...unknown, present: new Values({}).present(), warnings: [] };
     return { place, ...nothing, faults, incomplete: false };
   }
   const { key: written, ...rest } = item as Record<string, unknown>;
@@ -127,12 +130,13 @@ function readEntry(item: unknown, entry: Entry): MerchantReading {
     warnings: [...warnings, ...values.warnings].map(named),
     incomplete: missing.length > 0,
   };
+  const present = values.present();
   const sentences = Object.freeze(reading.warnings.map(faultSentence));
   const config =
     settings === undefined || reading.faults.length > 0
       ? undefined
-      : Object.freeze({ ...own, ...settings, present: values.present(), warnings: sentences });
-  return { place, key, mchid: values.given('merchantId'), config, ...reading };
+      : Object.freeze({ ...own, ...settings, present, warnings: sentences });
+  return { place, key, mchid: values.given('merchantId'), present, config, ...reading };
 }
 
 /** The entry as the environment would hold it, and what of it cannot stand there. */

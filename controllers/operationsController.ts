@@ -31,6 +31,11 @@ export function createOperationsController(deps: {
       const report = await deps.reconciler.reconcile(body.bill_date, { askMs: ASK_MS });
       return { status: 200, data: report };
     },
-    sweep: async () => ({ status: 200, data: await deps.sweepService.runOnce() }),
+    sweep: sweepWith(deps.sweepService),
   };
 }
+
+/** Runs this sweep once. */
+export const sweepWith =
+  (sweep: SweepService): OperationsController['sweep'] =>
+  async () => ({ status: 200, data: await sweep.runOnce() });

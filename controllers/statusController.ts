@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ListenConfig } from '../config/types';
 import type { Clock } from '../utils/clock';
 import { AppError, ConfigError } from '../utils/errors';
-import type { Metrics } from '../utils/metrics';
+import type { Gauges, Metrics } from '../utils/metrics';
 import { sendJson } from '../utils/respond';
 import { toRfc3339 } from '../utils/time';
 
@@ -13,13 +13,27 @@ const BEHIND_MS = 5 * 60_000;
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | void;
 
-export interface StatusController {
+/** How one merchant's wing is, and what it stands on. */
+export interface MerchantStatus {
   /** @param operator the caller showed an operator's key: he is told how much, others only whether. */
   health(res: ServerResponse, caller: { readonly operator: boolean }): Promise<void>;
   readonly ready: Handler;
+}
+
+export interface StatusController extends MerchantStatus {
   readonly metrics: Handler;
   readonly openapi: Handler;
   readonly docs: Handler;
+}
+
+/** A further merchant, as the whole process tells about him. */
+export interface MerchantState {
+  /** Its key; without one its place in the file. */
+  readonly merchant: string;
+  /** Why its settings are refused. */
+  readonly error?: ConfigError;
+  readonly oldestDue?: () => Promise<number | undefined>;
+  readonly lastSweep?: () => number | undefined;
 }
 
 export interface StatusDeps {
@@ -40,7 +54,9 @@ export interface StatusDeps {
     ping(): Promise<void>;
     opening?(): { readonly opened: boolean; readonly error?: string };
   };
-  /** Since when work has been due, milliseconds. */
+  /** undefined: there is no file of further merchants. */
+  readonly merchants?: readonly MerchantState[];
+  /** Since when work has been due, to whomever of these merchants, milliseconds. */
   readonly oldestDue?: () => Promise<number | undefined>;
   readonly keys?: () => { readonly ready: boolean; readonly serials: readonly string[] };
   readonly lastSweep?: () => number | undefined;
@@ -80,19 +96,23 @@ export function createStatusController(deps: StatusDeps): StatusController {
     ];
   }
 
+  const ageMs = (at: number): number => Math.max(0, clock.now() - at);
+  const sweptSecondsAgo = (at: number | undefined): number =>
+    (clock.now() - (at ?? started)) / 1000;
+
   /** undefined when the store does not answer: health is about this process, not about the store. */
   async function oldestDueAgeMs(): Promise<number | null | undefined> {
     if (store === undefined) return null;
     if (store.opening?.().opened === false) return undefined;
     try {
       const due = await oldestDue();
-      return due === undefined ? null : Math.max(0, clock.now() - due);
+      return due === undefined ? null : ageMs(due);
     } catch {
       return undefined;
     }
   }
 
-  const health: StatusController['health'] = async (res, { operator }) => {
+  const health: MerchantStatus['health'] = async (res, { operator }) => {
     const last = deps.lastSweep?.();
     const age = await oldestDueAgeMs();
     sendJson(res, 200, {
@@ -112,9 +132,25 @@ export function createStatusController(deps: StatusDeps): StatusController {
       ...(deps.configError === undefined
         ? {}
         : { error: deps.configError.code, faults: deps.configError.faults }),
+      ...merchantsShown(deps.merchants, operator),
       warnings: [...deps.warnings, ...sweepWarnings()],
     });
   };
+
+  /** The gauges of each further merchant that serves. */
+  async function each(): Promise<ReadonlyMap<string, Partial<Gauges>>> {
+    const serving = (deps.merchants ?? []).filter(({ error }) => error === undefined);
+    const gauges = serving.map(async ({ merchant, lastSweep, ...one }) => {
+      const due = await one.oldestDue?.();
+      const dueSeconds = due === undefined ? 0 : ageMs(due) / 1000;
+      const swept = sweptSecondsAgo(lastSweep?.());
+      return [
+        merchant,
+        { oldest_due_age_seconds: dueSeconds, last_sweep_age_seconds: swept },
+      ] as const;
+    });
+    return new Map(await Promise.all(gauges));
+  }
 
   async function ready(_req: IncomingMessage, res: ServerResponse): Promise<void> {
     const keys = deps.keys?.();
@@ -147,10 +183,11 @@ export function createStatusController(deps: StatusDeps): StatusController {
       const gauges = {
         oldest_due_age_seconds: age === undefined ? undefined : (age ?? 0) / 1000,
         store_up: age === undefined ? 0 : 1,
-        last_sweep_age_seconds: (clock.now() - (deps.lastSweep?.() ?? started)) / 1000,
+        last_sweep_age_seconds: sweptSecondsAgo(deps.lastSweep?.()),
         resident_memory_bytes: process.memoryUsage.rss(),
       };
-      const text = deps.metrics.text(gauges, { build: deps.build, node: process.versions.node });
+      const build = { build: deps.build, node: process.versions.node };
+      const text = deps.metrics.text(gauges, build, age === undefined ? new Map() : await each());
       res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
       res.end(text);
     },
@@ -167,5 +204,19 @@ export function createStatusController(deps: StatusDeps): StatusController {
       });
       res.end(html);
     },
+  };
+}
+
+function merchantsShown(
+  merchants: readonly MerchantState[] | undefined,
+  operator: boolean,
+): { readonly merchants?: readonly object[] } {
+  if (merchants === undefined) return {};
+  return {
+    merchants: merchants.map(({ merchant, error }) => {
+      if (error === undefined) return { merchant, status: 'ok' };
+      const more = operator ? { error: error.code, faults: error.faults } : {};
+      return { merchant, status: 'not configured', ...more };
+    }),
   };
 }

@@ -3,7 +3,7 @@ import type { OperatorSettings } from './access';
 import type { Controllers } from './payRoutes';
 import type { ListenConfig } from '../config/types';
 import type { NotifyController } from '../controllers/notifyController';
-import type { StatusController } from '../controllers/statusController';
+import type { MerchantStatus, StatusController } from '../controllers/statusController';
 import type { Identity } from '../services/access/identity';
 import type { RequestsUnderWay } from '../services/access/requestsUnderWay';
 import type { ConfigError } from '../utils/errors';
@@ -23,6 +23,13 @@ export interface Ready {
   readonly ours: Ours;
 }
 
+/** Who serves what is below a path `/m/<key>`. */
+export interface Served {
+  /** A ConfigError: this merchant's settings are refused, which stops him alone. */
+  readonly ready: Ready | ConfigError;
+  readonly status: MerchantStatus;
+}
+
 export interface AppDeps {
   readonly listen: ListenConfig;
   readonly logger: Logger;
@@ -31,11 +38,11 @@ export interface AppDeps {
   /** A ConfigError instead: the process listens all the same, and says what is missing. */
   readonly ready: Ready | ConfigError;
   /** Who serves what is below `/m/<key>`; undefined = there is no such merchant. */
-  readonly merchant?: (key: string) => Ready | ConfigError | undefined;
+  readonly merchant?: (key: string) => Served | undefined;
   /** Keys of the merchants that may be asked for. */
   readonly merchantKeys?: readonly string[];
   /**
-   * After an answered request: where no timer runs, the moment to look after what is due.
+   * After an answered request: where no timer runs, the moment to look after what is due to its merchant.
    * @param merchant  Its key; undefined = the environment's own.
    */
   readonly afterRequest?: (merchant: string | undefined) => void;

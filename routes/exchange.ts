@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { AppDeps, Ready } from './appDeps';
+import type { MerchantStatus } from '../controllers/statusController';
 import { merchantPath } from './merchantPath';
 import { corsHeaders } from '../utils/cors';
 import { AppError, ConfigError, InvariantError, ValidationError } from '../utils/errors';
@@ -26,6 +27,7 @@ export interface Exchange {
   readonly merchant: string | undefined;
   /** Who serves it. */
   readonly ready: Ready | ConfigError;
+  readonly status: MerchantStatus;
   voice: 'api' | 'notify';
   bytes: Buffer;
 }
@@ -57,27 +59,37 @@ export function createExchangeOpener(deps: AppDeps, names: ReadonlySet<string>):
     }
     const started = performance.now();
     const { method } = req;
-    const { merchant, url, ready } = addresseeOf(deps, req.url ?? '/');
+    const addressee = addresseeOf(deps, req.url ?? '/');
+    const { merchant, url } = addressee;
     res.on('finish', () => {
       const ms = performance.now() - started;
-      deps.metrics.observe(routeName(pathOf(url, basePath), names), res.statusCode, ms);
-      deps.logger.debug({ requestId, method, status: res.statusCode, ms }, 'request');
+      deps.metrics
+        .of(merchant)
+        .observe(routeName(pathOf(url, basePath), names), res.statusCode, ms);
+      const fields = { requestId, method, status: res.statusCode, ms, ...namedOf(merchant) };
+      deps.logger.debug(fields, 'request');
       deps.afterRequest?.(merchant);
     });
-    const wing = { url, merchant, ready };
-    return { req, res, requestId, headers, ...wing, voice: 'api', bytes: NOTHING };
+    return { req, res, requestId, headers, ...addressee, voice: 'api', bytes: NOTHING };
   };
 }
 
 /** A path below an unknown merchant is an unknown path of the environment's own. */
-function addresseeOf(deps: AppDeps, url: string): Pick<Exchange, 'merchant' | 'url' | 'ready'> {
+function addresseeOf(
+  deps: AppDeps,
+  url: string,
+): Pick<Exchange, 'merchant' | 'url' | 'ready' | 'status'> {
   const path = merchantPath(url, deps.listen.basePath);
-  const ready = path === undefined ? undefined : deps.merchant?.(path.key);
-  if (path === undefined || ready === undefined) {
-    return { merchant: undefined, url, ready: deps.ready };
+  const served = path === undefined ? undefined : deps.merchant?.(path.key);
+  if (path === undefined || served === undefined) {
+    return { merchant: undefined, url, ready: deps.ready, status: deps.status };
   }
-  return { merchant: path.key, url: path.rest, ready };
+  return { merchant: path.key, url: path.rest, ...served };
 }
+
+/** For logs: of a further merchant alone. */
+export const namedOf = (merchant: string | undefined): { readonly merchant?: string } =>
+  merchant === undefined ? {} : { merchant };
 
 /** The path of a request, without query and `basePath`. */
 function pathOf(url: string, basePath: string): string {
@@ -125,8 +137,7 @@ const acknowledgementOf = ({ ready }: Exchange): Acknowledgement =>
 export function fail(logger: Logger, thrown: unknown, exchange: Exchange): void {
   const { req, res, requestId, headers, merchant } = exchange;
   const error = asAppError(thrown);
-  const named = merchant === undefined ? {} : { merchant };
-  const fields = { requestId, error: error.code, status: error.status, ...named };
+  const fields = { requestId, error: error.code, status: error.status, ...namedOf(merchant) };
   // A bound that is reached is no fault: a flood must not fill the error log as well.
   const fault = error.status >= 500 && error.code !== 'OVERLOADED';
   if (fault && !(error instanceof ConfigError)) {

@@ -56,9 +56,9 @@ async function dispatch(context: Context, exchange: Exchange): Promise<void> {
 /** A body may name a merchant where the path does not, and is then judged by that one's keys. */
 function addressed(context: Context, exchange: Exchange, merchant: string | undefined): Exchange {
   if (merchant === undefined || merchant === exchange.merchant) return exchange;
-  const ready = exchange.merchant === undefined ? context.merchant?.(merchant) : undefined;
-  if (ready === undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
-  return { ...exchange, merchant, ready };
+  const served = exchange.merchant === undefined ? context.merchant?.(merchant) : undefined;
+  if (served === undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
+  return { ...exchange, merchant, ...served };
 }
 
 /** @returns undefined for a body that names no route at all. */

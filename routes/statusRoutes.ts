@@ -7,12 +7,12 @@ import { holdsKey, type Context, type Endpoint } from './pipeline';
 export function statusEndpoints({ status }: Context): Endpoint[] {
   return [
     get('/healthz', async (exchange) => {
-      await status.health(exchange.res, { operator: await holdsKey(exchange) });
+      await exchange.status.health(exchange.res, { operator: await holdsKey(exchange) });
     }),
-    get('/readyz', ({ req, res }) => status.ready(req, res)),
-    get('/openapi.json', ({ req, res }) => status.openapi(req, res)),
-    get('/docs', ({ req, res }) => status.docs(req, res)),
-    get('/metrics', async (exchange) => {
+    get('/readyz', (exchange) => exchange.status.ready(exchange.req, exchange.res)),
+    ofProcess('/openapi.json', ({ req, res }) => status.openapi(req, res)),
+    ofProcess('/docs', ({ req, res }) => status.docs(req, res)),
+    ofProcess('/metrics', async (exchange) => {
       const { req, res } = exchange;
       const { identity, operators } = readyOf(exchange);
       guardEnabled('operatorReads', operators);
@@ -22,13 +22,20 @@ export function statusEndpoints({ status }: Context): Endpoint[] {
   ];
 }
 
-const get = (path: string, answer: (exchange: Exchange) => Promise<void> | void): Endpoint => ({
+type Answer = (exchange: Exchange) => Promise<void> | void;
+
+const get = (path: string, answer: Answer): Endpoint => ({
   method: 'GET',
   path,
   async handle(exchange) {
-    // They tell about the whole process, which is not for one merchant's people.
-    if (exchange.merchant !== undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
     setHeaders(exchange);
     await answer(exchange);
   },
 });
+
+/** They tell about the whole process, which is not for one merchant's people. */
+const ofProcess = (path: string, answer: Answer): Endpoint =>
+  get(path, (exchange) => {
+    if (exchange.merchant !== undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
+    return answer(exchange);
+  });

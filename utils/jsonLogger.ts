@@ -36,7 +36,7 @@ const BEIJING_OFFSET_MS = 8 * 3600 * 1000;
 const IDS = new Set(
   (
     'out_trade_no out_refund_no out_bill_no combine_out_trade_no transaction_id refund_id ' +
-    'transfer_bill_no mchid no effect_id requestId wechat_request_id notification_id serial serial_no ' +
+    'transfer_bill_no mchid merchant no effect_id requestId wechat_request_id notification_id serial serial_no ' +
     'build version schema'
   ).split(' '),
 );

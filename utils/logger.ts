@@ -14,6 +14,16 @@ export interface Logger {
   error(fields: LogFields, event: string): void;
 }
 
+/** The same logger, with these fields in every line. */
+export function withFields(logger: Logger, fields: LogFields): Logger {
+  const at =
+    (level: keyof Logger) =>
+    (more: LogFields, event: string): void => {
+      logger[level]({ ...fields, ...more }, event);
+    };
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

@@ -1,6 +1,6 @@
 /**
  * Counters for Prometheus, in its text format 0.0.4: seconds and bytes, HELP and TYPE, labels from bounded sets,
- * no identities. Why not prom-client: docs/decisions/0005-metrics.md.
+ * no identities but the key of a further merchant. Why not prom-client: docs/decisions/0005-metrics.md.
  */
 
 /** What is counted besides requests; `labels` in the order in which `count` takes their values. */
@@ -26,12 +26,24 @@ export type CounterName = keyof typeof COUNTERS;
 export type Gauges = Readonly<Record<keyof typeof GAUGES, number | undefined>>;
 type Values<L extends readonly string[]> = { readonly [K in keyof L]: string };
 
-export interface Metrics {
+export interface Counting {
   /** One answered request. */
   observe(route: string, status: number, ms: number): void;
   count<N extends CounterName>(name: N, ...values: Values<(typeof COUNTERS)[N]['labels']>): void;
-  /** @param gauges  As they are at this moment; undefined = not known, the gauge is left out. */
-  text(gauges: Gauges, build: Readonly<Record<string, string>>): string;
+}
+
+export interface Metrics extends Counting {
+  /** The same with the label `merchant`; undefined = the environment's own, which has no such label. */
+  of(merchant: string | undefined): Counting;
+  /**
+   * @param gauges  As they are at this moment; undefined = not known, the gauge is left out.
+   * @param further  Those of further merchants, by their keys.
+   */
+  text(
+    gauges: Gauges,
+    build: Readonly<Record<string, string>>,
+    further?: ReadonlyMap<string, Partial<Gauges>>,
+  ): string;
 }
 
 const PREFIX = 'pay_common_';
@@ -49,9 +61,24 @@ interface Route {
 }
 type Routes = Map<string, Route>;
 
+/** What is counted of one merchant, each in bounds of its own. */
+interface Counted extends Counting {
+  readonly routes: Routes;
+  readonly counters: ReadonlyMap<CounterName, Series>;
+}
+/** By merchant; '' = the environment's own. */
+type By<T> = ReadonlyMap<string, T>;
+
 function label(name: string, value: string): string {
   const escaped = value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
   return `${name}="${escaped}"`;
+}
+
+/** `{…}`, or nothing where there are none. */
+function labelsOf(merchant: string, ...labels: readonly string[]): string {
+  const named = merchant === '' ? labels : [...labels, label('merchant', merchant)];
+  const text = named.filter((one) => one !== '').join(',');
+  return text === '' ? '' : `{${text}}`;
 }
 
 function add(series: Series, key: string): void {
@@ -60,11 +87,12 @@ function add(series: Series, key: string): void {
   else series.set(key, (known ?? 0) + 1);
 }
 
-export function createMetrics(): Metrics {
+function createCounted(): Counted {
   const routes: Routes = new Map();
   const counters = new Map<CounterName, Series>();
-
   return {
+    routes,
+    counters,
     observe(route, status, ms) {
       const known = routes.get(route) ?? newRoute(routes, route);
       known.byStatus.set(status, (known.byStatus.get(status) ?? 0) + 1);
@@ -78,17 +106,41 @@ export function createMetrics(): Metrics {
       if (series === undefined) counters.set(name, (series = new Map<string, number>()));
       add(series, COUNTERS[name].labels.map((key, i) => label(key, values[i] ?? '')).join());
     },
-    text(gauges, build) {
+  };
+}
+
+/** Merchants come from the settings: there are as many as the file has entries. */
+export function createMetrics(): Metrics {
+  const own = createCounted();
+  const all = new Map([['', own]]);
+  const each = <T>(of: (counted: Counted) => T): By<T> =>
+    new Map([...all].map(([merchant, counted]) => [merchant, of(counted)]));
+
+  return {
+    ...own,
+    of(merchant = '') {
+      const counted = all.get(merchant) ?? createCounted();
+      all.set(merchant, counted);
+      return counted;
+    },
+    text(gauges, build, further = new Map()) {
       const names = Object.keys(COUNTERS) as CounterName[];
       const labels = Object.entries(build).map(([name, value]) => label(name, value));
+      const now: By<Partial<Gauges>> = new Map([['', gauges], ...further]);
       const lines = [
-        ...counter('http_requests_total', 'Answered requests', requestsOf(routes)),
-        ...histogram('http_request_duration_seconds', 'Time to answer a request', routes),
-        ...names.flatMap((name) => counter(name, COUNTERS[name].help, counters.get(name))),
-        ...Object.entries(GAUGES).flatMap(([name, help]) =>
-          gauge(name, help, gauges[name as keyof Gauges]),
+        ...counter('http_requests_total', 'Answered requests', each(requestsOf)),
+        ...histogram('http_request_duration_seconds', 'Time to answer a request', each(routesOf)),
+        ...names.flatMap((name) =>
+          counter(
+            name,
+            COUNTERS[name].help,
+            each(({ counters }) => counters.get(name)),
+          ),
         ),
-        ...gauge('build_info', 'Which build runs; always 1', 1, `{${labels.join()}}`),
+        ...Object.entries(GAUGES).flatMap(([name, help]) =>
+          gauge(name, help, new Map([...now].map(([m, one]) => [m, one[name as keyof Gauges]]))),
+        ),
+        ...gauge('build_info', 'Which build runs; always 1', new Map([['', 1]]), labels),
       ];
       return `${lines.join('\n')}\n`;
     },
@@ -102,7 +154,9 @@ function newRoute(routes: Routes, name: string): Route {
   return route;
 }
 
-const requestsOf = (routes: Routes): Series =>
+const routesOf = ({ routes }: Counted): Routes => routes;
+
+const requestsOf = ({ routes }: Counted): Series =>
   new Map<string, number>(
     [...routes].flatMap(([name, { byStatus }]) =>
       [...byStatus].map(
@@ -116,33 +170,53 @@ const head = (name: string, type: string, help: string): string[] => [
   `# TYPE ${PREFIX}${name} ${type}`,
 ];
 
-function counter(name: string, help: string, series: Series = new Map()): string[] {
-  const lines = [...series].map(([key, n]) => {
-    const labels = key === '' ? '' : `{${key}}`;
-    return `${PREFIX}${name}${labels} ${String(n)}`;
-  });
+function counter(name: string, help: string, by: By<Series | undefined>): string[] {
+  const lines = [...by].flatMap(([merchant, series = new Map<string, number>()]) =>
+    [...series].map(([key, n]) => `${PREFIX}${name}${labelsOf(merchant, key)} ${String(n)}`),
+  );
   return [...head(name, 'counter', help), ...lines];
 }
 
-function gauge(name: string, help: string, value: number | undefined, labels = ''): string[] {
-  if (value === undefined) return [];
-  return [...head(name, 'gauge', help), `${PREFIX}${name}${labels} ${String(value)}`];
+function gauge(
+  name: string,
+  help: string,
+  by: By<number | undefined>,
+  labels: readonly string[] = [],
+): string[] {
+  const lines = [...by].flatMap(([merchant, value]) =>
+    value === undefined
+      ? []
+      : [`${PREFIX}${name}${labelsOf(merchant, ...labels)} ${String(value)}`],
+  );
+  return lines.length === 0 ? [] : [...head(name, 'gauge', help), ...lines];
 }
 
-function histogram(name: string, help: string, routes: Routes): string[] {
+function histogram(name: string, help: string, by: By<Routes>): string[] {
   const lines = head(name, 'histogram', help);
-  for (const [route, { count, sumMs, buckets }] of routes) {
-    const key = label('route', route);
-    let total = 0;
-    BUCKETS_SECONDS.forEach((limit, i) => {
-      total += buckets[i] ?? 0;
-      lines.push(`${PREFIX}${name}_bucket{${key},le="${String(limit)}"} ${String(total)}`);
-    });
-    lines.push(
-      `${PREFIX}${name}_bucket{${key},le="+Inf"} ${String(count)}`,
-      `${PREFIX}${name}_sum{${key}} ${String(sumMs / 1000)}`,
-      `${PREFIX}${name}_count{${key}} ${String(count)}`,
-    );
+  for (const [merchant, routes] of by) {
+    for (const [route, one] of routes) lines.push(...histogramOf(name, one, [merchant, route]));
   }
+  return lines;
+}
+
+function histogramOf(
+  name: string,
+  { count, sumMs, buckets }: Route,
+  [merchant, route]: readonly [merchant: string, route: string],
+): string[] {
+  const key = label('route', route);
+  const labels = labelsOf(merchant, key);
+  const lines: string[] = [];
+  let total = 0;
+  BUCKETS_SECONDS.forEach((limit, i) => {
+    total += buckets[i] ?? 0;
+    const bucket = labelsOf(merchant, key, label('le', String(limit)));
+    lines.push(`${PREFIX}${name}_bucket${bucket} ${String(total)}`);
+  });
+  lines.push(
+    `${PREFIX}${name}_bucket${labelsOf(merchant, key, label('le', '+Inf'))} ${String(count)}`,
+    `${PREFIX}${name}_sum${labels} ${String(sumMs / 1000)}`,
+    `${PREFIX}${name}_count${labels} ${String(count)}`,
+  );
   return lines;
 }

@@ -59,7 +59,6 @@ const RULES: Readonly<Partial<Record<FaultCode, Rule>>> = {
   pem_encrypted: pem('encrypted'),
   pem_not_rsa: pem('not_rsa'),
   pem_short: pem('not_rsa'),
-  merchants_not_served: { id: 'not_served' },
   merchants_own_key: { id: 'is_merchants_own', faq: 'Q10', fix: PUBLIC_KEY },
   key_quote: SUSPICIOUS_KEY,
   key_blank: SUSPICIOUS_KEY,

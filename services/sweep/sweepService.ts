@@ -25,6 +25,8 @@ import type { Logger } from '../../utils/logger';
 export interface SweepService {
   /** Up to 10 s and 500 records. `left`: due ones it did not get to, counted up to 500. */
   runOnce(limits?: SweepLimits): Promise<{ done: number; left: number }>;
+  /** Is anything due? Where nothing is, that was a whole sweep. */
+  hasWork(): Promise<boolean>;
   /** When a whole sweep last ended, milliseconds; undefined before the first. */
   lastEnd(): number | undefined;
   /** Resolves when nothing is under way any more: a slow delivery may outlast its run. */
@@ -55,10 +57,10 @@ export interface SweepDeps extends EscalationDeps {
 export const LEASE_MS = 30_000;
 /** Of each lane, in this process. */
 const AT_ONCE = 8;
-const RECORDS_MAX = 500;
-const TIME_MAX_MS = 10_000;
+export const RECORDS_MAX = 500;
+export const TIME_MAX_MS = 10_000;
 /** Of the time: what is begun later would have too little of it left for a call or two. */
-const START_SHARE = 0.7;
+export const START_SHARE = 0.7;
 const DAY_MS = 24 * 3600_000;
 /** Pause after a 429 of WeChat's, and over how long what waited is spread after it. */
 const BRAKE_MS = 30_000;
@@ -183,9 +185,9 @@ export function createSweepService(deps: SweepDeps): SweepService {
     const ms = limits.ms ?? TIME_MAX_MS;
     const start = clock.now();
     const lanes = limits.deliver === false ? LANES.filter((lane) => lane !== 'deliver') : LANES;
-    const idle = ((await store.oldestDue()) ?? Infinity) > start;
+    const isDue = ((await store.oldestDue()) ?? Infinity) <= start;
     let result = { done: 0, left: 0 };
-    if (!idle) {
+    if (isDue) {
       const run = startRun(
         { store, clock, attempt, places },
         {
@@ -205,6 +207,12 @@ export function createSweepService(deps: SweepDeps): SweepService {
 
   return {
     runOnce: (limits = {}) => tracked(sweep(limits), underWay),
+    async hasWork() {
+      const now = clock.now();
+      const isDue = ((await store.oldestDue()) ?? Infinity) <= now;
+      if (!isDue) ended = now;
+      return isDue;
+    },
     lastEnd: () => ended,
     async idle() {
       while (underWay.size > 0) await Promise.allSettled([...underWay]);

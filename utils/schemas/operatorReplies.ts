@@ -89,6 +89,13 @@ export const dispatched = {
   ],
 };
 
+const merchant = closed(['merchant', 'status'], {
+  merchant: word('Its key in /m/<key>; without one its place in the file'),
+  status: word('ok, or not configured'),
+  error: word('CONFIG_INVALID or MISSING_CREDENTIALS; to operators'),
+  faults: list({}, 'What is wrong with its settings; to operators'),
+});
+
 export const health = open(['code', 'msg', 'status', 'build', 'settings', 'durable', 'due'], {
   code: { const: 0 },
   msg: word('success'),
@@ -107,6 +114,7 @@ export const health = open(['code', 'msg', 'status', 'build', 'settings', 'durab
   store_answers: flag('The store answers'),
   error: word('CONFIG_INVALID or MISSING_CREDENTIALS'),
   faults: list({}, 'What is wrong with the settings'),
+  merchants: list(merchant, 'Further merchants of merchantsFile'),
   warnings: list(word('One sentence'), 'What is not wrong and deserves a look'),
 });
 
