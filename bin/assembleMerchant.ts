@@ -110,6 +110,7 @@ export function assembleMerchant(config: Config, shared: Shared): Wing {
       underWay: createRequestsUnderWay(),
       validate: shared.validate,
       ours: oursOf(config),
+      can: strategy.can,
     },
     config,
     sweep: operations.sweepService,
@@ -153,7 +154,8 @@ function baseOf(config: Config, shared: Shared) {
 
 /** Money that goes out. */
 function payoutsOf(config: Config, base: Base) {
-  const { apiV3Key } = config.credentials;
+  // Hashes what must not stand in a record; a merchant without it has no such products.
+  const apiV3Key = config.credentials.v3?.apiV3Key ?? '';
   return {
     refunds: createRefunds(base),
     requestAbnormalRefund: createRequestAbnormalRefund({ ...base, apiV3Key }),

@@ -74,6 +74,10 @@ const WORDS = {
     '含有全角或中文字符，应为 32 个字母或数字',
     'holds a full-width or Chinese character, it has letters and digits only',
   ],
+  not_p12: [
+    '不是 apiclient_cert.p12 的 base64，退款与撤销将不可用',
+    'is not the base64 of apiclient_cert.p12: refunds and reversals will not work',
+  ],
   key_length: ['应为 32 字节，现为 {bytes} 字节', 'must be 32 bytes, has {bytes}'],
   key_id_is_serial: [
     '这是证书序列号；应为微信支付公钥 ID，以 PUB_KEY_ID_ 开头',

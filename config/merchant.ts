@@ -6,7 +6,14 @@ import { normalizePem, sameKey, type PemKind } from './pem';
 import type { SettingName } from './schema';
 import { readOperators } from './access';
 import { readSink } from './connections';
-import type { Credentials, MerchantSettings } from './types';
+import type {
+  Credentials,
+  MerchantAccount,
+  MerchantSettings,
+  SignMode,
+  V3Credentials,
+} from './types';
+import { readV2 } from './v2';
 import type { Values } from './values';
 
 type NotifyUrls = Pick<
@@ -109,17 +116,29 @@ function lacks(values: Values, name: Paired, half: boolean): void {
   values.lacks(name, 'pair_absent', { other });
 }
 
+const V3_NAMES = ['apiV3Key', 'merchantSerialNumber', 'privateKey'] as const;
+
 /** `undefined` when any of them is missing or damaged; the faults are in `values`. */
-function readCredentials(values: Values): Credentials | undefined {
+function readCredentials(values: Values, signMode: SignMode): Credentials | undefined {
+  const plain = { appId: appId(values, 'appId'), merchantId: merchantId(values) };
+  const serviceAppId = appId(values, 'service_app_id');
+  const account = complete(plain);
+  const whole = account === undefined ? undefined : { ...account, serviceAppId };
+  // In API v2 a merchant may have these besides, for refunds: then all of them.
+  const speaksV3 = signMode !== 'v2' || V3_NAMES.some((name) => values.given(name) !== undefined);
+  const v3 = speaksV3 ? readV3(values, whole) : undefined;
+  const v2 = readV2(values, signMode, whole);
+  const lacking = (speaksV3 && v3 === undefined) || (signMode === 'v2' && v2 === undefined);
+  return whole === undefined || lacking ? undefined : { ...whole, v3, v2 };
+}
+
+function readV3(values: Values, account: MerchantAccount | undefined): V3Credentials | undefined {
   const plain = {
-    appId: appId(values, 'appId'),
-    merchantId: merchantId(values),
     apiV3Key: apiV3Key(values),
     merchantSerialNumber: merchantSerial(values),
     privateKey: pem(values, 'privateKey', values.need('privateKey')),
   };
   const theirs = publicKey(values, values.missing.length > 0);
-  const serviceAppId = appId(values, 'service_app_id');
   const { privateKey } = plain;
   if (privateKey !== undefined && theirs.wxPayPublicKey !== undefined) {
     if (sameKey(privateKey, theirs.wxPayPublicKey)) {
@@ -127,7 +146,8 @@ function readCredentials(values: Values): Credentials | undefined {
     }
   }
   const whole = complete(plain);
-  return whole === undefined ? undefined : { ...whole, ...theirs, serviceAppId };
+  if (whole === undefined || account === undefined) return undefined;
+  return Object.freeze({ ...account, ...whole, ...theirs });
 }
 
 type Complete<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };
@@ -166,7 +186,7 @@ export const isIntegrationUrl = (url: string): boolean =>
 function warnMode(values: Values, name: SettingName, signMode: string, text: string): void {
   const integration = isIntegrationUrl(text);
   if (signMode === 'gateway' && !integration) values.warn(name, 'mode_gateway');
-  if (signMode === 'sdk' && integration) values.warn(name, 'mode_sdk');
+  if (signMode !== 'gateway' && integration) values.warn(name, 'mode_sdk');
 }
 
 /** `undefined` when a required one is missing or damaged; the faults are in `values`. */
@@ -188,8 +208,8 @@ function readNotifyUrls(values: Values, signMode: string): NotifyUrls | undefine
  * in `values`.
  */
 export function readMerchant(values: Values): MerchantSettings | undefined {
-  const signMode = values.choice('signMode', ['gateway', 'sdk'], 'gateway');
-  const credentials = readCredentials(values);
+  const signMode = values.choice('signMode', ['gateway', 'sdk', 'v2'], 'gateway');
+  const credentials = readCredentials(values, signMode);
   const notifyUrls = readNotifyUrls(values, signMode);
   const rest = {
     signMode,

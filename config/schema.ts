@@ -8,8 +8,11 @@ export interface Setting {
   readonly type: 'text' | 'pem' | 'url' | 'list' | 'integer' | 'boolean' | 'choice';
   /** As it would be written in the environment; absent = none. */
   readonly fallback?: string;
-  /** Absent = optional. `pair` = both of a pair or neither; `scf` = inside SCF only. */
-  readonly required?: 'always' | 'scf' | 'pair';
+  /**
+   * Absent = optional. `pair` = both of a pair or neither; `scf` = inside SCF only; `v3`, `v2` = what the API of
+   * `signMode` is spoken with.
+   */
+  readonly required?: 'always' | 'scf' | 'pair' | 'v3' | 'v2';
   /** Its value opens something: never printed, never put into an example. */
   readonly secret?: true;
   readonly choices?: readonly string[];
@@ -27,10 +30,10 @@ export const SETTINGS = [
   {
     name: 'signMode',
     type: 'choice',
-    choices: ['gateway', 'sdk'],
+    choices: ['gateway', 'sdk', 'v2'],
     fallback: 'gateway',
-    en: 'who receives notifications: gateway = Integration Center forwards them, sdk = this service',
-    zh: '回调接收方式：gateway 由集成中心转发，sdk 由本服务直接接收',
+    en: 'who receives notifications: gateway = Integration Center forwards them, sdk = this service; v2 = this service, over API v2',
+    zh: '回调接收方式：gateway 由集成中心转发，sdk 由本服务直接接收；v2 为本服务直接接收，并使用 API v2',
   },
   {
     name: 'appId',
@@ -55,7 +58,7 @@ export const SETTINGS = [
   {
     name: 'apiV3Key',
     type: 'text',
-    required: 'always',
+    required: 'v3',
     secret: true,
     en: 'APIv3 key, exactly 32 bytes',
     zh: 'APIv3 密钥，恰为 32 字节',
@@ -63,14 +66,14 @@ export const SETTINGS = [
   {
     name: 'merchantSerialNumber',
     type: 'text',
-    required: 'always',
+    required: 'v3',
     en: 'serial number of the merchant API certificate, 40 hex digits',
     zh: '商户 API 证书序列号，40 位十六进制',
   },
   {
     name: 'privateKey',
     type: 'pem',
-    required: 'always',
+    required: 'v3',
     secret: true,
     en: 'content of apiclient_key.pem',
     zh: 'apiclient_key.pem 的内容',
@@ -88,6 +91,29 @@ export const SETTINGS = [
     required: 'pair',
     en: 'its id, PUB_KEY_ID_…',
     zh: '微信支付公钥 ID，PUB_KEY_ID_ 开头',
+  },
+  {
+    name: 'apiKeyV2',
+    type: 'text',
+    required: 'v2',
+    secret: true,
+    en: 'API v2 key, exactly 32 characters; kept after a change to sdk it serves the old orders',
+    zh: 'API v2 密钥，恰为 32 个字符；改用 sdk 后保留，用于旧订单的查询、关单与通知',
+  },
+  {
+    name: 'signTypeV2',
+    type: 'choice',
+    choices: ['HMAC-SHA256', 'MD5'],
+    fallback: 'HMAC-SHA256',
+    en: 'how API v2 is signed',
+    zh: 'API v2 的签名方式',
+  },
+  {
+    name: 'clientCertificate',
+    type: 'text',
+    secret: true,
+    en: 'base64 of apiclient_cert.p12, for refunds and reversals by API v2',
+    zh: 'apiclient_cert.p12 的 base64，API v2 的退款与撤销需要',
   },
   {
     name: 'notifyURLPayURL',

@@ -6,10 +6,15 @@ export interface OperatorKey {
   readonly digest: Buffer;
 }
 
-export interface Credentials {
+/** Who the merchant is to WeChat Pay. */
+export interface MerchantAccount {
   readonly merchantId: string;
   readonly appId: string;
   readonly serviceAppId: string | undefined;
+}
+
+/** What API v3 is spoken with. */
+export interface V3Credentials extends MerchantAccount {
   /** Exactly 32 bytes. */
   readonly apiV3Key: string;
   readonly merchantSerialNumber: string;
@@ -19,6 +24,25 @@ export interface Credentials {
   readonly wxPayPublicKey: string | undefined;
   readonly wxPayPublicKeyId: string | undefined;
 }
+
+export type SignTypeV2 = 'MD5' | 'HMAC-SHA256';
+
+/** What API v2 is spoken with. */
+export interface V2Credentials extends MerchantAccount {
+  /** Exactly 32 characters. */
+  readonly apiKeyV2: string;
+  readonly signTypeV2: SignTypeV2;
+  /** Bytes of the p12 with the merchant certificate: refunds and reversals need it. */
+  readonly clientCertificate: Buffer | undefined;
+}
+
+/** At least one of the two is there, and that of `signMode` always. */
+export interface Credentials extends MerchantAccount {
+  readonly v3: V3Credentials | undefined;
+  readonly v2: V2Credentials | undefined;
+}
+
+export type SignMode = 'sdk' | 'gateway' | 'v2';
 
 export type EffectSink =
   | { readonly kind: 'none' }
@@ -41,7 +65,7 @@ export interface ListenConfig {
 
 /** What belongs to one merchant: from the environment, or from an entry of `merchantsFile`. */
 export interface MerchantSettings {
-  readonly signMode: 'sdk' | 'gateway';
+  readonly signMode: SignMode;
   readonly credentials: Credentials;
   readonly notifyURLPayURL: string;
   readonly notifyURLRefundsURL: string;

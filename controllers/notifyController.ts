@@ -3,10 +3,9 @@ import type { PayService } from '../services/payService';
 import type { NotificationInput, PayStrategy } from '../services/strategies/strategy';
 import type { Clock } from '../utils/clock';
 import { StoreError } from '../utils/errors';
-import type { Acknowledgement } from '../utils/respond';
 
 export interface NotifyController {
-  readonly acknowledgement: Acknowledgement;
+  readonly acknowledgement: PayStrategy['acknowledgement'];
   /** Resolves when the notification is recorded. @throws otherwise: 4xx not genuine, 5xx try again. */
   receive(input: Omit<NotificationInput, 'deadline'>): Promise<void>;
 }
@@ -20,7 +19,7 @@ export function createNotifyController(deps: {
   clock: Clock;
 }): NotifyController {
   return {
-    acknowledgement: deps.strategy.acknowledgement,
+    acknowledgement: (raw) => deps.strategy.acknowledgement(raw),
     receive: (input) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => {

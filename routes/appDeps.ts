@@ -6,6 +6,7 @@ import type { NotifyController } from '../controllers/notifyController';
 import type { MerchantStatus, StatusController } from '../controllers/statusController';
 import type { Identity } from '../services/access/identity';
 import type { RequestsUnderWay } from '../services/access/requestsUnderWay';
+import type { Abilities } from '../services/strategies/strategy';
 import type { ConfigError } from '../utils/errors';
 import type { Logger } from '../utils/logger';
 import type { Metrics } from '../utils/metrics';
@@ -21,6 +22,8 @@ export interface Ready {
   readonly underWay: RequestsUnderWay;
   readonly validate: Validate;
   readonly ours: Ours;
+  /** What the merchant's way of speaking to WeChat has. */
+  readonly can: Abilities;
 }
 
 /** Who serves what is below a path `/m/<key>`. */

@@ -130,8 +130,8 @@ function asAppError(error: unknown): AppError {
   return broken;
 }
 
-const acknowledgementOf = ({ ready }: Exchange): Acknowledgement =>
-  ready instanceof ConfigError ? JSON_ACKNOWLEDGEMENT : ready.notify.acknowledgement;
+const acknowledgementOf = ({ ready, bytes }: Exchange): Acknowledgement =>
+  ready instanceof ConfigError ? JSON_ACKNOWLEDGEMENT : ready.notify.acknowledgement(bytes);
 
 /** The one place where a failure becomes an answer. */
 export function fail(logger: Logger, thrown: unknown, exchange: Exchange): void {

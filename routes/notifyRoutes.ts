@@ -46,7 +46,7 @@ export async function notified(
   const { req, res, bytes, headers } = exchange;
   const { notify } = readyOf(exchange);
   await notify.receive({ headers: req.headers, raw: bytes, ...read });
-  sendNotified(res, notify.acknowledgement, headers);
+  sendNotified(res, notify.acknowledgement(bytes), headers);
 }
 
 /**

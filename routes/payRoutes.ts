@@ -72,6 +72,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     tag: 'combinations',
     summary: 'Combined order (合单): type says what comes back',
     access: 'payer',
+    needs: 'combine',
     body: combine.combineOperatorSchema,
     payerBody: combine.combinePayerSchema,
     notify: 'order',
@@ -83,6 +84,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     tag: 'combinations',
     summary: 'Combined order by combine_out_trade_no',
     access: 'owner',
+    needs: 'combine',
     body: combine.combineNoSchema,
     reply: money.combination,
     handle: (c) => c.combine.query,
@@ -92,6 +94,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     tag: 'combinations',
     summary: 'Query, close, query, record: all parts at once',
     access: 'ownerActs',
+    needs: 'combine',
     body: combine.combineNoSchema,
     reply: money.closed,
     handle: (c) => c.combine.close,
@@ -169,6 +172,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     tag: 'refunds',
     summary: 'Abnormal refund (异常退款)',
     access: 'operatorKey',
+    needs: 'encrypt',
     body: refund.refundAbnormalSchema,
     accepted: money.refund,
     reply: money.refund,
@@ -187,6 +191,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_transfer',
     tag: 'transfers',
+    needs: 'transfer',
     summary: 'Merchant transfer (商家转账)',
     access: 'operatorKey',
     body: transfer.transferSchema,
@@ -198,6 +203,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_transfer_cancel',
     tag: 'transfers',
+    needs: 'transfer',
     summary: 'Cancels a transfer the receiver has not confirmed',
     access: 'operatorKey',
     body: transfer.outBillNoSchema,
@@ -208,6 +214,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_transfer_bill_query',
     tag: 'transfers',
+    needs: 'transfer',
     summary: 'Transfer by out_bill_no',
     access: 'owner',
     body: transfer.outBillNoSchema,
@@ -217,6 +224,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_transfer_batch_query',
     tag: 'transfers',
+    needs: 'transfer',
     summary: 'Transfer by out_bill_no',
     access: 'owner',
     body: transfer.outBillNoSchema,
@@ -226,6 +234,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_transfer_bill_query_by_no',
     tag: 'transfers',
+    needs: 'transfer',
     summary: 'Transfer by transfer_bill_no',
     access: 'owner',
     body: transfer.transferBillNoSchema,

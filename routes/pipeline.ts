@@ -4,6 +4,7 @@ import type { AppDeps } from './appDeps';
 import { readyOf, type Exchange } from './exchange';
 import type { RouteSpec } from './route';
 import type { Call, Reply } from '../controllers/types';
+import { requireAbility } from '../services/strategies/strategy';
 import { isJsonType, parseJsonObject } from '../utils/body';
 import { ConfigError, ValidationError } from '../utils/errors';
 import type { Logger } from '../utils/logger';
@@ -56,10 +57,12 @@ export async function serve(
   input: Input,
   exchange: Exchange,
 ): Promise<void> {
-  const { identity, operators, validate, controllers, underWay, ours } = readyOf(exchange);
+  const ready = readyOf(exchange);
+  const { identity, operators, validate, controllers, underWay, ours } = ready;
   guardEnabled(spec.access, operators);
   const caller = await identity.identify(exchange.req.headers, input.oldDispatch === true);
   authorize(spec.access, caller);
+  if (spec.needs !== undefined) requireAbility(ready, spec.needs);
   const isPayer = caller.role === 'payer';
   const schema = isPayer && spec.payerBody !== undefined ? spec.payerBody : spec.body;
   const checked =

@@ -3,6 +3,7 @@ import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import type { Access } from './access';
 import type { Controllers } from './payRoutes';
 import type { Controller } from '../controllers/types';
+import type { Abilities } from '../services/strategies/strategy';
 import type { NotifyUrlOf } from '../utils/normalizeInput';
 
 export type Tag = 'orders' | 'combinations' | 'refunds' | 'transfers' | 'operations' | 'records';
@@ -13,6 +14,8 @@ interface About {
   readonly tag: Tag;
   readonly summary: string;
   readonly access: Access;
+  /** What it needs of the merchant's API: asked after who may, before what was sent. */
+  readonly needs?: keyof Abilities;
   /** Where payers may send less. */
   readonly payerBody?: object;
   /** Which of our notify URLs belongs to what this route asks WeChat for. */

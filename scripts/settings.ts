@@ -9,10 +9,13 @@ import { SETTINGS, type Setting } from '../config/schema';
 const root = join(__dirname, '..');
 const settings: readonly Setting[] = SETTINGS;
 
+/** Of these a line waits to be filled in. */
+const WRITTEN: ReadonlySet<string> = new Set(['always', 'pair', 'v3']);
+
 function exampleEntry(setting: Setting): string {
   const { name, zh, en, fallback, required } = setting;
   const line =
-    required === 'always' || required === 'pair' ? `${name}=` : `# ${name}=${fallback ?? ''}`;
+    required !== undefined && WRITTEN.has(required) ? `${name}=` : `# ${name}=${fallback ?? ''}`;
   return `# ${zh}\n# ${en}\n${line}\n`;
 }
 
@@ -60,7 +63,7 @@ export function cloudbaseRc(): string {
   return `${JSON.stringify(rc, null, 2)}\n`;
 }
 
-const REQUIRED = { always: '✓', pair: '✓ *', scf: '✓ SCF' } as const;
+const REQUIRED = { always: '✓', pair: '✓ *', scf: '✓ SCF', v3: '✓', v2: '✓ v2' } as const;
 
 export function settingsPage(): string {
   const rows = settings.map((setting) => {
@@ -82,6 +85,9 @@ export function settingsPage(): string {
     '| 名称 Name | 必填 Required | 默认 Default | 机密 Secret | 含义 Meaning |',
     '|---|---|---|---|---|',
     ...rows,
+    '',
+    '✓ v2：`signMode=v2` 时必填；此时只有 API v3 用的密钥、序列号与私钥可以不填。',
+    'Required with `signMode=v2`, where the key, serial and private key of API v3 may be left out.',
     '',
     '\\* 两项同填或同不填；都不填时使用微信支付平台证书。',
     'Both or neither; with neither, platform certificates are used.',

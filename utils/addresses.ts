@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 
 /**
  * Where an IP address leads. `private`: a network of one's own. `local`: neither that nor the public network,
@@ -52,4 +53,10 @@ export const isPublicAddress = (text: string): boolean =>
 export function isPrivateAddress(address: string): boolean {
   const place = placeOfAddress(address.replace(/^\[|\]$/g, ''));
   return place === 'loopback' || place === 'private';
+}
+
+/** The first IPv4 address of this machine that leads out of it; loopback where there is none. */
+export function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return all.find((one) => one.family === 'IPv4' && !one.internal)?.address ?? '127.0.0.1';
 }

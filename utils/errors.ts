@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'FORBIDDEN'
   | 'OPERATOR_DISABLED'
   | 'ORDER_NOT_PREPARED'
+  | 'NOT_IN_V2'
   | 'SIGNATURE_INVALID'
   | 'TIMESTAMP_EXPIRED'
   | 'SERIAL_UNKNOWN'
@@ -95,6 +96,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
     403,
     false,
     '订单须先由商户创建 / The merchant must prepare this number first',
+  ),
+  NOT_IN_V2: row(
+    400,
+    false,
+    'API v2 没有此功能：转账、合单等须使用 signMode=sdk / ' +
+      'API v2 does not have this: transfers, combined orders and the like need signMode=sdk',
   ),
   SIGNATURE_INVALID: row(401, false, '验签失败 / The signature does not verify'),
   TIMESTAMP_EXPIRED: row(401, false, '时间戳超出 5 分钟窗口 / Outside the 5 minute window'),

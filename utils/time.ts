@@ -8,6 +8,9 @@ export function toRfc3339(ms: number): string {
   return new Date(ms + BEIJING_OFFSET_MS).toISOString().slice(0, 19) + '+08:00';
 }
 
+/** Milliseconds → `YYYYMMDDHHmmss` in Beijing time, as API v2 writes it. */
+export const toCompactTime = (ms: number): string => toRfc3339(ms).slice(0, 19).replace(/\D/g, '');
+
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
 /** RFC 3339 with zone → milliseconds; `undefined` for anything else, also for a date that is none. */

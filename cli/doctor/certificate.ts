@@ -1,7 +1,7 @@
 /** `--cert apiclient_cert.pem`: serial and key belong together, told without asking WeChat. */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Credentials } from '../../config/types';
+import type { V3Credentials } from '../../config/types';
 import { fault, ok, warn, type Finding } from './findings';
 
 const DAY_MS = 24 * 3600_000;
@@ -19,7 +19,7 @@ const bare = (serial: string): string => serial.toUpperCase().replace(/^0+/, '')
 
 export function checkCertificate(
   path: string,
-  credentials: Credentials,
+  credentials: V3Credentials,
   nowMs: number,
 ): readonly Finding[] {
   const certificate = read(path);
@@ -41,7 +41,7 @@ export function checkCertificate(
   ];
 }
 
-function serial(certificate: X509Certificate, credentials: Credentials): Finding[] {
+function serial(certificate: X509Certificate, credentials: V3Credentials): Finding[] {
   if (bare(certificate.serialNumber) === bare(credentials.merchantSerialNumber)) return [];
   const { serialNumber } = certificate;
   return [
@@ -56,7 +56,7 @@ function serial(certificate: X509Certificate, credentials: Credentials): Finding
   ];
 }
 
-function key(certificate: X509Certificate, credentials: Credentials): Finding[] {
+function key(certificate: X509Certificate, credentials: V3Credentials): Finding[] {
   const ours = createPublicKey(createPrivateKey(credentials.privateKey));
   if (certificate.publicKey.equals(ours)) return [];
   return [

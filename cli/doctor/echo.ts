@@ -89,7 +89,7 @@ async function secret(deps: EchoDeps): Promise<Finding> {
 
 function decrypt(config: Config, text: string): string | undefined {
   try {
-    const key = config.credentials.privateKey;
+    const key = config.credentials.v3?.privateKey ?? '';
     return privateDecrypt({ key, ...OAEP }, Buffer.from(text, 'base64')).toString('utf8');
   } catch {
     return undefined;

@@ -47,9 +47,9 @@ export async function examine(io: Io, env: Env, options: DoctorOptions): Promise
     ...program,
     ...findings,
     ...adviseOnSettings(config, env),
-    ...(options.cert === undefined
+    ...(options.cert === undefined || config.credentials.v3 === undefined
       ? []
-      : checkCertificate(resolve(io.cwd, options.cert), config.credentials, io.clock.now())),
+      : checkCertificate(resolve(io.cwd, options.cert), config.credentials.v3, io.clock.now())),
     ...(options.project === undefined
       ? []
       : checkProject(resolve(io.cwd, options.project), config.credentials)),
@@ -71,6 +71,7 @@ const skipped = (live: boolean): Finding[] =>
 
 async function live(config: Config, io: Io, echo: EchoOptions): Promise<readonly Finding[]> {
   const { clock } = io;
+  if (config.credentials.v3 === undefined) return [];
   const { findings, line } = await callWechat({ config, clock });
   if (line === undefined) return findings;
   try {

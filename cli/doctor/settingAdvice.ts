@@ -136,7 +136,8 @@ function bearer(config: Config): Finding[] {
 }
 
 function verification(config: Config): Finding[] {
-  if (config.credentials.wxPayPublicKey !== undefined) return [];
+  const { v3 } = config.credentials;
+  if (v3 === undefined || v3.wxPayPublicKey !== undefined) return [];
   return [
     ok('certificates.used', [
       '使用平台证书验签；新商户只有微信支付公钥（用 --live 核实，见 Q10）',

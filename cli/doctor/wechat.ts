@@ -9,6 +9,7 @@ import { createHttpClient, type Exchange, type HttpReply } from '../../services/
 import { readJsonObject, textOf, type JsonObject } from '../../services/strategies/readJsonObject';
 import { createOutbound, type Outbound } from '../../services/strategies/outbound';
 import { isProbe } from '../../services/strategies/signature';
+import { invariant } from '../../utils/invariant';
 import type { Clock } from '../../utils/clock';
 import { silentLogger, type LogFields, type Logger } from '../../utils/logger';
 import { clockFindings, isClockOff } from './clock';
@@ -53,7 +54,9 @@ export type Proof =
 export type Verdict = Awaited<ReturnType<Outbound['verifier']['verify']>>;
 
 export function openLine({ config, clock }: LiveDeps, logger: Logger): Line {
-  const outbound = createOutbound({ config, clock, logger });
+  const { v3 } = config.credentials;
+  invariant(v3 !== undefined, 'API v3 is only asked with its credentials');
+  const outbound = createOutbound({ config, clock, logger }, v3);
   const http = createHttpClient();
 
   async function send({ method, path, body = '', serial: named }: Asked): Promise<Exchange> {

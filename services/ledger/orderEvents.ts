@@ -31,7 +31,13 @@ export type OrderEvent =
     } & From)
   | ({ readonly type: 'ask_unknown' } & From)
   /** A proven SUCCESS; `refunded`: the trade_state was REFUND. */
-  | ({ readonly type: 'paid'; readonly payment: Payment; readonly refunded: boolean } & From)
+  | ({
+      readonly type: 'paid';
+      readonly payment: Payment;
+      readonly refunded: boolean;
+      /** The version in which a notification told it. */
+      readonly api?: 'v3' | 'v2';
+    } & From)
   /** A proven CLOSED, REVOKED or PAYERROR, or the proven 204 of a close. */
   | ({ readonly type: 'closed'; readonly trade_state: string } & From)
   | ({ readonly type: 'unpaid'; readonly trade_state: string } & From)
@@ -59,6 +65,7 @@ export type AskFacts = Partial<
     | 'expires_at'
     | 'product'
     | 'appid'
+    | 'api'
   >
 >;
 

@@ -1,5 +1,5 @@
 /** What a proven payment makes of its order. Pure. A contradicting one is kept and alarmed: its money is real. */
-import { drop, ignored, next, type Change } from './decision';
+import { conflict, drop, ignored, next, type Change } from './decision';
 import { orderEffect } from './effectData';
 import type { Handler } from './orderEvents';
 import { settled } from './orderPlan';
@@ -49,6 +49,9 @@ export function paidEffect(how: {
 }
 
 export const onPaid: Handler<'paid'> = (record, event, ctx) => {
+  if (event.api !== undefined && event.api !== (record.api ?? 'v3')) {
+    return conflict('NOTIFICATION_REFUSED', 'told in the version of another order');
+  }
   if (record.payment !== undefined) return onPaidAgain(record, event, ctx);
   const base = drop(record, 'asking_until', 'request') as OrderRecord;
   const patch = { payment: event.payment };

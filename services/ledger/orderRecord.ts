@@ -69,6 +69,8 @@ interface Placed extends RecordBase {
   readonly state: OrderState;
   readonly product: RecordedProduct;
   readonly appid: string;
+  /** The version of WeChat's API in which it was made; absent = v3. */
+  readonly api?: 'v3' | 'v2';
   /** true: the request to WeChat named this payer, so the paying openid is compared. */
   readonly payer_named: boolean;
   readonly made_by: 'payer' | 'operator' | 'adopted';

@@ -31,8 +31,8 @@ type Applier = (
 ) => Promise<boolean>;
 
 const APPLIERS: Readonly<Record<NotificationKind, Applier>> = {
-  async payment(deps, { plaintext }, from, deadline) {
-    const options = { absent: 'adopt', deadline } as const;
+  async payment(deps, { plaintext, api }, from, deadline) {
+    const options = { absent: 'adopt', deadline, api } as const;
     const record = await applyTransaction(deps, plaintext, from, options);
     return record !== undefined && deps.dialect.readTransaction(plaintext, from) !== undefined;
   },

@@ -4,6 +4,7 @@
  */
 import { addEffect } from '../ledger/outbox';
 import { orderEffectData } from '../ledger/effectData';
+import type { ApiVersion } from '../strategies/strategy';
 import type { AccountRef, From, Json } from '../wechat/dialect';
 import { productOf } from '../ledger/products';
 import { asObject, asText } from '../wechat/readFacts';
@@ -29,6 +30,7 @@ export interface PaidOrder {
   /** Its trade_state was REFUND. */
   readonly refunded: boolean;
   readonly attach: string | undefined;
+  readonly api: ApiVersion;
 }
 
 export interface RecordAdopter {
@@ -52,6 +54,7 @@ interface Known {
   readonly total: number;
   readonly openid: string | undefined;
   readonly attach: string | undefined;
+  readonly api: ApiVersion;
 }
 
 type Learned = Pick<OrderRecord, 'state' | 'product'> &
@@ -59,12 +62,13 @@ type Learned = Pick<OrderRecord, 'state' | 'product'> &
 
 /** An order as it is adopted: what is known of it, and what was learned with it. */
 function adoptedOrder(known: Known, learned: Learned, line: NewLine): OrderRecord {
-  const { no, appid, mchid, total, openid, attach } = known;
+  const { no, appid, mchid, total, openid, attach, api } = known;
   const facts = {
     no,
     ...(openid === undefined ? {} : { payer: openid }),
     appid,
     mchid,
+    api,
     description: '',
     ...(attach === undefined ? {} : { attach }),
     amount: { total, currency: 'CNY' },
@@ -94,6 +98,7 @@ export function createRecordAdopter(deps: RecordAdopterDeps): RecordAdopter {
         total,
         openid,
         attach: asText(body.attach),
+        api: deps.dialect.account.api ?? 'v3',
       };
       const learned: Learned = {
         state: 'PENDING',
@@ -107,10 +112,10 @@ export function createRecordAdopter(deps: RecordAdopterDeps): RecordAdopter {
       return (await orders.insert(record)) === 'inserted' ? record : orders.findOrder(no);
     },
 
-    async order({ no, payment, refunded, attach }, from) {
+    async order({ no, payment, refunded, attach, api }, from) {
       const now = clock.now();
       const { appid, mchid, total, openid } = payment;
-      const known = { no, appid, mchid, total, openid, attach };
+      const known = { no, appid, mchid, total, openid, attach, api };
       const learned: Learned = {
         state: 'PAID',
         product: productOf(payment.trade_type),

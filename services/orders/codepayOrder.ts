@@ -16,8 +16,9 @@ import { isOpenState } from '../ledger/orderState';
 import type { Answer } from '../access/answer';
 import type { OrderRecord, Payment } from '../ledger/record';
 import { isPaidState } from '../ledger/refundMoney';
+import { versionOf } from '../wechat/dialect';
 import type { RequestGuard } from '../wechat/storedRequest';
-import type { WechatReply } from '../strategies/strategy';
+import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import { refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
 
@@ -45,6 +46,7 @@ export interface CodepayOrders {
 }
 
 export interface CodepayDeps extends SyncDeps {
+  readonly strategy: Pick<PayStrategy, 'requireFor'>;
   readonly requests: RequestGuard;
   readonly waiters: AskWaiters;
   readonly settings: { readonly appId: string; readonly mchid: string };
@@ -63,7 +65,7 @@ export const createCodepayOrders = (deps: CodepayDeps): CodepayOrders => ({
   reverse: (no) => reverseOrder(deps, no),
 });
 
-function recordOf({ clock, settings }: CodepayDeps, input: CodepayInput): OrderRecord {
+function recordOf({ clock, dialect, settings }: CodepayDeps, input: CodepayInput): OrderRecord {
   const now = clock.now();
   const { attach } = input;
   const line = { at: now, what: 'created', source: 'operator', proof: 'none' } as const;
@@ -78,6 +80,7 @@ function recordOf({ clock, settings }: CodepayDeps, input: CodepayInput): OrderR
     product: 'codepay',
     appid: settings.appId,
     mchid: settings.mchid,
+    ...versionOf(dialect),
     description: input.description,
     ...(attach === undefined ? {} : { attach }),
     amount: { total: input.amount.total, currency: 'CNY' },

@@ -8,7 +8,7 @@ import { newOrder } from '../ledger/newRecord';
 import { withExpiry, type AskFacts } from '../ledger/orderState';
 import { wasRefused } from '../ledger/refusedAsk';
 import type { OrderRecord, Product } from '../ledger/record';
-import type { OrderDraft, PlacedProduct } from '../wechat/dialect';
+import { versionOf, type OrderDraft, type PlacedProduct } from '../wechat/dialect';
 import { ConflictError } from '../../utils/errors';
 
 /** A checked request body. What a payer may send of it is decided by the schemas. */
@@ -54,6 +54,9 @@ const openidOf = (product: Product, input: OrderInput, caller: Caller): string |
 const sceneOf = (product: Product, input: OrderInput, caller: Caller): OrderDraft['scene'] =>
   completeScene(input.scene_info, { caller, h5: product === 'h5' });
 
+const addressOf = (caller: Caller): Pick<OrderDraft, 'address'> =>
+  caller.role === 'payer' ? { address: caller.address } : {};
+
 /** Hash of what the caller chose; what we add (expiry, notify URL) is not his. */
 const factsOf = (draft: Draft): string =>
   hashOf([
@@ -89,6 +92,7 @@ export function draftOf(
     attach: input.attach,
     extra: extraOf(input),
     scene: sceneOf(product, input, caller),
+    ...addressOf(caller),
   };
 }
 
@@ -107,6 +111,7 @@ export function recordOf(
     product: draft.product,
     appid: draft.appid,
     mchid: settings.mchid,
+    ...versionOf(dialect),
     description: draft.description,
     ...(draft.attach === undefined ? {} : { attach: draft.attach }),
     amount: { total: draft.total, currency: 'CNY' },
@@ -148,6 +153,7 @@ export function factsToAsk(
     facts_hash: factsOf(draft),
     expires_at: draft.expires_at,
     request: deps.dialect.requests.order(draft),
+    ...versionOf(deps.dialect),
   };
 }
 
@@ -193,6 +199,7 @@ function preparedFacts(
     attach: record.attach,
     extra: record.extra ?? {},
     scene: sceneOf(product, input, caller),
+    ...addressOf(caller),
   };
   const request = deps.dialect.requests.order(draft);
   const { request: sent } = record;
@@ -205,6 +212,7 @@ function preparedFacts(
     payer_named: product === 'jsapi',
     expires_at: draft.expires_at,
     request,
+    ...versionOf(deps.dialect),
   };
 }
 

@@ -172,15 +172,15 @@ export const isExpired = (
 /** What the payer's device needs to open the payment. */
 export async function paymentOf(
   strategy: PayStrategy,
-  record: Pick<OrderRecord, 'prepay' | 'appid' | 'product'>,
+  record: Pick<OrderRecord, 'prepay' | 'appid' | 'product' | 'api'>,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { prepay, appid } = record;
+  const { prepay, appid, api = 'v3' } = record;
   const prepay_id = prepay?.prepay_id;
   if (record.product === 'h5') return { h5_url: prepay?.h5_url };
   if (record.product === 'native') return { code_url: prepay?.code_url };
   if (prepay_id === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-  if (record.product === 'app') return strategy.signApp({ appid, prepay_id });
-  return { ...(await strategy.signJsapi({ appid, prepay_id })) };
+  if (record.product === 'app') return strategy.signApp({ appid, prepay_id, api });
+  return { ...(await strategy.signJsapi({ appid, prepay_id, api })) };
 }
 
 /** "≥ 5 min of its 2 h and ≥ 1 min of time_expire are left". */

@@ -8,7 +8,7 @@ import { findItem } from '../ledger/agenda';
 import type { EscalationCode } from '../ledger/reasons';
 import type { OrderRecord } from '../ledger/record';
 import { REFUND_QUIET_MS } from '../ledger/refundAsking';
-import type { WechatReply } from '../strategies/strategy';
+import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import { escalate, ladderDelay, retriedAt, type EscalationDeps, type Step } from '../sweep/steps';
 import type { Json } from '../wechat/dialect';
 import { otherAnswer } from '../wechat/replyNumbers';
@@ -22,12 +22,15 @@ const REVERSE_MAX_MS = 7 * 24 * 3600_000;
 const UNPROVEN_MAX_MS = 24 * 3600_000;
 const REVERSE_LADDER_MS = [15, 15, 30, 60, 120, 300, 600, 1800, 3600].map((s) => s * 1000);
 
-export async function reverseOrder(deps: SyncDeps, no: string): Promise<Answer> {
+type ReversingDeps = SyncDeps & { readonly strategy: Pick<PayStrategy, 'requireFor'> };
+
+export async function reverseOrder(deps: ReversingDeps, no: string): Promise<Answer> {
   const { orders } = deps;
   const held = await orders.findOrder(no);
   if (held === undefined) throw new NotFoundError('ORDER_NOT_FOUND');
   if (held.state === 'CLOSED' && held.reversing_at !== undefined) return reversed(held);
   if (held.product === 'codepay' && held.state !== 'REVERSING') guardAge(held, deps.clock.now());
+  await deps.strategy.requireFor(deps.dialect.reverseOrder(held));
   const marked = await orders.apply(
     no,
     { type: 'reversing', source: 'operator', proof: 'none' },

@@ -6,8 +6,8 @@ import type { AlarmCode } from '../ledger/reasons';
 import { createRecordAdopter } from './adoptRecord';
 import type { OrderRecord, Source } from '../ledger/record';
 import type { OrderService } from '../orderService';
-import type { WechatReply } from '../strategies/strategy';
-import type { Dialect, From, Json, OrderRef } from '../wechat/dialect';
+import type { ApiVersion, WechatReply } from '../strategies/strategy';
+import { versionOf, type Dialect, type From, type Json, type OrderRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
@@ -49,6 +49,8 @@ export interface LearnOptions<R> {
   readonly absent: 'adopt' | 'ignore';
   readonly deadline?: number;
   readonly known?: R;
+  /** The version in which a notification told it: none but that of the order is heard. */
+  readonly api?: ApiVersion;
 }
 
 /** An answer of WeChat's to a question of ours. */
@@ -90,11 +92,21 @@ export async function applyTransaction(
   if (facts.is === 'paid' && from.source !== 'callback') {
     await guardTransaction(deps, no, facts.payment.transaction_id);
   }
+  const told = options.api === undefined ? {} : { api: options.api };
   const event =
     facts.is === 'paid'
-      ? ({ type: 'paid', payment: facts.payment, refunded: facts.refunded, ...from } as const)
+      ? ({
+          type: 'paid',
+          payment: facts.payment,
+          refunded: facts.refunded,
+          ...told,
+          ...from,
+        } as const)
       : ({ type: facts.is, trade_state: facts.trade_state, ...from } as const);
   const applied = await orders.apply(no, event, options);
+  if (applied.outcome === 'conflict' && applied.code === 'NOTIFICATION_REFUSED') {
+    throw new UpstreamError(applied.code, { status: 400, detail: applied.why });
+  }
   if (applied.outcome !== 'absent') return applied.record;
   if (options.absent === 'ignore' || facts.is === 'closed') return undefined;
   // A part taken in as an order of its own would be its money twice. One that WeChat never gave us is no part.
@@ -102,7 +114,8 @@ export async function applyTransaction(
   const adopter = createRecordAdopter(deps);
   if (facts.is !== 'paid') return adopter.unpaid(no, body, from);
   const { payment, refunded } = facts;
-  return adopter.order({ no, payment, refunded, attach: asText(body.attach) }, from);
+  const { api = versionOf(dialect).api } = options;
+  return adopter.order({ no, payment, refunded, attach: asText(body.attach), api }, from);
 }
 
 /** @throws UpstreamError WECHATPAY_UNPROVEN: an answer about another merchant proves nothing here. */

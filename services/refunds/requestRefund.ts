@@ -116,6 +116,7 @@ async function request(deps: Deps, input: RefundInput, source: Source): Promise<
     funds_account,
     goods_detail,
   });
+  await deps.strategy.requireFor(stored);
   const asked = await orders.apply(
     record.no,
     {

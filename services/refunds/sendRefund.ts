@@ -6,7 +6,7 @@ import { applyRefund, type RefundSyncDeps } from './syncRefund';
 import type { OrderRecord, Refund, Source } from '../ledger/record';
 import { heldRefund } from '../ledger/refundMoney';
 import { fromReply } from '../orders/syncOrder';
-import type { WechatReply } from '../strategies/strategy';
+import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import { guardNumbers, isOtherAnswer } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { CallLimits } from '../wechat/wechatApi';
@@ -15,6 +15,7 @@ import { ConflictError } from '../../utils/errors';
 
 export interface RefundSenderDeps extends RefundSyncDeps {
   readonly requests: RequestGuard;
+  readonly strategy: Pick<PayStrategy, 'requireFor'>;
 }
 
 export interface RefundSender {

@@ -1,18 +1,18 @@
 import { isSigned } from './notification';
+import type { V3Credentials } from '../../config/types';
 import type { StrategyDeps } from './outbound';
 import { createStrategyBase } from './sdkStrategy';
-import type { PayStrategy } from './strategy';
+import type { V3Strategy } from './strategy';
 
 /**
  * Integration Center stands between WeChat and us and forwards plaintext, which proves nothing. WeChat's
  * ciphertext under `rawData.resource` does: only it and the merchant hold the APIv3 key. Whoever sends
  * signature headers is held to them, in full.
  */
-export function createGatewayStrategy(deps: StrategyDeps): PayStrategy {
-  const { opener, strategy } = createStrategyBase(deps);
+export function createGatewayStrategy(deps: StrategyDeps, credentials: V3Credentials): V3Strategy {
+  const { opener, strategy } = createStrategyBase(deps, credentials);
   return {
     ...strategy,
-    mode: 'gateway',
     openNotification: async (input) =>
       isSigned(input) ? opener.openSigned(input) : opener.openUnsigned(input, { tagProves: true }),
   };

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import type { Credentials } from '../../config/types';
+import type { V3Credentials } from '../../config/types';
 import type { Clock } from '../../utils/clock';
 import { ConfigError, UpstreamError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
@@ -42,7 +42,7 @@ export interface KeyRing {
 }
 
 export interface KeyRingDeps {
-  readonly credentials: Credentials;
+  readonly credentials: V3Credentials;
   readonly clock: Clock;
   readonly logger: Logger;
   /** GET /v3/certificates, proven. Called at the bounds above, never twice at a time. */
@@ -137,7 +137,7 @@ const REMEDIES: Readonly<Record<string, string | undefined>> = {
   refused: 'WeChat Pay refused the call: check merchantId, merchantSerialNumber and privateKey',
 };
 
-function configuredKey(credentials: Credentials): EncryptionKey | undefined {
+function configuredKey(credentials: V3Credentials): EncryptionKey | undefined {
   const { wxPayPublicKey, wxPayPublicKeyId } = credentials;
   if (wxPayPublicKey === undefined || wxPayPublicKeyId === undefined) return undefined;
   let key: KeyObject;

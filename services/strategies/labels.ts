@@ -27,6 +27,8 @@ export type NotificationRules = Readonly<
 /** What a strategy must know of the merchant's dialect to open a notification. */
 export interface NotificationWords {
   readonly notificationRules: NotificationRules;
+  /** What a notification of API v2 says, in the words of v3; undefined where it names no state that is notified. */
+  readXmlNotice(kind: 'payment' | 'refund', fields: JsonObject): JsonObject | undefined;
   /** The merchant that a plaintext names, under each name it uses. */
   merchantOf(plaintext: JsonObject): 'ours' | 'foreign' | 'unnamed';
 }

@@ -69,7 +69,7 @@ export function createOpener(deps: OpenerDeps): Opener {
       const read = { input, labels, complete: false, plaintext };
       if (tagProves && forward.underRawData) {
         const kind = checkedKind(deps, { ...read, proof: 'decryption' });
-        return { proven: true, proof: 'decryption', kind, id, plaintext };
+        return { proven: true, proof: 'decryption', api: 'v3', kind, id, plaintext };
       }
       const kind = checkedKind(deps, { ...read, proof: 'none' });
       return { proven: false, kind, plaintext };
@@ -109,7 +109,7 @@ function openEnvelope(deps: OpenerDeps, input: NotificationInput): OpenedNotific
   const plaintext = decrypt(deps, resource);
   const labels = labelsOf([body], [resource]);
   const kind = checkedKind(deps, { input, labels, complete: true, plaintext, proof: 'signature' });
-  return { proven: true, proof: 'signature', kind, id: idOf([body]), plaintext };
+  return { proven: true, proof: 'signature', api: 'v3', kind, id: idOf([body]), plaintext };
 }
 
 /** @throws SignatureError SIGNATURE_INVALID: a ciphertext that does not open is never passed over. */

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { Config } from '../../config/types';
+import type { Config, V3Credentials } from '../../config/types';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
 import { createAesKey } from './aesGcm';
@@ -11,7 +11,7 @@ import { createReplyJudge, faultReply } from './reply';
 import { createSigner, type Signer } from './signer';
 import type { NotificationWords } from './labels';
 import type { PayStrategy, WechatCall, WechatReply } from './strategy';
-import { createTransport, type RetryPause } from './transport';
+import { createTransport, guardPath, USER_AGENT, type Prepare, type RetryPause } from './transport';
 import { createVerifier, type Verifier } from './verifier';
 
 export interface StrategyDeps {
@@ -37,12 +37,16 @@ export interface Outbound {
 }
 
 /** @throws ConfigError CONFIG_INVALID when a key cannot be read. Opens no connection. */
-export function createOutbound(deps: Omit<StrategyDeps, 'dialect'>): Outbound {
+export function createOutbound(
+  deps: Omit<StrategyDeps, 'dialect'>,
+  credentials: V3Credentials,
+): Outbound {
   const { config, clock, logger, http = createHttpClient() } = deps;
-  const { credentials, wxPayBaseUrl: baseUrl, wxPayBackupUrl: backupUrl } = config;
+  const { wxPayBaseUrl: baseUrl, wxPayBackupUrl: backupUrl } = config;
   const aesKey = createAesKey(credentials.apiV3Key);
   const signer = createSigner({ credentials, clock });
-  const transport = createTransport({ ...deps, http, signer, baseUrl, backupUrl });
+  const prepare = preparing(signer);
+  const transport = createTransport({ ...deps, http, prepare, baseUrl, backupUrl });
   const ring: KeyRing = createKeyRing({
     credentials,
     clock,
@@ -77,3 +81,22 @@ export function createOutbound(deps: Omit<StrategyDeps, 'dialect'>): Outbound {
     },
   };
 }
+
+/** Signs one attempt: a new time and nonce each. */
+const preparing =
+  (signer: Signer): Prepare =>
+  async (request, { origin, timeoutMs }) => {
+    guardPath(request);
+    const { method, path } = request;
+    const body = request.body ?? '';
+    const bytes = Buffer.from(body, 'utf8');
+    const headers: Record<string, string> = {
+      Authorization: await signer.authorize({ method, path, body }),
+      Accept: 'application/json',
+      'User-Agent': USER_AGENT,
+    };
+    if (method === 'POST') headers['Content-Length'] = String(bytes.length);
+    if (bytes.length > 0) headers['Content-Type'] = 'application/json';
+    if (request.serial !== undefined) headers['Wechatpay-Serial'] = request.serial;
+    return { origin, method, path, headers, body: bytes, timeoutMs, fresh: false };
+  };

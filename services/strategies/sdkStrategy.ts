@@ -1,9 +1,8 @@
-import type { Credentials } from '../../config/types';
+import type { V3Credentials } from '../../config/types';
 import { UpstreamError } from '../../utils/errors';
-import { JSON_ACKNOWLEDGEMENT } from '../../utils/respond';
 import { createOpener, isSigned, type Opener } from './notification';
 import { createOutbound, type Outbound, type StrategyDeps } from './outbound';
-import type { PayStrategy } from './strategy';
+import type { V3Strategy } from './strategy';
 
 type Sdk = import('wechatpay-node-v3');
 type SdkClass = typeof import('wechatpay-node-v3');
@@ -12,35 +11,31 @@ type SdkHttp = Parameters<Sdk['createHttp']>[0];
 /** What both modes are made of; a mode adds only how a notification's origin is proven. */
 export interface StrategyBase {
   readonly opener: Opener;
-  readonly strategy: Omit<PayStrategy, 'mode' | 'openNotification'>;
+  readonly strategy: Omit<V3Strategy, 'openNotification'>;
 }
 
 /**
  * WeChat speaks to us directly: a notification is proven by its signature. One without is a hint.
  * Calls out are the same in both modes.
  */
-export function createSdkStrategy(deps: StrategyDeps): PayStrategy {
-  const { opener, strategy } = createStrategyBase(deps);
+export function createSdkStrategy(deps: StrategyDeps, credentials: V3Credentials): V3Strategy {
+  const { opener, strategy } = createStrategyBase(deps, credentials);
   return {
     ...strategy,
-    mode: 'sdk',
     openNotification: async (input) =>
       isSigned(input) ? opener.openSigned(input) : opener.openUnsigned(input, { tagProves: false }),
   };
 }
 
-export function createStrategyBase(deps: StrategyDeps): StrategyBase {
-  const { config, clock, logger } = deps;
-  const { credentials } = config;
-  const outbound = createOutbound(deps);
+export function createStrategyBase(deps: StrategyDeps, credentials: V3Credentials): StrategyBase {
+  const { clock, logger } = deps;
+  const outbound = createOutbound(deps, credentials);
   const { ring, signer, verifier, aesKey, call, download } = outbound;
   let sdk: Promise<Sdk> | undefined;
 
   return {
     opener: createOpener({ aesKey, words: deps.dialect, verifier, clock, logger }),
     strategy: {
-      acknowledgement: JSON_ACKNOWLEDGEMENT,
-      can: { encrypt: true, transfer: true, combine: true },
       call,
       download,
       signJsapi: (input) => signer.signJsapi(input),
@@ -68,7 +63,7 @@ export function createStrategyBase(deps: StrategyDeps): StrategyBase {
  * the start. Of its methods only `publicEncrypt` is called. Its `decipher_gcm` never calls `final()`, so it
  * takes any tag; its nonce comes from Math.random; its verification fetches keys itself.
  */
-async function loadSdk(credentials: Credentials, outbound: Outbound): Promise<Sdk> {
+async function loadSdk(credentials: V3Credentials, outbound: Outbound): Promise<Sdk> {
   const loaded: unknown = await import('wechatpay-node-v3');
   const SdkConstructor = unwrap(loaded);
   const sdk = new SdkConstructor({

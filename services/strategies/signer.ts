@@ -1,6 +1,6 @@
 import { createPrivateKey, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { Credentials } from '../../config/types';
+import type { V3Credentials } from '../../config/types';
 import type { Clock } from '../../utils/clock';
 import { ConfigError } from '../../utils/errors';
 import type { PaymentParams } from './strategy';
@@ -46,7 +46,7 @@ export function invocationText(appid: string, time: string, nonce: string, last:
  *
  * @throws ConfigError CONFIG_INVALID when the private key cannot be read.
  */
-export function createSigner(deps: { credentials: Credentials; clock: Clock }): Signer {
+export function createSigner(deps: { credentials: V3Credentials; clock: Clock }): Signer {
   const { credentials, clock } = deps;
   const key = readPrivateKey(credentials.privateKey);
   const seconds = (): string => String(Math.floor(clock.now() / 1000));

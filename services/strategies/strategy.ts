@@ -1,15 +1,22 @@
 /**
- * How this service speaks with WeChat Pay. Outbound calls are the same in both modes (we sign them
- * ourselves); what differs is how a notification's origin is proven.
+ * How this service speaks with WeChat Pay: how calls are carried and their replies proven, and how the origin of a
+ * notification is proven. One strategy serves both versions of the API where the merchant has credentials for both:
+ * an order stays in the version in which it was made.
  */
-import { ConflictError } from '../../utils/errors';
+import type { SignMode } from '../../config/types';
+import { AppError, ConfigError } from '../../utils/errors';
 import type { Acknowledgement } from '../../utils/respond';
+
+export type ApiVersion = 'v3' | 'v2';
 
 export interface WechatCall {
   readonly method: 'GET' | 'POST';
   /** Path with query, percent-encoded, exactly as signed and sent. */
   readonly path: string;
-  /** Raw text, signed and sent byte for byte; '' for none. */
+  /**
+   * '' for none. API v3: raw text, signed and sent byte for byte. API v2: a flat JSON object, sent as XML with a nonce
+   * and a signature of its own at each attempt.
+   */
   readonly body?: string;
   /** Wechatpay-Serial, where the body holds fields encrypted with that key. */
   readonly serial?: string;
@@ -47,8 +54,9 @@ export type WechatReply =
     }
   | {
       readonly kind: 'unknown';
-      readonly reason: 'timeout' | 'network' | 'unproven' | 'status' | 'keys';
+      readonly reason: 'timeout' | 'network' | 'unproven' | 'status' | 'keys' | 'credentials';
       readonly status?: number;
+      /** `credentials`: the setting without which nothing was sent. */
       readonly code?: string;
       readonly message?: string;
       readonly requestId: string | null;
@@ -59,6 +67,8 @@ export type NotificationKind = 'payment' | 'refund' | 'transfer' | 'combination'
 export interface OpenedNotification {
   readonly proven: true;
   readonly proof: 'signature' | 'decryption';
+  /** The version it was told in: that of the order it is about. */
+  readonly api: ApiVersion;
   readonly kind: NotificationKind;
   readonly id: string | undefined;
   /** The decrypted plaintext: the only thing to judge by. */
@@ -91,26 +101,41 @@ export interface PaymentParams {
   readonly timeStamp: string;
   readonly nonceStr: string;
   readonly package: string;
-  readonly signType: 'RSA';
+  readonly signType: 'RSA' | 'MD5' | 'HMAC-SHA256';
   readonly paySign: string;
 }
 
+export interface Invocation {
+  readonly appid: string;
+  readonly prepay_id: string;
+  /** The version in which the order was made; absent = v3. */
+  readonly api?: ApiVersion;
+}
+
+/** What a way of speaking to WeChat may have or not. */
+export interface Abilities {
+  /** Fields encrypted for WeChat: a receiver's name, a bank account. */
+  readonly encrypt: boolean;
+  readonly transfer: boolean;
+  readonly combine: boolean;
+}
+
 export interface PayStrategy {
-  readonly mode: 'sdk' | 'gateway';
-  /** How a callback of this kind is answered. */
-  readonly acknowledgement: Acknowledgement;
+  readonly mode: SignMode;
+  /** How a callback with these first bytes is answered: each version has a voice of its own. */
+  acknowledgement(raw: Buffer): Acknowledgement;
   /** What this way of speaking to WeChat has at all; the rest is refused before anything is recorded. */
-  readonly can: {
-    /** Fields encrypted for WeChat: a receiver's name, a bank account. */
-    readonly encrypt: boolean;
-    readonly transfer: boolean;
-    readonly combine: boolean;
-  };
+  readonly can: Abilities;
+  /**
+   * Asked before anything is recorded that ends in such a call.
+   * @throws ConfigError MISSING_CREDENTIALS · CONFIG_INVALID naming the setting without which it cannot be made.
+   */
+  requireFor(call: Pick<WechatCall, 'path'>): Promise<void>;
   call(call: WechatCall): Promise<WechatReply>;
   /** The parameters of wx.requestPayment, all strings. */
-  signJsapi(input: { appid: string; prepay_id: string }): Promise<PaymentParams>;
+  signJsapi(input: Invocation): Promise<PaymentParams>;
   /** The parameters of the App SDK: appid, partnerid, prepayid, package, noncestr, timestamp, sign. */
-  signApp(input: { appid: string; prepay_id: string }): Promise<Readonly<Record<string, string>>>;
+  signApp(input: Invocation): Promise<Readonly<Record<string, string>>>;
   /** RSA-OAEP with WeChat's newest key; `serial` names it and must be sent along. */
   encrypt(text: string): Promise<{ readonly serial: string; readonly ciphertext: string }>;
   /**
@@ -128,13 +153,14 @@ export interface PayStrategy {
   close(): Promise<void>;
 }
 
-/** @throws ConflictError MOVE_FORBIDDEN for what this merchant's way of speaking to WeChat does not have. */
-export function requireAbility(
-  { can }: Pick<PayStrategy, 'can'>,
-  ability: keyof PayStrategy['can'],
-): void {
-  if (can[ability]) return;
-  throw new ConflictError('MOVE_FORBIDDEN', {
-    detail: `该商户的接口方式不支持 ${ability} / this merchant's API has no ${ability}`,
-  });
+/** How API v3 is spoken in one mode: its part of a strategy. */
+export type V3Strategy = Omit<PayStrategy, 'mode' | 'acknowledgement' | 'can' | 'requireFor'>;
+
+/** @throws AppError NOT_IN_V2 for what this merchant's way of speaking to WeChat does not have. */
+export function requireAbility({ can }: Pick<PayStrategy, 'can'>, ability: keyof Abilities): void {
+  if (!can[ability]) throw new AppError('NOT_IN_V2', { detail: ability });
 }
+
+/** The settings named are not there. */
+export const lacking = (...names: readonly string[]): ConfigError =>
+  new ConfigError('MISSING_CREDENTIALS', names);

@@ -2,7 +2,6 @@ import type { Clock } from '../../utils/clock';
 import { invariant } from '../../utils/invariant';
 import type { Logger } from '../../utils/logger';
 import type { HttpClient, HttpFault, HttpReply, HttpRequest } from './http';
-import type { Signer } from './signer';
 import type { WechatCall } from './strategy';
 
 const TOTAL_MS = 8_000;
@@ -12,7 +11,7 @@ const RETRIES_MAX = 2;
 const BACKOFF_MS = 150;
 /** After a connection fault the other host goes first for a while, so that not every call waits for it. */
 const AVOID_MS = 30_000;
-const USER_AGENT = `pay-common/1 (node ${process.versions.node})`;
+export const USER_AGENT = `pay-common/1 (node ${process.versions.node})`;
 /** What Node will send as it stands: anything else is a path that was not percent-encoded. */
 const PATH = /^\/[\x21-\x7e]*$/;
 
@@ -52,7 +51,8 @@ export interface Transport {
 
 export interface TransportDeps {
   readonly http: HttpClient;
-  readonly signer: Signer;
+  /** Makes one attempt ready: signed anew each time. */
+  readonly prepare: Prepare;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly baseUrl: string;
@@ -60,6 +60,12 @@ export interface TransportDeps {
   /** Between two attempts; a test does not wait. */
   readonly retryPause?: RetryPause | undefined;
 }
+
+/** @returns the headers and bytes of one attempt. */
+export type Prepare = (
+  request: TransportRequest,
+  attempt: { readonly origin: string; readonly timeoutMs: number },
+) => Promise<HttpRequest>;
 
 export type RetryPause = (ms: number) => Promise<void>;
 
@@ -74,12 +80,12 @@ const NOTHING_SENT: HttpFault = {
 };
 
 export function createTransport(deps: TransportDeps): Transport {
-  const { http, signer, clock, logger, retryPause = realPause } = deps;
+  const { http, clock, logger, retryPause = realPause } = deps;
   const hosts = createHosts(deps.baseUrl, deps.backupUrl);
   let closed = false;
 
   return {
-    prepare: (request, origin, timeoutMs) => prepare(signer, request, { origin, timeoutMs }),
+    prepare: (request, origin, timeoutMs) => deps.prepare(request, { origin, timeoutMs }),
     async send<T>(
       request: TransportRequest,
       judge: (reply: HttpReply, context: JudgeContext) => Promise<Judged<T>>,
@@ -95,7 +101,7 @@ export function createTransport(deps: TransportDeps): Transport {
         if (budget.leftMs() <= 0) break;
         const origin = hosts.pick();
         const timeoutMs = Math.min(ATTEMPT_MS, budget.leftMs());
-        const prepared = await prepare(signer, request, { origin, timeoutMs });
+        const prepared = await deps.prepare(request, { origin, timeoutMs });
         const result = await http.exchange({ ...prepared, fresh });
         if ('reply' in result) {
           hosts.reached(origin);
@@ -125,24 +131,9 @@ export function createTransport(deps: TransportDeps): Transport {
   };
 }
 
-async function prepare(
-  signer: Signer,
-  request: TransportRequest,
-  { origin, timeoutMs }: { origin: string; timeoutMs: number },
-): Promise<HttpRequest> {
-  invariant(PATH.test(request.path), 'the path of a call is percent-encoded');
-  const { method, path } = request;
-  const body = request.body ?? '';
-  const bytes = Buffer.from(body, 'utf8');
-  const headers: Record<string, string> = {
-    Authorization: await signer.authorize({ method, path, body }),
-    Accept: 'application/json',
-    'User-Agent': USER_AGENT,
-  };
-  if (method === 'POST') headers['Content-Length'] = String(bytes.length);
-  if (bytes.length > 0) headers['Content-Type'] = 'application/json';
-  if (request.serial !== undefined) headers['Wechatpay-Serial'] = request.serial;
-  return { origin, method, path, headers, body: bytes, timeoutMs, fresh: false };
+/** @throws InvariantError: a path that was not encoded is a bug, and never sent. */
+export function guardPath({ path }: WechatCall): void {
+  invariant(PATH.test(path), 'the path of a call is percent-encoded');
 }
 
 /** What the log may know of a call: never its query, which may hold a token. */

@@ -19,7 +19,7 @@ import type {
 import type { RefundFacts } from '../ledger/refundSeen';
 import type { TransferFacts } from '../ledger/transferState';
 import type { NotificationWords } from '../strategies/labels';
-import type { WechatCall } from '../strategies/strategy';
+import type { ApiVersion, WechatCall, WechatReply } from '../strategies/strategy';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -34,8 +34,15 @@ export interface AccountRef {
   readonly mchid: string;
   /** The shop of a service provider (服务商). */
   readonly sub_mchid?: string;
-  /** Order, query and close of one order stay in one version. */
-  readonly api?: 'v3' | 'v2';
+  /** Order, query and close of one order stay in one version; absent = v3. */
+  readonly api?: ApiVersion;
+  /** The app it was ordered for. */
+  readonly appid?: string;
+}
+
+/** Whose refunds they are: one is asked about in the version in which it was sent. A record is one. */
+export interface RefundRef extends AccountRef {
+  readonly refunds?: readonly Pick<Refund, 'out_refund_no' | 'request'>[];
 }
 
 /** What to ask about: an order, a combination or a transfer. A record is one. */
@@ -57,6 +64,8 @@ export interface OrderDraft {
   readonly expires_at: number;
   /** `scene_info` as WeChat gets it. */
   readonly scene: Json | undefined;
+  /** The IP address of the caller, where a trusted proxy says it. */
+  readonly address?: string | undefined;
   /** Further fields that go to WeChat as they are. */
   readonly extra: Json;
 }
@@ -138,7 +147,7 @@ export interface DialectCalls {
   closeOrder(order: OrderRef): WechatCall;
   /** Of a payment code's order, with the money if it was paid. */
   reverseOrder(order: OrderRef & { readonly appid: string }): WechatCall;
-  queryRefund(account: AccountRef, outRefundNo: string): WechatCall;
+  queryRefund(account: RefundRef, outRefundNo: string): WechatCall;
   queryCombination(combination: OrderRef): WechatCall;
   /** Names exactly all of its parts: WeChat refuses any other list. */
   closeCombination(
@@ -185,11 +194,28 @@ export interface DialectExpectations {
   transfer(record: TransferRecord, body: Json): Expected;
 }
 
+type VersionCalls = Pick<
+  DialectCalls,
+  'queryOrder' | 'queryTransaction' | 'closeOrder' | 'reverseOrder' | 'queryRefund' | 'bill'
+>;
+
+/** What every version of the API can say of orders and refunds. */
+export interface VersionDialect extends VersionCalls, DialectReaders {
+  readonly requests: Pick<DialectRequests, 'order' | 'charge' | 'refund'>;
+  readonly expected: Pick<DialectExpectations, 'order' | 'refund'>;
+  /** A reply as API v3 would have given it: in its words, with its status. */
+  hear(call: WechatCall, reply: WechatReply): WechatReply;
+}
+
+/** What API v3 says besides, and of API v2 nothing. */
+export type V3Dialect = Omit<Dialect, 'hear' | 'readXmlNotice'>;
+
 export interface Dialect extends DialectCalls, DialectReaders, NotificationWords {
   /** Our own account: for numbers of which we hold no record. */
   readonly account: AccountRef;
   readonly requests: DialectRequests;
   readonly expected: DialectExpectations;
+  hear(call: WechatCall, reply: WechatReply): WechatReply;
 }
 
 /** Whose account it is, and where WeChat sends notifications. */
@@ -199,8 +225,15 @@ export interface DialectSettings {
   readonly payNotifyUrl: string;
   readonly refundNotifyUrl: string;
   readonly transferNotifyUrl: string | undefined;
+  /** Our own address, where an order has to name one and the caller's is not known. */
+  readonly ownAddress?: string;
 }
 
 /** A number of which we hold no record, under our own account. */
 export const ownRef = ({ account }: Pick<Dialect, 'account'>, no: string): OrderRef =>
   Object.assign({ no }, account);
+
+/** The version in which a new order is made: it is recorded with it. */
+export const versionOf = ({ account }: Pick<Dialect, 'account'>): { readonly api: ApiVersion } => ({
+  api: account.api ?? 'v3',
+});

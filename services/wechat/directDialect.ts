@@ -2,7 +2,7 @@
  * A merchant of its own (直连商户) in API v3. What a reference says of accounts is not used here: the wing speaks for
  * one mchid, and a stored row may have been written by somebody else.
  */
-import type { Dialect, DialectCalls, DialectSettings, Json } from './dialect';
+import type { DialectCalls, DialectSettings, Json, V3Dialect } from './dialect';
 import { createDirectExpectations } from './directExpectations';
 import { createDirectRequests } from './directRequests';
 import { V3_NOTIFICATION_RULES } from './notificationRules';
@@ -23,7 +23,7 @@ const post = (path: string, body: Json): WechatCall => ({
 /** The names under which a plaintext may tell whose it is. */
 const MERCHANT_NAMES = ['mchid', 'mch_id', 'combine_mchid'] as const;
 
-export function createDirectDialect(settings: DialectSettings): Dialect {
+export function createDirectDialect(settings: DialectSettings): V3Dialect {
   const { mchid } = settings;
   return {
     account: { mchid },

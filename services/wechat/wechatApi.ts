@@ -1,5 +1,5 @@
 /** WeChat Pay's calls by name, as the merchant's dialect words them. What the answers mean is decided elsewhere. */
-import type { AccountRef, BillKind, Dialect, DialectCalls, OrderRef } from './dialect';
+import type { AccountRef, BillKind, Dialect, DialectCalls, OrderRef, RefundRef } from './dialect';
 import type { CheckedRequest } from './storedRequest';
 import type { PayStrategy, WechatCall, WechatReply } from '../strategies/strategy';
 
@@ -7,7 +7,11 @@ import type { PayStrategy, WechatCall, WechatReply } from '../strategies/strateg
 export type CallLimits = Pick<WechatCall, 'deadline' | 'totalMs' | 'retriesMax'>;
 
 type Call<What> = (what: What, limits?: CallLimits) => Promise<WechatReply>;
-type CallBy = (account: AccountRef, no: string, limits?: CallLimits) => Promise<WechatReply>;
+type CallBy<Account = AccountRef> = (
+  account: Account,
+  no: string,
+  limits?: CallLimits,
+) => Promise<WechatReply>;
 
 export interface WechatApi {
   /** Sends stored bytes as they are: the only way anything that moves money is sent. */
@@ -16,7 +20,7 @@ export interface WechatApi {
   readonly queryTransaction: CallBy;
   readonly closeOrder: Call<OrderRef>;
   readonly reverseOrder: Call<Parameters<DialectCalls['reverseOrder']>[0]>;
-  readonly queryRefund: CallBy;
+  readonly queryRefund: CallBy<RefundRef>;
   readonly queryCombination: Call<OrderRef>;
   readonly closeCombination: Call<Parameters<DialectCalls['closeCombination']>[0]>;
   readonly queryTransfer: Call<OrderRef>;
@@ -32,8 +36,8 @@ export interface WechatApiDeps {
 
 export function createWechatApi({ strategy, dialect }: WechatApiDeps): WechatApi {
   // Not spread: see `nextVersion`. What is sent wins over the limits.
-  const send = (call: WechatCall, limits?: CallLimits): Promise<WechatReply> =>
-    strategy.call(Object.assign({}, limits, call));
+  const send = async (call: WechatCall, limits?: CallLimits): Promise<WechatReply> =>
+    dialect.hear(call, await strategy.call(Object.assign({}, limits, call)));
   return {
     send,
     queryOrder: (order, limits) => send(dialect.queryOrder(order), limits),

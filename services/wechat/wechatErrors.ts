@@ -4,7 +4,7 @@
  */
 import { isTransient, plainCode } from '../ledger/refusalCodes';
 import type { WechatReply } from '../strategies/strategy';
-import { UpstreamError } from '../../utils/errors';
+import { ConfigError, UpstreamError, type AppError } from '../../utils/errors';
 
 /** WeChat's code → the HTTP status a caller understands, where WeChat's own status would mislead. */
 const STATUS: Readonly<Record<string, number>> = {
@@ -52,7 +52,7 @@ export function saysNotFound(refusal: Refusal): boolean {
 }
 
 /** The error for any reply that is not a proven success. */
-export function upstreamError(reply: WechatReply): UpstreamError {
+export function upstreamError(reply: WechatReply): AppError {
   const refusal = refusalOf(reply);
   if (refusal !== undefined) {
     const status = STATUS[plainCode(refusal.code)] ?? clientStatus(refusal.status);
@@ -68,6 +68,9 @@ export function upstreamError(reply: WechatReply): UpstreamError {
     });
   }
   if (reply.kind !== 'unknown') return new UpstreamError('WECHATPAY_UNAVAILABLE');
+  if (reply.reason === 'credentials') {
+    return new ConfigError('MISSING_CREDENTIALS', [reply.code ?? '']);
+  }
   const upstream = {
     status: reply.status ?? 0,
     code: reply.code ?? reply.reason.toUpperCase(),

@@ -37,10 +37,12 @@ const REFUNDED = {
   refund_status: 'SUCCESS',
 };
 
+type V3Mode = 'sdk' | 'gateway';
+
 let merchant: KeyPair;
 let wechat: KeyPair;
 let lines: LogLine[];
-let strategies: Record<PayStrategy['mode'], PayStrategy>;
+let strategies: Record<V3Mode, PayStrategy>;
 
 beforeAll(() => {
   merchant = createKeyPair();
@@ -49,7 +51,7 @@ beforeAll(() => {
 beforeEach(() => {
   const book = createLogBook();
   lines = book.lines;
-  const open = (signMode: PayStrategy['mode']): PayStrategy => {
+  const open = (signMode: V3Mode): PayStrategy => {
     const config = configOf({
       signMode,
       merchant,
@@ -73,7 +75,7 @@ type Opened = OpenedNotification | NotificationHint;
 const key = () => ({ serial: PUBLIC_KEY_ID, privateKey: wechat.privateKey });
 
 function openRaw(
-  mode: PayStrategy['mode'],
+  mode: V3Mode,
   raw: Buffer,
   headers: Headers,
   expected?: NotificationKind,
@@ -112,18 +114,11 @@ function envelope(e: Envelope = {}): Record<string, unknown> {
 const bytes = (body: unknown): Buffer =>
   Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 
-const openSigned = (
-  mode: PayStrategy['mode'],
-  body: unknown,
-  expected?: NotificationKind,
-): Promise<Opened> =>
+const openSigned = (mode: V3Mode, body: unknown, expected?: NotificationKind): Promise<Opened> =>
   openRaw(mode, bytes(body), wechatHeaders({ key: key(), raw: bytes(body), at: NOW }), expected);
 
-const openBare = (
-  mode: PayStrategy['mode'],
-  body: unknown,
-  expected?: NotificationKind,
-): Promise<Opened> => openRaw(mode, bytes(body), {}, expected);
+const openBare = (mode: V3Mode, body: unknown, expected?: NotificationKind): Promise<Opened> =>
+  openRaw(mode, bytes(body), {}, expected);
 
 const refused = (code: string) =>
   expect.objectContaining({ name: 'SignatureError', code }) as Error;

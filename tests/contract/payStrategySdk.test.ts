@@ -45,7 +45,9 @@ test('both sign alike: the same text gives the same signature, in the same heade
     wechatPublicKey: undefined,
     baseUrl: 'http://127.0.0.1:1',
   });
-  const signer = createSigner({ credentials: config.credentials, clock: { now: () => NOW } });
+  const { v3 } = config.credentials;
+  if (v3 === undefined) throw new Error('no credentials');
+  const signer = createSigner({ credentials: v3, clock: { now: () => NOW } });
   const body = { out_trade_no: 'T1', amount: { total: 1 } };
   const request = { method: 'POST', path: '/v3/x', body: JSON.stringify(body) };
   const ours = authorizationOf(await signer.authorize(request));

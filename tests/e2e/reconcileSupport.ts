@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { createDirectDialect } from '../../services/wechat/directDialect';
+import { directDialect } from '../helpers/dialects';
 import { ownRef } from '../../services/wechat/dialect';
 import type { WechatApi } from '../../services/wechat/wechatApi';
 import { syncCombination } from '../../services/combinations/syncCombination';
@@ -250,7 +250,7 @@ export function createBooks(
     const parts = [...chunked(texts?.() ?? [])];
     return Promise.resolve(Readable.from([spoil(Buffer.concat(parts))]));
   };
-  const dialect = createDirectDialect({
+  const dialect = directDialect({
     mchid: MCHID,
     appids: [APPID],
     payNotifyUrl: '',

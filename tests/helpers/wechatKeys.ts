@@ -74,6 +74,12 @@ export interface TestConfig {
   readonly backupUrl?: string;
 }
 
+const ACCOUNT = {
+  merchantId: MERCHANT_ID,
+  appId: 'wx0000000000000001',
+  serviceAppId: undefined,
+} as const;
+
 export function configOf(options: TestConfig): Config {
   const { signMode, merchant, wechatPublicKey, baseUrl, backupUrl } = options;
   return {
@@ -85,14 +91,16 @@ export function configOf(options: TestConfig): Config {
     present: {},
     signMode,
     credentials: {
-      merchantId: MERCHANT_ID,
-      appId: 'wx0000000000000001',
-      serviceAppId: undefined,
-      apiV3Key: API_V3_KEY,
-      merchantSerialNumber: MERCHANT_SERIAL,
-      privateKey: merchant.privateKey,
-      wxPayPublicKey: wechatPublicKey,
-      wxPayPublicKeyId: wechatPublicKey === undefined ? undefined : PUBLIC_KEY_ID,
+      ...ACCOUNT,
+      v3: {
+        ...ACCOUNT,
+        apiV3Key: API_V3_KEY,
+        merchantSerialNumber: MERCHANT_SERIAL,
+        privateKey: merchant.privateKey,
+        wxPayPublicKey: wechatPublicKey,
+        wxPayPublicKeyId: wechatPublicKey === undefined ? undefined : PUBLIC_KEY_ID,
+      },
+      v2: undefined,
     },
     notifyURLPayURL: 'https://pay.example.com/wechatpay/order',
     notifyURLRefundsURL: 'https://pay.example.com/wechatpay/refund',

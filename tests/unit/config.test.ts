@@ -85,8 +85,8 @@ describe('a sound set of settings', () => {
 
   it('works without the WeChat Pay public key, by platform certificates', () => {
     const config = loadConfig(without('wxPayPublicKey', 'wxPayPublicKeyId'));
-    expect(config.credentials.wxPayPublicKey).toBeUndefined();
-    expect(config.credentials.wxPayPublicKeyId).toBeUndefined();
+    expect(config.credentials.v3?.wxPayPublicKey).toBeUndefined();
+    expect(config.credentials.v3?.wxPayPublicKeyId).toBeUndefined();
   });
 
   it('ignores NODE_ENV', () => {

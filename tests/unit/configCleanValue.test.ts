@@ -98,13 +98,13 @@ test.each([
 ])('a serial %s is sent in upper case', (_what, write) => {
   const serial = '36048761817F82958048330A6301E922AB28A04D';
   const { credentials } = loadConfig({ ...base, merchantSerialNumber: write(serial) });
-  expect(credentials.merchantSerialNumber).toBe(serial);
+  expect(credentials.v3?.merchantSerialNumber).toBe(serial);
 });
 
 test('the id of a public key is compared in upper case, too', () => {
   const id = 'PUB_KEY_ID_0119000091912024112600000000000000';
   const { credentials } = loadConfig({ ...base, wxPayPublicKeyId: id.toLowerCase() });
-  expect(credentials.wxPayPublicKeyId).toBe(id);
+  expect(credentials.v3?.wxPayPublicKeyId).toBe(id);
 });
 
 test.each([

@@ -88,7 +88,7 @@ test('what a strategy cannot do is refused before anything is recorded', () => {
   const can = { encrypt: true, transfer: false, combine: true };
   expect(() => {
     requireAbility({ can }, 'transfer');
-  }).toThrow(expect.objectContaining({ code: 'MOVE_FORBIDDEN' }) as Error);
+  }).toThrow(expect.objectContaining({ code: 'NOT_IN_V2' }) as Error);
   expect(() => {
     requireAbility({ can }, 'combine');
   }).not.toThrow();

@@ -90,7 +90,7 @@ describe('a sound entry', () => {
     put('b.key', `${String(apiV3Key)}\n`, 0o644);
     const files = { privateKeyFile: 'b.pem', apiV3KeyFile: join(folder, 'b.key') };
     const { entries } = read([{ ...rest, ...files }]);
-    expect(entries[0]?.config?.credentials).toMatchObject({ apiV3Key });
+    expect(entries[0]?.config?.credentials.v3).toMatchObject({ apiV3Key });
     // A warning alone: what holds every secret is refused, one of them may be mounted as it is.
     expect(entries[0]?.warnings).toMatchObject([
       { name: 'merchantsFile[0].apiV3KeyFile', code: 'file_open_to_others' },

@@ -32,6 +32,8 @@ const WITHHELD = new Set(
   [
     'privateKey',
     'apiV3Key',
+    'apiKeyV2',
+    'clientCertificate',
     'operatorKeys',
     'webhookSecret',
     'webhookUrl',
