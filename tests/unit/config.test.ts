@@ -186,7 +186,7 @@ describe('damaged settings', () => {
       merchantId: 'abc',
       apiV3Key: 'x',
       orderExpireMinutes: '0',
-      signMode: 'v2',
+      signMode: 'v1',
     });
     for (const name of ['merchantId', 'apiV3Key', 'orderExpireMinutes', 'signMode']) {
       expect(list).toContain(`${name}: `);
