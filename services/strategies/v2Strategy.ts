@@ -4,7 +4,7 @@
  * one version to the other keeps both until its old orders are over.
  */
 import type { Config } from '../../config/types';
-import { SignatureError, UpstreamError, type ConfigError } from '../../utils/errors';
+import { SignatureError, type ConfigError } from '../../utils/errors';
 import { JSON_ACKNOWLEDGEMENT } from '../../utils/respond';
 import {
   lacking,

@@ -47,8 +47,7 @@ function parse(text: string, root: string): XmlFields | undefined {
   const fields = new Map<string, string>();
   const open: string[] = [];
   let value = '';
-  let seenRoot = false;
-  let declared = false;
+  const seen = { root: false, declaration: false };
   const xml = parser(true, { strictEntities: true });
   const add = (part: string): void => {
     if (open.length === DEPTH_MAX) value += part;
@@ -60,14 +59,14 @@ function parse(text: string, root: string): XmlFields | undefined {
   xml.onattribute = refuse;
   xml.oncomment = refuse;
   xml.onprocessinginstruction = ({ name, body }) => {
-    if (name !== 'xml' || declared || seenRoot || !DECLARATION.test(body.trim())) refuse();
-    declared = true;
+    if (name !== 'xml' || seen.declaration || seen.root || !DECLARATION.test(body.trim())) refuse();
+    seen.declaration = true;
   };
   xml.onopentag = ({ name }) => {
-    const known = open.length === 0 ? name === root && !seenRoot : NAME.test(name);
+    const known = open.length === 0 ? name === root && !seen.root : NAME.test(name);
     if (!known || open.length >= DEPTH_MAX || fields.size >= FIELDS_MAX) refuse();
     if (open.length === 1 && fields.has(name)) refuse();
-    seenRoot = true;
+    seen.root = true;
     open.push(name);
     value = '';
   };
@@ -79,7 +78,7 @@ function parse(text: string, root: string): XmlFields | undefined {
     value = '';
   };
   xml.write(text).close();
-  return seenRoot && open.length === 0 ? fields : undefined;
+  return seen.root && open.length === 0 ? fields : undefined;
 }
 
 /** Each value as CDATA, which needs no escapes but for its own end. */
