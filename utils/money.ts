@@ -23,13 +23,6 @@ export function yuanToFen(text: string): number | undefined {
   return m[1] === '-' ? -fen : fen;
 }
 
-/** 1230 → `12.30`. */
-export function fenToYuan(fen: number): string {
-  const sign = fen < 0 ? '-' : '';
-  const text = String(Math.abs(fen)).padStart(3, '0');
-  return `${sign}${text.slice(0, -2)}.${text.slice(-2)}`;
-}
-
 const YUAN5 = /^(-?)(\d{1,10})(?:\.(\d{1,5})0*)?$/;
 
 /** Fees have five decimals: `0.01250` → 1250, in thousandths of a fen; `undefined` for anything else. */

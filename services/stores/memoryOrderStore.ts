@@ -6,9 +6,9 @@ import type { Lane } from '../ledger/agenda';
 import type { StoredRecord } from '../ledger/record';
 import { StoreError } from '../../utils/errors';
 import { silentLogger, type Logger } from '../../utils/logger';
-import { intact, createDamageAlarm, DamagedError } from './damage';
+import { createDamageAlarm, DamagedError, intact, type TellDamage } from './damage';
 import { createDueReader, type DueKey, type DuePage } from './dueReader';
-import type { RecordStore, Page, RecordFilter, Reservation } from './orderStore';
+import type { Page, RecordFilter, RecordStore, Reservation, ReservationRange } from './orderStore';
 import { createSealing } from './sealing';
 import {
   ACTIVE_MAX,
@@ -26,7 +26,7 @@ import {
   payerRecords,
   readCursor,
 } from './storeRules';
-import type { Cursor, RecordColumns } from './storeRules';
+import type { Cursor, Identity, RecordColumns } from './storeRules';
 
 export interface MemoryRow extends RecordColumns {
   readonly mchid: string;
@@ -59,6 +59,8 @@ function compare(a: SortKey, b: SortKey): number {
 const listKey = (row: MemoryRow): Cursor => [row.created_at, row.mchid, row.kind, row.no];
 /** Merchant by merchant. */
 const placeOf = ([at, mchid = '', ...rest]: Cursor): SortKey => [mchid, at, ...rest];
+const newestFirst = (a: MemoryRow, b: MemoryRow): number =>
+  compare(placeOf(listKey(b)), placeOf(listKey(a)));
 const dueKey = (row: MemoryRow, lane: Lane): DueKey => [
   row[LANE_COLUMN[lane]] ?? 0,
   row.kind,
@@ -86,158 +88,193 @@ export interface MemoryOptions {
   readonly rows?: Map<string, MemoryRow>;
 }
 
+/** What one store holds; every function begins by making sure that it is open. */
+interface Memory {
+  readonly records: Map<string, MemoryRow>;
+  readonly reservations: Map<string, Reservation>;
+  readonly open: (row: MemoryRow) => StoredRecord;
+  readonly seal: (record: StoredRecord) => string;
+  readonly tell: TellDamage;
+  closed: boolean;
+}
+
 export function createMemoryOrderStore(options: MemoryOptions = {}): RecordStore {
   const { logger = silentLogger, rows: records = new Map<string, MemoryRow>() } = options;
   const sealing = createSealing(options.recordKeys);
   const tell = createDamageAlarm(logger);
-  const open = (row: MemoryRow): StoredRecord => sealing.read(row, row.body);
-  const rowToWrite = (record: StoredRecord): MemoryRow => rowOf(record, sealing.write(record));
-  const due = createDueReader<MemoryRow>({ page: duePage, key: dueKey, open }, logger, tell);
-  const reservations = new Map<string, Reservation>();
-  let closed = false;
-
-  const mustBeOpen = (): void => {
-    if (closed) throw new StoreError('STORE_UNAVAILABLE', { detail: 'the store is closed' });
+  const memory: Memory = {
+    records,
+    reservations: new Map(),
+    open: (row) => sealing.read(row, row.body),
+    seal: (record) => sealing.write(record),
+    tell,
+    closed: false,
   };
-
-  async function find(mchid: string, kind: string, no: string): Promise<StoredRecord | undefined> {
-    mustBeOpen();
-    const row = records.get(identityOf({ mchid, kind, no }));
-    if (row === undefined) return undefined;
-    try {
-      return open(row);
-    } catch (error) {
-      if (error instanceof DamagedError) tell(row, error);
-      throw error;
-    }
-  }
-
-  async function duePage(asked: DuePage): Promise<readonly MemoryRow[]> {
-    const { mchid, lane, now, limit, after } = asked;
-    return [...records.values()]
-      .filter((row) => row.mchid === mchid && (row[LANE_COLUMN[lane]] ?? Infinity) <= now)
-      .filter((row) => after === undefined || compare(dueKey(row, lane), after) > 0)
-      .sort((a, b) => compare(dueKey(a, lane), dueKey(b, lane)))
-      .slice(0, limit);
-  }
-
-  async function listRows(filter: RecordFilter): Promise<Page<MemoryRow>> {
-    mustBeOpen();
-    checkLimit(filter.limit);
-    const after = filter.after === undefined ? undefined : readCursor(filter.after, 3);
-    const rows = [...records.values()]
-      .filter((row) => matches(row, filter))
-      .filter((row) => after === undefined || compare(placeOf(listKey(row)), placeOf(after)) < 0)
-      .sort((a, b) => compare(placeOf(listKey(b)), placeOf(listKey(a))));
-    return pageOf(rows, filter.limit, listKey);
-  }
-
+  const { open } = memory;
+  const page = (asked: DuePage) => duePage(memory, asked);
+  const due = createDueReader<MemoryRow>({ page, key: dueKey, open }, logger, tell);
+  const list = (filter: RecordFilter) => listRows(memory, filter);
   return {
     name: 'memory',
     durable: false,
-
-    async insert(record) {
-      mustBeOpen();
-      checkNew(record);
-      const key = identityOf(record);
-      if (records.has(key)) return 'exists';
-      records.set(key, rowToWrite(record));
-      return 'inserted';
-    },
-
+    insert: (record) => insert(memory, record),
     // One function answers for every kind: a record's `kind` is the kind it was found under.
-    find: find as RecordStore['find'],
-
-    async replace(next, expectedVersion) {
-      mustBeOpen();
-      checkNext(next, expectedVersion);
-      const key = identityOf(next);
-      if (records.get(key)?.version !== expectedVersion) return 'conflict';
-      records.set(key, rowToWrite(next));
-      return 'replaced';
-    },
-
+    find: ((mchid, kind, no) => find(memory, { mchid, kind, no })) as RecordStore['find'],
+    replace: (next, expectedVersion) => replace(memory, next, expectedVersion),
     async due(mchid, now, limit, lane, after) {
-      mustBeOpen();
+      mustBeOpen(memory);
       checkLimit(limit);
       return due(mchid, now, limit, lane, after);
     },
-
-    async oldestDue(merchant) {
-      mustBeOpen();
-      let oldest: number | undefined;
-      for (const { mchid, due_at } of records.values()) {
-        if (mchid !== merchant) continue;
-        if (due_at !== null && (oldest === undefined || due_at < oldest)) oldest = due_at;
-      }
-      return oldest;
-    },
-
+    oldestDue: (mchid) => oldestDue(memory, mchid),
     async list(filter) {
-      const { items, ...rest } = await listRows(filter);
+      const { items, ...rest } = await list(filter);
       return { ...rest, items: intact(items, open, tell) };
     },
-
-    damaged: (filter) => damagedPage(filter, { rows: listRows, open, key: listKey }),
-
+    damaged: (filter) => damagedPage(filter, { rows: list, open, key: listKey }),
     async count(mchid, payer, since) {
-      mustBeOpen();
-      const counted: readonly string[] = RECORD_KINDS_COUNTED;
-      return [...records.values()].filter(
-        (row) =>
-          counted.includes(row.kind) &&
-          row.mchid === mchid &&
-          row.payer === payer &&
-          row.made_by === 'payer' &&
-          row.created_at >= since,
-      ).length;
+      mustBeOpen(memory);
+      const own = countedOf(memory, { mchid, payer, from: since });
+      return own.filter((row) => row.made_by === 'payer').length;
     },
-
-    async active(mchid, payer, { from, since }) {
-      mustBeOpen();
-      const rows = [...records.values()]
-        .filter((row) => row.mchid === mchid && row.payer === payer && row.created_at >= from)
-        .filter((row) => (RECORD_KINDS_COUNTED as readonly string[]).includes(row.kind))
-        .sort((a, b) => compare(placeOf(listKey(b)), placeOf(listKey(a))))
-        .slice(0, ACTIVE_MAX)
-        .filter((row) => row.updated_at >= since || WAITING_STATES.includes(row.state));
-      return payerRecords(intact(rows, open, tell));
-    },
-
-    async reserve(wanted) {
-      mustBeOpen();
-      checkReservation(wanted);
-      const held = reservations.get(identityOf(wanted));
-      if (held === undefined) reservations.set(identityOf(wanted), wanted);
-      return held === undefined || held.owner === wanted.owner ? 'reserved' : { owner: held.owner };
-    },
-
+    active: (mchid, payer, range) => active(memory, { mchid, payer, ...range }),
+    reserve: (wanted) => reserve(memory, wanted),
     async reservation(mchid, kind, no) {
-      mustBeOpen();
-      return reservations.get(identityOf({ mchid, kind, no }));
+      mustBeOpen(memory);
+      return memory.reservations.get(identityOf({ mchid, kind, no }));
     },
-
-    async reservations(mchid, kind, range) {
-      mustBeOpen();
-      checkLimit(range.limit);
-      const after = range.after === undefined ? undefined : readCursor(range.after, 1);
-      const key = (row: Reservation): Cursor => [row.at, row.no];
-      const rows = [...reservations.values()]
-        .filter((row) => row.mchid === mchid && row.kind === kind)
-        .filter((row) => within(row.at, range.from, range.to))
-        .filter((row) => after === undefined || compare(key(row), after) > 0)
-        .sort((a, b) => compare(key(a), key(b)));
-      return pageOf(rows, range.limit, key);
-    },
-
+    reservations: (mchid, kind, range) => reservations(memory, { mchid, kind }, range),
     async migrate() {
-      mustBeOpen();
+      mustBeOpen(memory);
     },
     async ping() {
-      mustBeOpen();
+      mustBeOpen(memory);
     },
     async close() {
-      closed = true;
+      memory.closed = true;
     },
   };
+}
+
+function mustBeOpen({ closed }: Memory): void {
+  if (closed) throw new StoreError('STORE_UNAVAILABLE', { detail: 'the store is closed' });
+}
+
+async function insert(memory: Memory, record: StoredRecord): Promise<'inserted' | 'exists'> {
+  mustBeOpen(memory);
+  checkNew(record);
+  const key = identityOf(record);
+  if (memory.records.has(key)) return 'exists';
+  memory.records.set(key, rowOf(record, memory.seal(record)));
+  return 'inserted';
+}
+
+async function find(memory: Memory, identity: Identity): Promise<StoredRecord | undefined> {
+  mustBeOpen(memory);
+  const row = memory.records.get(identityOf(identity));
+  if (row === undefined) return undefined;
+  try {
+    return memory.open(row);
+  } catch (error) {
+    if (error instanceof DamagedError) memory.tell(row, error);
+    throw error;
+  }
+}
+
+async function replace(
+  memory: Memory,
+  next: StoredRecord,
+  expectedVersion: number,
+): Promise<'replaced' | 'conflict'> {
+  mustBeOpen(memory);
+  checkNext(next, expectedVersion);
+  const key = identityOf(next);
+  if (memory.records.get(key)?.version !== expectedVersion) return 'conflict';
+  memory.records.set(key, rowOf(next, memory.seal(next)));
+  return 'replaced';
+}
+
+async function duePage({ records }: Memory, asked: DuePage): Promise<readonly MemoryRow[]> {
+  const { mchid, lane, now, limit, after } = asked;
+  return [...records.values()]
+    .filter((row) => row.mchid === mchid && (row[LANE_COLUMN[lane]] ?? Infinity) <= now)
+    .filter((row) => after === undefined || compare(dueKey(row, lane), after) > 0)
+    .sort((a, b) => compare(dueKey(a, lane), dueKey(b, lane)))
+    .slice(0, limit);
+}
+
+async function oldestDue(memory: Memory, merchant: string): Promise<number | undefined> {
+  mustBeOpen(memory);
+  let oldest: number | undefined;
+  for (const { mchid, due_at } of memory.records.values()) {
+    if (mchid !== merchant) continue;
+    if (due_at !== null && (oldest === undefined || due_at < oldest)) oldest = due_at;
+  }
+  return oldest;
+}
+
+async function listRows(memory: Memory, filter: RecordFilter): Promise<Page<MemoryRow>> {
+  mustBeOpen(memory);
+  checkLimit(filter.limit);
+  const after = filter.after === undefined ? undefined : readCursor(filter.after, 3);
+  const rows = [...memory.records.values()]
+    .filter((row) => matches(row, filter))
+    .filter((row) => after === undefined || compare(placeOf(listKey(row)), placeOf(after)) < 0)
+    .sort(newestFirst);
+  return pageOf(rows, filter.limit, listKey);
+}
+
+interface PayerRange {
+  readonly mchid: string;
+  readonly payer: string;
+  readonly from: number;
+}
+
+const countedOf = ({ records }: Memory, { mchid, payer, from }: PayerRange): MemoryRow[] =>
+  [...records.values()].filter(
+    (row) =>
+      (RECORD_KINDS_COUNTED as readonly string[]).includes(row.kind) &&
+      row.mchid === mchid &&
+      row.payer === payer &&
+      row.created_at >= from,
+  );
+
+async function active(
+  memory: Memory,
+  { since, ...range }: PayerRange & { readonly since: number },
+): ReturnType<RecordStore['active']> {
+  mustBeOpen(memory);
+  const rows = countedOf(memory, range)
+    .sort(newestFirst)
+    .slice(0, ACTIVE_MAX)
+    .filter((row) => row.updated_at >= since || WAITING_STATES.includes(row.state));
+  return payerRecords(intact(rows, memory.open, memory.tell));
+}
+
+async function reserve(
+  memory: Memory,
+  wanted: Reservation,
+): Promise<'reserved' | { readonly owner: string }> {
+  mustBeOpen(memory);
+  checkReservation(wanted);
+  const held = memory.reservations.get(identityOf(wanted));
+  if (held === undefined) memory.reservations.set(identityOf(wanted), wanted);
+  return held === undefined || held.owner === wanted.owner ? 'reserved' : { owner: held.owner };
+}
+
+async function reservations(
+  memory: Memory,
+  { mchid, kind }: Omit<Identity, 'no'>,
+  range: ReservationRange,
+): Promise<Page<Reservation>> {
+  mustBeOpen(memory);
+  checkLimit(range.limit);
+  const after = range.after === undefined ? undefined : readCursor(range.after, 1);
+  const key = (row: Reservation): Cursor => [row.at, row.no];
+  const rows = [...memory.reservations.values()]
+    .filter((row) => row.mchid === mchid && row.kind === kind)
+    .filter((row) => within(row.at, range.from, range.to))
+    .filter((row) => after === undefined || compare(key(row), after) > 0)
+    .sort((a, b) => compare(key(a), key(b)));
+  return pageOf(rows, range.limit, key);
 }

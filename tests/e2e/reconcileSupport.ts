@@ -17,10 +17,16 @@ import {
 import type { OrderRecord } from '../../services/ledger/record';
 import type { OrderStore } from '../../services/stores/orderStore';
 import type { WechatReply } from '../../services/strategies/strategy';
-import { fenToYuan } from '../../utils/money';
 import { toRfc3339 } from '../../utils/time';
 import { anOrder } from '../helpers/storeRecords';
 import { listening, type LogLine } from './sweepLog';
+
+/** 1230 → `12.30`. */
+function fenToYuan(fen: number): string {
+  const sign = fen < 0 ? '-' : '';
+  const text = String(Math.abs(fen)).padStart(3, '0');
+  return `${sign}${text.slice(0, -2)}.${text.slice(-2)}`;
+}
 
 export const DAY = '2026-03-10';
 export const DAY_START = Date.parse(`${DAY}T00:00:00+08:00`);

@@ -5,8 +5,15 @@
  */
 import { SCHEMA_VERSION } from '../../ledger/record';
 import type { StoredRecord } from '../../ledger/record';
-import { intact, createDamageAlarm, DamagedError, nameOf } from '../damage';
-import type { Page, RecordFilter, RecordStore, Reservation, ReservationKind } from '../orderStore';
+import { createDamageAlarm, DamagedError, intact, nameOf, type TellDamage } from '../damage';
+import type {
+  Page,
+  RecordFilter,
+  RecordStore,
+  Reservation,
+  ReservationKind,
+  ReservationRange,
+} from '../orderStore';
 import { createSealing, type Sealing } from '../sealing';
 import { BY_KEY, numberIn as number, storeError, withLimit } from './sqlDriver';
 import type { Row, SqlDriver, SqlValue } from './sqlDriver';
@@ -88,138 +95,157 @@ const factsOf = (
   return names.map((name) => columns[name]);
 };
 
+/** What the functions of one store work with. */
+interface StoreParts {
+  readonly driver: SqlDriver;
+  readonly reader: number;
+  readonly insertSql: string;
+  readonly reserveSql: string;
+  readonly guard: ReturnType<typeof createDemandGuard>;
+  readonly sealing: Sealing;
+  readonly tell: TellDamage;
+  readonly openRow: OpenRow;
+}
+
 export function createSqlOrderStore(deps: SqlOrderStoreDeps): RecordStore {
   const { driver, logger, reader = SCHEMA_VERSION } = deps;
   const repeat = driver.dialect.ignoreRepeat('mchid, kind, no');
-  const insertSql = INSERT + repeat;
-  const reserveSql = RESERVE + repeat;
   const guard = createDemandGuard(deps);
   const sealing = createSealing(deps.recordKeys, reader);
   const tell = createDamageAlarm(logger);
   const openRow = openerOf(sealing);
   const due = createSqlDue(driver, openRow, { logger, tell, reader });
-
-  async function find(mchid: string, kind: string, no: string): Promise<StoredRecord | undefined> {
-    if (!isKey(no)) return undefined;
-    const asking = guard.known();
-    if (asking !== undefined) await asking;
-    const [row] = await driver.read(FIND, [mchid, kind, no]);
-    if (row === undefined) return undefined;
-    try {
-      return openRow(row);
-    } catch (error) {
-      if (error instanceof DamagedError) tell({ mchid, kind, no }, error);
-      throw error;
-    }
-  }
-
-  async function reservation(
-    mchid: string,
-    kind: ReservationKind,
-    no: string,
-  ): Promise<Reservation | undefined> {
-    if (!isKey(no)) return undefined;
-    const [row] = await driver.read(RESERVATION, [mchid, kind, no]);
-    return row === undefined ? undefined : openReservation(row);
-  }
-
+  const sql = { insertSql: INSERT + repeat, reserveSql: RESERVE + repeat };
+  const parts: StoreParts = { driver, reader, ...sql, guard, sealing, tell, openRow };
+  const rows = (filter: RecordFilter) => listRows(driver, filter);
   return {
     name: driver.name,
     durable: driver.durable,
     inOrder: driver.inOrder ?? false,
-
-    async insert(record) {
-      checkNew(record, reader);
-      // Waits where knowledge is old: an instance that idled would let its next record slip in.
-      const asking = guard.known();
-      if (asking !== undefined) await asking;
-      const { mchid, kind, no, version } = record;
-      const values = [mchid, kind, no, version, ...factsOf(record, FACTS), sealing.write(record)];
-      return (await driver.write(insertSql, values)) === 1 ? 'inserted' : 'exists';
-    },
-
+    insert: (record) => insert(parts, record),
     // One function answers for every kind: a record's `kind` is the kind it was found under.
-    find: find as RecordStore['find'],
-
-    async replace(next, expectedVersion) {
-      checkNext(next, expectedVersion, reader);
-      const { mchid, kind, no, version } = next;
-      const facts = [version, ...factsOf(next, CHANGING), sealing.write(next)];
-      const values = [...facts, mchid, kind, no, expectedVersion, reader];
-      if ((await driver.write(REPLACE, values)) === 1) return 'replaced';
-      await schemaVersion(driver, reader); // throws where that was the reason
-      return 'conflict';
-    },
-
+    find: ((mchid, kind, no) => find(parts, mchid, kind, no)) as RecordStore['find'],
+    replace: (next, expectedVersion) => replace(parts, next, expectedVersion),
     async due(mchid, now, limit, lane, after) {
       checkLimit(limit);
       await guard.known();
       return due(mchid, now, limit, lane, after);
     },
-
     oldestDue: (mchid) => oldestDue(driver, mchid),
-
     async list(filter) {
-      const { items, ...rest } = await listRows(driver, filter);
+      const { items, ...rest } = await rows(filter);
       return { ...rest, items: intact(items, openRow, tell) };
     },
-
-    damaged: (filter) =>
-      damagedPage(filter, {
-        rows: (wider) => listRows(driver, wider),
-        open: openRow,
-        key: listKey,
-      }),
-
+    damaged: (filter) => damagedPage(filter, { rows, open: openRow, key: listKey }),
     async count(mchid, payer, since) {
       const [row] = await driver.read(COUNT, [mchid, payer, since]);
       return number(row, 'made');
     },
-
     async active(mchid, payer, { from, since }) {
-      const rows = await driver.read(ACTIVE, [mchid, payer, from, since]);
-      return payerRecords(intact(rows, openRow, tell));
+      const found = await driver.read(ACTIVE, [mchid, payer, from, since]);
+      return payerRecords(intact(found, openRow, tell));
     },
-
-    async reserve(wanted) {
-      checkReservation(wanted);
-      guard.write();
-      const { mchid, kind, no, owner, at } = wanted;
-      if ((await driver.write(reserveSql, [mchid, kind, no, owner, at])) === 1) return 'reserved';
-      const held = await reservation(mchid, kind, no);
-      if (held === undefined) throw storeError('STORE_CONTENTION', `${kind} ${no} has no owner`);
-      return held.owner === owner ? 'reserved' : { owner: held.owner };
-    },
-
-    reservation,
-
-    async reservations(mchid, kind, { from, to, limit, after }) {
-      checkLimit(limit);
-      const [at, no] = after === undefined ? [] : readCursor(after, 1);
-      const beyond = at === undefined ? [] : [at, at, no ?? ''];
-      const rows = await driver.read(
-        withLimit(
-          `${RESERVED} WHERE mchid = ? AND kind = ? AND at >= ? AND at < ?` +
-            `${at === undefined ? '' : ' AND at >= ? AND (at, no) > (?, ?)'} ORDER BY at, no`,
-          limit + 1,
-        ),
-        [mchid, kind, from, to, ...beyond],
-      );
-      const items = rows.map(openReservation);
-      return pageOf(items, limit, (item) => [item.at, item.no]);
-    },
-
+    reserve: (wanted) => reserve(parts, wanted),
+    reservation: (mchid, kind, no) => reservation(driver, mchid, kind, no),
+    reservations: (mchid, kind, range) => reservations(driver, mchid, kind, range),
     async migrate() {
       await migrate(deps);
       guard.looked();
     },
-
     async ping() {
       await schemaVersion(driver, reader);
     },
-
     close: () => driver.close(),
   };
+}
+
+async function insert(parts: StoreParts, record: StoredRecord): Promise<'inserted' | 'exists'> {
+  const { driver, reader, insertSql, guard, sealing } = parts;
+  checkNew(record, reader);
+  // Waits where knowledge is old: an instance that idled would let its next record slip in.
+  const asking = guard.known();
+  if (asking !== undefined) await asking;
+  const { mchid, kind, no, version } = record;
+  const values = [mchid, kind, no, version, ...factsOf(record, FACTS), sealing.write(record)];
+  return (await driver.write(insertSql, values)) === 1 ? 'inserted' : 'exists';
+}
+
+async function find(
+  { driver, guard, openRow, tell }: StoreParts,
+  mchid: string,
+  kind: string,
+  no: string,
+): Promise<StoredRecord | undefined> {
+  if (!isKey(no)) return undefined;
+  const asking = guard.known();
+  if (asking !== undefined) await asking;
+  const [row] = await driver.read(FIND, [mchid, kind, no]);
+  if (row === undefined) return undefined;
+  try {
+    return openRow(row);
+  } catch (error) {
+    if (error instanceof DamagedError) tell({ mchid, kind, no }, error);
+    throw error;
+  }
+}
+
+async function replace(
+  { driver, reader, sealing }: StoreParts,
+  next: StoredRecord,
+  expectedVersion: number,
+): Promise<'replaced' | 'conflict'> {
+  checkNext(next, expectedVersion, reader);
+  const { mchid, kind, no, version } = next;
+  const facts = [version, ...factsOf(next, CHANGING), sealing.write(next)];
+  const values = [...facts, mchid, kind, no, expectedVersion, reader];
+  if ((await driver.write(REPLACE, values)) === 1) return 'replaced';
+  await schemaVersion(driver, reader); // throws where that was the reason
+  return 'conflict';
+}
+
+async function reserve(
+  { driver, guard, reserveSql }: StoreParts,
+  wanted: Reservation,
+): ReturnType<RecordStore['reserve']> {
+  checkReservation(wanted);
+  guard.write();
+  const { mchid, kind, no, owner, at } = wanted;
+  if ((await driver.write(reserveSql, [mchid, kind, no, owner, at])) === 1) return 'reserved';
+  const held = await reservation(driver, mchid, kind, no);
+  if (held === undefined) throw storeError('STORE_CONTENTION', `${kind} ${no} has no owner`);
+  return held.owner === owner ? 'reserved' : { owner: held.owner };
+}
+
+async function reservation(
+  driver: SqlDriver,
+  mchid: string,
+  kind: ReservationKind,
+  no: string,
+): Promise<Reservation | undefined> {
+  if (!isKey(no)) return undefined;
+  const [row] = await driver.read(RESERVATION, [mchid, kind, no]);
+  return row === undefined ? undefined : openReservation(row);
+}
+
+async function reservations(
+  driver: SqlDriver,
+  mchid: string,
+  kind: ReservationKind,
+  { from, to, limit, after }: ReservationRange,
+): Promise<Page<Reservation>> {
+  checkLimit(limit);
+  const [at, no] = after === undefined ? [] : readCursor(after, 1);
+  const beyond = at === undefined ? [] : [at, at, no ?? ''];
+  const rows = await driver.read(
+    withLimit(
+      `${RESERVED} WHERE mchid = ? AND kind = ? AND at >= ? AND at < ?` +
+        `${at === undefined ? '' : ' AND at >= ? AND (at, no) > (?, ?)'} ORDER BY at, no`,
+      limit + 1,
+    ),
+    [mchid, kind, from, to, ...beyond],
+  );
+  const items = rows.map(openReservation);
+  return pageOf(items, limit, (item) => [item.at, item.no]);
 }
 
 type OpenRow = (row: Row) => StoredRecord;
