@@ -11,8 +11,8 @@ module.exports = {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
-  // Two at least: much of the suite waits on sockets and disks, on a machine of two cores too.
-  maxWorkers: Math.max(2, require('node:os').cpus().length - 1),
+  // One more than cores on a small machine: much of the suite waits for sockets and disks.
+  maxWorkers: Math.max(3, require('node:os').cpus().length - 1),
   // A bound on hanging, not a measure of speed: docs/testing.md. It is above that of tests/helpers/waiting.ts.
   testTimeout: 1_200_000,
 };

@@ -1,6 +1,6 @@
 /** Starts the service as a process, from one bundle made for the whole run. */
 import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { buildSync } from 'esbuild';
 import type { Simulator } from '../../simulator';
 import { ROOT } from './build';
@@ -8,12 +8,16 @@ import { freePort, startProcess, type Ended, type Env } from './core';
 import { onceARun } from './onceARun';
 import { afterTest, serviceEnv } from './service';
 
-/** Bundled once: a process starts in a fifth of the time that compiling on the fly takes. */
-function bundle(): string {
-  const folder = onceARun('service', (made) => {
+/**
+ * A program in one file, made once a run: it starts in a fifth of the time that compiling on the fly takes. It finds its
+ * packages through `NODE_PATH`.
+ */
+export function bundledOnce(entry: string): string {
+  const name = basename(entry, '.ts');
+  const folder = onceARun(`bundle-${name}`, (made) => {
     buildSync({
-      entryPoints: [join(__dirname, 'serviceProcess.ts')],
-      outfile: join(made, 'service.cjs'),
+      entryPoints: [entry],
+      outfile: join(made, `${name}.cjs`),
       bundle: true,
       platform: 'node',
       format: 'cjs',
@@ -24,7 +28,7 @@ function bundle(): string {
       logLevel: 'error',
     });
   });
-  return join(folder, 'service.cjs');
+  return join(folder, `${name}.cjs`);
 }
 
 export interface Child {
@@ -44,7 +48,7 @@ export async function startChild(sim: Simulator, env: Env): Promise<Child> {
     becomeReady = resolve;
   });
   const { child, ended } = startProcess({
-    args: [bundle()],
+    args: [bundledOnce(join(__dirname, 'serviceProcess.ts'))],
     cwd: ROOT,
     env: {
       NODE_PATH: join(ROOT, 'node_modules'),

@@ -21,6 +21,7 @@ import {
   transferBody,
   type Stage,
 } from './support/stage';
+import { bundledOnce } from '../helpers/child';
 import { ENV, jwkOf, keyOf, startIssuer, tokenOf } from './support/issuer';
 
 const NO = 'T20260102000001';
@@ -250,8 +251,9 @@ describe('the output of a crash', () => {
     env: Record<string, string>,
   ): Promise<{ text: string; code: number | null }> {
     return new Promise((resolve, reject) => {
-      const args = ['--require', 'tsx/cjs', '--eval', code];
-      const options = { cwd: root, env: { PATH: process.env.PATH ?? '', ...env } };
+      const args = ['--eval', code];
+      const NODE_PATH = path.join(root, 'node_modules');
+      const options = { cwd: root, env: { PATH: process.env.PATH ?? '', NODE_PATH, ...env } };
       const child = spawn(process.execPath, args, options);
       let text = '';
       child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
@@ -278,7 +280,8 @@ describe('the output of a crash', () => {
         PORT: String(port),
       });
       const { apiV3Key, privateKey } = stage.simulator.credentials;
-      const main = "require('./bin/server.ts').main()";
+      const server = bundledOnce(path.join(root, 'bin/server.ts'));
+      const main = `require(${JSON.stringify(server)}).main()`;
       const bug = `${main}.catch(() => {}); setTimeout(() => { Promise.reject(new Error(process.env.privateKey)); setTimeout(() => process.exit(0), 300); }, 200)`;
       const thrown = `${main}; setTimeout(() => { throw new Error(process.env.privateKey); }, 300)`;
       const [busy, broken, uncaught] = await Promise.all([
