@@ -98,7 +98,7 @@ describe('words', () => {
     expect(code === 0 ? ran.err : ran.out).toBe('');
   });
 
-  const commands = 'doctor migrate sweep reconcile records trigger replay simulator'.split(' ');
+  const commands = 'doctor migrate sweep reconcile records trigger replay dev simulator'.split(' ');
 
   it('helps in both languages with every command', async () => {
     const { out } = await cli(['help']);
