@@ -26,7 +26,8 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_order',
     tag: 'orders',
-    summary: 'JSAPI / Mini Program order → payment parameters',
+    summary:
+      'Mini Program or official account order: payment parameters · 小程序或公众号下单，返回支付参数',
     access: 'payer',
     body: order.orderOperatorSchema,
     payerBody: order.orderPayerSchema,
@@ -37,7 +38,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_order_h5',
     tag: 'orders',
-    summary: 'H5 order → h5_url',
+    summary: 'H5 order: h5_url · H5 下单，返回 h5_url',
     access: 'payer',
     body: order.h5OperatorSchema,
     payerBody: order.h5PayerSchema,
@@ -48,7 +49,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_order_native',
     tag: 'orders',
-    summary: 'Native order → code_url',
+    summary: 'Native order: code_url for a QR code · Native 下单，返回二维码链接',
     access: 'payer',
     body: order.orderOperatorSchema,
     payerBody: order.orderPayerSchema,
@@ -59,7 +60,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_order_app',
     tag: 'orders',
-    summary: 'App order → app parameters',
+    summary: 'App order: parameters of the App SDK · App 下单，返回 SDK 参数',
     access: 'payer',
     body: order.orderOperatorSchema,
     payerBody: order.orderPayerSchema,
@@ -70,7 +71,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_order_combine',
     tag: 'combinations',
-    summary: 'Combined order (合单): type says what comes back',
+    summary: 'Combined order: several parts paid at once · 合单下单',
     access: 'payer',
     needs: 'combine',
     body: combine.combineOperatorSchema,
@@ -82,7 +83,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_combine_query',
     tag: 'combinations',
-    summary: 'Combined order by combine_out_trade_no',
+    summary: 'Combined order by its number · 查询合单',
     access: 'owner',
     needs: 'combine',
     body: combine.combineNoSchema,
@@ -92,7 +93,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_combine_close',
     tag: 'combinations',
-    summary: 'Query, close, query, record: all parts at once',
+    summary: 'Closes a combined order, all parts at once · 关闭合单（全部子单）',
     access: 'ownerActs',
     needs: 'combine',
     body: combine.combineNoSchema,
@@ -102,7 +103,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_order_codepay',
     tag: 'orders',
-    summary: 'Payment-code order (付款码): paid at once, or 202',
+    summary: 'Payment-code order: paid at once, or 202 · 付款码支付',
     access: 'operatorKey',
     body: codepay.codepaySchema,
     accepted: money.transactionUnknown,
@@ -112,7 +113,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_reverse',
     tag: 'orders',
-    summary: 'Reverses a payment-code order (撤销)',
+    summary: 'Reverses a payment-code order · 撤销付款码订单',
     access: 'operatorKey',
     body: order.outTradeNoSchema,
     accepted: money.transactionUnknown,
@@ -122,7 +123,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_prepare_order',
     tag: 'orders',
-    summary: 'Fixes number, price and description beforehand',
+    summary: 'Fixes number, price and description beforehand · 预下单：由商户定单号、金额与描述',
     access: 'operatorKey',
     body: order.prepareSchema,
     notify: 'order',
@@ -132,7 +133,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_query_order_by_out_trade_no',
     tag: 'orders',
-    summary: 'Order by out_trade_no',
+    summary: 'Order by your number · 按商户订单号查询订单',
     access: 'owner',
     body: order.outTradeNoSchema,
     reply: money.transaction,
@@ -141,7 +142,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_query_order_by_transaction_id',
     tag: 'orders',
-    summary: 'Order by transaction_id',
+    summary: "Order by WeChat Pay's number · 按微信支付订单号查询订单",
     access: 'owner',
     body: order.transactionIdSchema,
     reply: money.transaction,
@@ -150,7 +151,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_close_order',
     tag: 'orders',
-    summary: 'Query, close, query, record',
+    summary: 'Closes an unpaid order · 关闭未支付的订单',
     access: 'ownerActs',
     body: order.outTradeNoSchema,
     reply: money.closed,
@@ -159,7 +160,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_refund',
     tag: 'refunds',
-    summary: 'Refund',
+    summary: 'Refund, whole or in part · 申请退款（全部或部分）',
     access: 'operator',
     body: refund.refundSchema,
     notify: 'refund',
@@ -170,7 +171,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_refund_abnormal',
     tag: 'refunds',
-    summary: 'Abnormal refund (异常退款)',
+    summary: 'Sends an abnormal refund to a bank card · 异常退款：退到银行卡',
     access: 'operatorKey',
     needs: 'encrypt',
     body: refund.refundAbnormalSchema,
@@ -181,7 +182,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_refund_query',
     tag: 'refunds',
-    summary: 'Refund by out_refund_no',
+    summary: 'Refund by your number · 查询退款',
     access: 'owner',
     body: refund.refundQuerySchema,
     accepted: money.refund,
@@ -192,7 +193,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     name: 'wxpay_transfer',
     tag: 'transfers',
     needs: 'transfer',
-    summary: 'Merchant transfer (商家转账)',
+    summary: 'Transfer to a user · 商家转账到用户',
     access: 'operatorKey',
     body: transfer.transferSchema,
     notify: 'transfer',
@@ -204,18 +205,18 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     name: 'wxpay_transfer_cancel',
     tag: 'transfers',
     needs: 'transfer',
-    summary: 'Cancels a transfer the receiver has not confirmed',
+    summary: 'Cancels a transfer that was not confirmed · 撤销用户未确认的转账',
     access: 'operatorKey',
     body: transfer.outBillNoSchema,
-    accepted: money.transferCancelled,
-    reply: money.transferCancelled,
+    accepted: money.transfer,
+    reply: money.transfer,
     handle: (c) => c.pay.transferCancel,
   }),
   route({
     name: 'wxpay_transfer_bill_query',
     tag: 'transfers',
     needs: 'transfer',
-    summary: 'Transfer by out_bill_no',
+    summary: 'Transfer by your number · 按商户转账单号查询转账',
     access: 'owner',
     body: transfer.outBillNoSchema,
     reply: money.transfer,
@@ -225,7 +226,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     name: 'wxpay_transfer_batch_query',
     tag: 'transfers',
     needs: 'transfer',
-    summary: 'Transfer by out_bill_no',
+    summary: 'The same under its old name · 同上（旧名称）',
     access: 'owner',
     body: transfer.outBillNoSchema,
     reply: money.transfer,
@@ -235,7 +236,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
     name: 'wxpay_transfer_bill_query_by_no',
     tag: 'transfers',
     needs: 'transfer',
-    summary: 'Transfer by transfer_bill_no',
+    summary: "Transfer by WeChat Pay's number · 按微信转账单号查询转账",
     access: 'owner',
     body: transfer.transferBillNoSchema,
     reply: money.transfer,
@@ -244,7 +245,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_bill',
     tag: 'operations',
-    summary: 'Trade or fund bill of a day, as CSV',
+    summary: 'Trade or fund-flow bill of a day, as CSV · 下载交易账单或资金账单（CSV）',
     access: 'operatorReads',
     body: record.billSchema,
     reply: operator.bill,
@@ -253,7 +254,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_reconcile',
     tag: 'operations',
-    summary: 'Compares a day with WeChat’s bills, repairs, reports',
+    summary: "Compares a day with WeChat Pay's bills and repairs · 对账：比对并修复一天的记录",
     access: 'operatorKey',
     body: record.reconcileSchema,
     reply: operator.reconciliation,
@@ -262,7 +263,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_sweep',
     tag: 'operations',
-    summary: 'Runs the sweep once',
+    summary: 'Runs the sweep once: what a timer calls · 巡检一次，由定时器调用',
     access: 'sweep',
     body: record.emptySchema,
     reply: operator.swept,
@@ -272,7 +273,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_records',
     tag: 'records',
-    summary: 'Records, newest first',
+    summary: 'Records, newest first · 列出记录，从新到旧',
     access: 'operatorReads',
     body: record.recordsBodySchema,
     reply: operator.recordList,
@@ -281,7 +282,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_record',
     tag: 'records',
-    summary: 'One record with its history',
+    summary: 'One record with its history · 查看一条记录及其历史',
     access: 'operatorReads',
     body: record.recordPathSchema,
     reply: operator.record,
@@ -290,7 +291,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'wxpay_redeliver',
     tag: 'records',
-    summary: 'Delivers an effect again, or all dead ones',
+    summary: 'Delivers an effect again, or all that were given up · 重新投递事件',
     access: 'operatorKey',
     body: record.redeliverBodySchema,
     reply: operator.record,
@@ -299,7 +300,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'records',
     tag: 'records',
-    summary: 'Records, newest first',
+    summary: 'Records, newest first · 列出记录，从新到旧',
     access: 'operatorReads',
     body: record.recordsQuerySchema,
     method: 'GET',
@@ -309,7 +310,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'records/:kind/:no',
     tag: 'records',
-    summary: 'One record with its history',
+    summary: 'One record with its history · 查看一条记录及其历史',
     access: 'operatorReads',
     body: record.emptySchema,
     method: 'GET',
@@ -320,7 +321,7 @@ export const PAY_ROUTES: readonly RouteSpec[] = [
   route({
     name: 'records/:kind/:no/redeliver',
     tag: 'records',
-    summary: 'Delivers an effect again, or all dead ones',
+    summary: 'Delivers an effect again, or all that were given up · 重新投递事件',
     access: 'operatorKey',
     body: record.redeliverSchema,
     params: record.recordPathSchema,

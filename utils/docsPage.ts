@@ -1,5 +1,6 @@
 /** The OpenAPI document as a page to read: no script, nothing loaded from anywhere. */
 import { createHash } from 'node:crypto';
+import { withoutRefs } from './openapiRefs';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -119,8 +120,11 @@ export interface DocsPage {
 }
 
 export function docsPage(document: Json): DocsPage {
-  const { title, version } = document.info as { title: string; version: string };
-  const paths = document.paths as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  const { info, paths } = withoutRefs<{
+    readonly info: { readonly title: string; readonly version: string };
+    readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  }>(document);
+  const { title, version } = info;
   const groups = new Map<string, string[]>();
   for (const [path, methods] of Object.entries(paths))
     for (const [method, operation] of Object.entries(methods)) {

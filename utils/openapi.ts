@@ -1,146 +1,108 @@
 /** OpenAPI 3.1 from the route table: a pure function, so that document and surface cannot differ. */
+import {
+  createParts,
+  exampleMap,
+  responses,
+  type Example,
+  type Json,
+  type Keep,
+  type Replies,
+} from './openapiReplies';
+import { andBoth, both } from './schemas/words';
 
-export interface DocumentedRoute {
+export { ACKNOWLEDGED, type Example } from './openapiReplies';
+
+export type DocumentedTag = keyof typeof TAGS;
+
+export interface DocumentedRoute extends Replies {
   readonly method: 'GET' | 'POST';
   /** Whole path, parameters as `:name`. */
   readonly path: string;
-  readonly operationId: string;
-  readonly tag: string;
+  readonly tag: DocumentedTag;
   readonly summary: string;
   /** Who may, in words. */
   readonly access: string;
-  /** Asks for no identity. */
-  readonly open?: boolean;
+  readonly callers: Callers;
   readonly body?: object;
   readonly payerBody?: object;
   readonly params?: object;
-  /** `data.data` of a success, or a body of another kind. */
-  readonly reply: object | Media | Page | typeof ACKNOWLEDGED;
-  /** `data.data` of a 202: taken, outcome unknown. */
-  readonly accepted?: object;
 }
 
-export interface Media {
-  readonly mediaType: string;
-  readonly description: string;
-}
+/** Who may call: anybody, whoever shows who he is, or the holder of an operator's key. */
+export type Callers = 'anyone' | 'identified' | 'key';
 
-/** A whole body, not in the envelope, by status. */
-export interface Page {
-  readonly page: object;
-  /** Where it is not well: the same body. */
-  readonly notReady?: 503;
-}
+/** By `operationId`. */
+export type Examples = Readonly<Record<string, readonly Example[]>>;
 
-/** The answer to a notification. */
-export const ACKNOWLEDGED = { acknowledged: true } as const;
+const SECURITY: Readonly<Record<Callers, readonly Json[]>> = {
+  anyone: [],
+  identified: [{ operatorKey: [] }, { bearer: [] }, { wxOpenid: [] }],
+  key: [{ operatorKey: [] }],
+};
 
-type Json = Readonly<Record<string, unknown>>;
+const TAGS = {
+  orders: both('Single orders, from their placing to their end', '单笔订单：下单、查询、关闭'),
+  combinations: both('Several orders paid at once', '合单：多笔订单一次支付'),
+  refunds: both('Money back to the payer', '退款'),
+  transfers: both('Money from the merchant to a user', '商家转账'),
+  records: both('What the service has recorded', '服务的记录'),
+  operations: both("The operator's daily work", '日常运营：账单、对账、巡检'),
+  notifications: both('What WeChat Pay sends', '微信支付的回调'),
+  status: both('How the service is', '服务状态与文档'),
+} as const;
 
-const SECURITY: Json[] = [{ operatorKey: [] }, { bearer: [] }, { wxOpenid: [] }];
+const ABOUT = both(
+  'WeChat Pay for Mini Programs, safe with money. Success: `{code:0, msg:"success", data:{status, data}}`; failure: ' +
+    '`{code:-1, msg, error, requestId, data}` with the HTTP status that fits. Amounts are integers in fen, ' +
+    'moments RFC 3339 with +08:00, lengths of text count UTF-8 bytes. The path of a further merchant begins with /m/<key>',
+  '小程序微信支付服务。成功：`{code:0, msg:"success", data:{status, data}}`；失败：`{code:-1, msg, error, requestId, data}`，' +
+    'HTTP 状态码与之相符。金额为整数，单位分；时间为 RFC 3339 格式，+08:00；文本长度按 UTF-8 字节计。其他商户的路径以 /m/<key> 开头',
+);
 
-const envelope = (data: Json): Json => ({
-  type: 'object',
-  required: ['code', 'msg', 'data'],
-  properties: {
-    code: { const: 0 },
-    msg: { const: 'success' },
-    data: {
-      type: 'object',
-      required: ['status', 'data'],
-      properties: { status: { type: 'integer', description: "WeChat's HTTP status" }, data },
-    },
+const IDENTITIES: Json = {
+  operatorKey: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-API-Key',
+    description: both(
+      "An operator's key (setting operatorKeys)",
+      '运营密钥（配置项 operatorKeys）',
+    ),
   },
-});
-
-const FAILURE: Json = {
-  type: 'object',
-  required: ['code', 'msg', 'error', 'requestId', 'data'],
-  properties: {
-    code: { const: -1 },
-    msg: { type: 'string', description: 'Chinese and English: what to do next' },
-    error: { type: 'string', description: 'see docs/errors.md' },
-    requestId: { type: 'string' },
-    data: {
-      oneOf: [
-        { type: 'null' },
-        {
-          type: 'object',
-          properties: {
-            status: { type: 'integer' },
-            code: { type: 'string' },
-            message: { type: 'string' },
-            requestId: { type: ['string', 'null'] },
-            retryable: { type: 'boolean' },
-            next: { type: 'string', description: 'of a refund: what happens next' },
-          },
-        },
-      ],
-    },
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'CloudBase access token',
+    description: both('Access token of a Mini Program user', '小程序用户的 CloudBase 访问令牌'),
+  },
+  wxOpenid: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'x-wx-openid',
+    description: both(
+      "Set by WeChat's gateway; believed only with the setting trustWxHeaders",
+      '由微信网关设置；仅在配置项 trustWxHeaders 启用时采信',
+    ),
   },
 };
-
-const json = (schema: Json): Json => ({ content: { 'application/json': { schema } } });
-
-const failure = (description: string): Json => ({
-  description,
-  ...json({ $ref: '#/components/schemas/Failure' }),
-});
-
-/** Refused, and broken or not ready: in the envelope of failures. */
-const FAILURES: Json = {
-  '4XX': failure('Refused: `error` says why, see docs/errors.md'),
-  '5XX': failure('Ours or WeChat Pay’s fault: the same request may be sent again'),
-};
-
-const NOT_RECORDED = json({
-  type: 'object',
-  required: ['code', 'message'],
-  properties: { code: { const: 'FAIL' }, message: { type: 'string' } },
-  additionalProperties: false,
-});
-
-const NOTIFIED: Json = {
-  '200': { description: 'Recorded', ...json({ const: { code: 'SUCCESS', message: '成功' } }) },
-  '4XX': { description: 'Not genuine', ...NOT_RECORDED },
-  '5XX': { description: 'Not recorded: send it again', ...NOT_RECORDED },
-};
-
-function responses({ reply, accepted }: DocumentedRoute): Json {
-  if (reply === ACKNOWLEDGED) return NOTIFIED;
-  if ('mediaType' in reply) {
-    const content = { [reply.mediaType]: { schema: { type: 'string' } } };
-    return { '200': { description: reply.description, content }, ...FAILURES };
-  }
-  if ('page' in reply) {
-    const body = json(reply.page as Json);
-    const notReady =
-      reply.notReady === undefined ? {} : { '503': { description: 'Not ready', ...body } };
-    return { '200': { description: 'Success', ...body }, ...notReady, ...FAILURES };
-  }
-  const taken = 'Taken, outcome unknown: ask, or send the same number again';
-  return {
-    '200': { description: 'Success', ...json(envelope(reply as Json)) },
-    ...(accepted === undefined
-      ? {}
-      : { '202': { description: taken, ...json(envelope(accepted as Json)) } }),
-    ...FAILURES,
-  };
-}
 
 /** Keywords of ours in the standard's: what they cannot say stands in words. */
 function documented(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(documented);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const { maxBytes, ...rest } = schema as Json;
+  const { maxBytes, format, ...rest } = schema as Json;
   const inner = Object.fromEntries(Object.entries(rest).map(([k, v]) => [k, documented(v)]));
+  if (format !== undefined) return { ...inner, anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] };
   if (typeof maxBytes !== 'number') return inner;
-  const bytes = String(maxBytes);
   return {
     ...inner,
     // No character has less than one byte.
     ...(inner.type === 'string' ? { maxLength: inner.maxLength ?? maxBytes } : {}),
-    description: `at most ${bytes} bytes of UTF-8 (a Han character is 3) · 最多 ${bytes} 字节（一个汉字 3 字节）`,
+    description: andBoth(
+      inner.description as string | undefined,
+      `At most ${maxBytes} bytes of UTF-8 (a Han character is 3)`,
+      `最多 ${maxBytes} 字节（UTF-8，一个汉字 3 字节）`,
+    ),
   };
 }
 
@@ -148,12 +110,12 @@ function parameters(route: DocumentedRoute): Json[] {
   const list: Json[] = [];
   const add = (where: 'path' | 'query', schema: object | undefined): void => {
     const { properties = {}, required = [] } = (schema ?? {}) as {
-      properties?: Record<string, unknown>;
+      properties?: Readonly<Record<string, Json>>;
       required?: readonly string[];
     };
     for (const [name, inner] of Object.entries(properties)) {
-      const documentedAs = documented(inner);
-      list.push({ name, in: where, required: required.includes(name), schema: documentedAs });
+      const { description, ...plain } = documented(inner) as Json;
+      list.push({ name, in: where, required: required.includes(name), description, schema: plain });
     }
   };
   add('path', route.params);
@@ -161,45 +123,63 @@ function parameters(route: DocumentedRoute): Json[] {
   return list;
 }
 
-function operation(route: DocumentedRoute): Json {
+function requestBody(route: DocumentedRoute, keep: Keep, examples: readonly Example[]): Json {
+  const { method, operationId, body, payerBody } = route;
+  if (method !== 'POST' || body === undefined) return {};
+  const named = (name: string, one: object): Json =>
+    keep('schemas', `${operationId}_${name}`, documented(one) as Json);
+  const schema =
+    payerBody === undefined
+      ? named('request', body)
+      : {
+          anyOf: [
+            named('request', { ...body, title: both('By an operator', '运营方调用') }),
+            named('user_request', { ...payerBody, title: both('By a user', '用户调用') }),
+          ],
+        };
+  const shown = exampleMap(examples, (example) => example.body);
+  const media = shown === undefined ? { schema } : { schema, examples: shown };
+  return { requestBody: { required: true, content: { 'application/json': media } } };
+}
+
+function operation(route: DocumentedRoute, keep: Keep, examples: readonly Example[]): Json {
   const params = parameters(route);
-  const { open = false, operationId, tag, summary } = route;
-  const body =
-    route.payerBody === undefined
-      ? route.body
-      : { anyOf: [route.body, { ...route.payerBody, title: 'payer' }] };
+  const { callers, operationId, tag, summary, access } = route;
   return {
     operationId,
     tags: [tag],
     summary,
-    description: route.access,
+    description: access,
     ...(params.length === 0 ? {} : { parameters: params }),
-    ...(route.method === 'POST' && body !== undefined
-      ? { requestBody: { required: true, ...json(documented(body) as Json) } }
-      : {}),
-    responses: responses(route),
-    ...(open ? { security: [] } : {}),
+    ...requestBody(route, keep, examples),
+    responses: responses(route, keep, examples),
+    security: SECURITY[callers],
   };
 }
 
-export function buildOpenapi(routes: readonly DocumentedRoute[], version: string): Json {
+export function buildOpenapi(
+  routes: readonly DocumentedRoute[],
+  version: string,
+  examples: Examples,
+): Json {
   const paths: Record<string, Record<string, Json>> = {};
+  const { keep, components } = createParts();
   for (const route of routes) {
     const path = route.path.replace(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) };
+    const own = operation(route, keep, examples[route.operationId] ?? []);
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: own };
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'pay-common', version, description: 'WeChat Pay API v3 for Mini Programs.' },
-    security: SECURITY,
-    paths,
-    components: {
-      schemas: { Failure: FAILURE },
-      securitySchemes: {
-        operatorKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
-        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'CloudBase access token' },
-        wxOpenid: { type: 'apiKey', in: 'header', name: 'x-wx-openid' },
-      },
+    info: {
+      title: 'pay-common',
+      version,
+      description: ABOUT,
+      license: { name: 'MIT', identifier: 'MIT' },
     },
+    servers: [{ url: '/' }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    components: { ...components(), securitySchemes: IDENTITIES },
   };
 }

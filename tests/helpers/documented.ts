@@ -3,6 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
 import { ask, type Answer, type Question } from './core';
 import { openapiDocument } from '../../routes/documentedRoutes';
 import { NOTIFY_ROUTES } from '../../routes/notifyRoutes';
+import { withoutRefs } from '../../utils/openapiRefs';
 
 type Tree = Readonly<Record<string, unknown>>;
 interface Operation {
@@ -10,10 +11,9 @@ interface Operation {
     Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Tree }>> }>
   >;
 }
-const document = openapiDocument('0.0.0') as {
+const document = withoutRefs<{
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: Tree;
-};
+}>(openapiDocument('0.0.0'));
 // The document as a whole is checked where it is made.
 const ajv = new Ajv2020({ strict: false, validateSchema: false });
 const checks = new Map<string, ValidateFunction>();
@@ -43,7 +43,7 @@ function schemaOf(operation: Operation | undefined, status: number): [string, Tr
 function faultOf(name: string, schema: Tree, body: unknown): string | undefined {
   let check = checks.get(name);
   if (check === undefined) {
-    check = ajv.compile({ ...schema, components: document.components });
+    check = ajv.compile(schema);
     checks.set(name, check);
   }
   return check(body) ? undefined : `${name}: ${ajv.errorsText(check.errors)}`;

@@ -133,7 +133,7 @@ describe('what may be sent is counted in bytes', () => {
   test('the document says it in words', () => {
     const text = JSON.stringify(openapiDocument('0'));
     expect(text).not.toContain('maxBytes');
-    expect(text).toContain('at most 127 bytes of UTF-8');
+    expect(text).toContain('At most 127 bytes of UTF-8');
   });
 });
 

@@ -1,38 +1,37 @@
 /** Bodies of payment-code orders (付款码) and their reversal: an operator's alone. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
-import { currency, fen, ip, outTradeNo, text } from './parts';
-
-const goodsDetail = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['merchant_goods_id', 'quantity', 'unit_price'],
-  properties: {
-    merchant_goods_id: text(32),
-    // Spelled so for payment codes alone.
-    wxpay_goods_id: text(32),
-    goods_name: text(256),
-    quantity: { type: 'integer', minimum: 1, maximum: 1000000 },
-    unit_price: fen,
-  },
-} as const satisfies JSONSchema;
+import {
+  attach,
+  detailOf,
+  goodsOf,
+  goodsTag,
+  ip,
+  outTradeNo,
+  settleInfo,
+  supportFapiao,
+  text,
+  total,
+} from './parts';
+import { deviceId, scene } from './sceneParts';
+import { both } from './words';
 
 const sceneInfo = {
-  type: 'object',
-  additionalProperties: false,
+  ...scene('Where the code was scanned', '收款场景'),
   properties: {
-    device_id: text(32),
-    device_ip: ip,
+    device_id: deviceId(32),
+    device_ip: { ...ip, description: both('Address of the till', '收款设备的 IP 地址') },
     store_info: {
       type: 'object',
       additionalProperties: false,
       required: ['id'],
-      properties: { id: text(32), out_id: text(32) },
+      description: both('The shop', '商户门店信息'),
+      properties: {
+        id: text(32, "WeChat Pay's number of the shop", '微信支付门店编号'),
+        out_id: text(32, 'Your number of the shop', '商户侧门店编号'),
+      },
     },
   },
 } as const satisfies JSONSchema;
-
-/** WeChat's bound on the whole of `detail`. */
-const DETAIL_BYTES = { maxBytes: 6144 } as const;
 
 export const codepaySchema = {
   type: 'object',
@@ -40,39 +39,30 @@ export const codepaySchema = {
   required: ['out_trade_no', 'description', 'amount', 'payer', 'scene_info'],
   properties: {
     out_trade_no: outTradeNo,
-    description: text(127),
-    amount: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['total'],
-      properties: { total: fen, currency },
-    },
+    description: text(127, 'What is bought, as the payer sees it', '商品描述，展示给用户'),
+    amount: total,
     payer: {
       type: 'object',
       additionalProperties: false,
       required: ['auth_code'],
-      properties: { auth_code: { type: 'string', pattern: '^1[0-5][0-9]{16}$' } },
-    },
-    scene_info: sceneInfo,
-    attach: text(128),
-    goods_tag: text(32),
-    detail: {
-      type: 'object',
-      ...DETAIL_BYTES,
-      additionalProperties: false,
+      description: both('Who pays', '支付者'),
       properties: {
-        cost_price: fen,
-        invoice_id: text(32),
-        goods_detail: { type: 'array', minItems: 1, maxItems: 50, items: goodsDetail },
+        auth_code: {
+          type: 'string',
+          pattern: '^1[0-5][0-9]{16}$',
+          description: both(
+            "The payment code on the payer's phone: 18 digits, good for a minute, never stored",
+            '用户手机上的付款码：18 位数字，一分钟内有效，服务不保存',
+          ),
+        },
       },
     },
-    settle_info: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['profit_sharing'],
-      properties: { profit_sharing: { type: 'boolean' } },
-    },
-    support_fapiao: { type: 'boolean' },
+    scene_info: sceneInfo,
+    attach,
+    goods_tag: goodsTag,
+    detail: detailOf(goodsOf('wxpay_goods_id')),
+    settle_info: settleInfo,
+    support_fapiao: supportFapiao,
   },
 } as const satisfies JSONSchema;
 

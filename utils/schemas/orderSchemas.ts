@@ -1,135 +1,80 @@
 /** Bodies of the order routes. What costs or commits the merchant is not in the payer's schemas. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import {
-  currency,
-  fen,
+  attach,
+  detailOf,
+  goodsOf,
+  goodsTag,
   ip,
-  openid,
   outTradeNo,
+  payer,
   publicIp,
   rfc3339,
+  settleInfo,
+  supportFapiao,
   text,
+  total,
   transactionId,
+  useServiceAccount,
 } from './parts';
+import { deviceId, h5Info, scene, storeInfo } from './sceneParts';
+import { both } from './words';
 
-const amount = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['total'],
-  properties: { total: fen, currency },
-} as const satisfies JSONSchema;
-
-const payer = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['openid'],
-  properties: { openid },
-} as const satisfies JSONSchema;
-
-const storeInfo = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['id'],
-  properties: { id: text(32), name: text(256), area_code: text(32), address: text(512) },
-} as const satisfies JSONSchema;
-
-const h5Info = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['type'],
-  properties: {
-    // iOS, Android, Wap, and what else WeChat takes.
-    type: text(32),
-    app_name: text(64),
-    app_url: text(128),
-    bundle_id: text(128),
-    package_name: text(128),
-  },
-} as const satisfies JSONSchema;
-
-const scene = { device_id: text(32), store_info: storeInfo, h5_info: h5Info } as const;
+const places = { device_id: deviceId(32), store_info: storeInfo, h5_info: h5Info } as const;
 
 const sceneInfo = {
-  type: 'object',
-  additionalProperties: false,
+  ...scene('Where it is bought', '支付场景'),
   required: ['payer_client_ip'],
-  properties: { payer_client_ip: ip, ...scene },
+  properties: { payer_client_ip: ip, ...places },
 } as const satisfies JSONSchema;
 
 const h5SceneInfo = {
-  type: 'object',
-  additionalProperties: false,
+  ...scene('The browser that pays', '支付场景（浏览器）'),
   required: ['payer_client_ip', 'h5_info'],
-  properties: { payer_client_ip: publicIp, ...scene },
+  properties: { payer_client_ip: publicIp, ...places },
 } as const satisfies JSONSchema;
 
 /** A payer's browser may leave its address out where a trusted proxy says it (`orders/scene.ts`). */
 const payerSceneInfo = {
-  type: 'object',
-  additionalProperties: false,
-  properties: { payer_client_ip: ip, ...scene },
+  ...scene('Where it is bought', '支付场景'),
+  properties: { payer_client_ip: ip, ...places },
 } as const satisfies JSONSchema;
 
 const payerH5SceneInfo = {
-  type: 'object',
-  additionalProperties: false,
+  ...scene(
+    'The browser that pays; its address may be left out behind a trusted proxy',
+    '支付场景（浏览器）；在可信代理之后可不填 IP',
+  ),
   required: ['h5_info'],
-  properties: { payer_client_ip: publicIp, ...scene },
-} as const satisfies JSONSchema;
-
-const goodsDetail = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['merchant_goods_id', 'quantity', 'unit_price'],
-  properties: {
-    merchant_goods_id: text(32),
-    wechatpay_goods_id: text(32),
-    goods_name: text(256),
-    quantity: { type: 'integer', minimum: 1, maximum: 1000000 },
-    unit_price: fen,
-  },
-} as const satisfies JSONSchema;
-
-/** WeChat's bound on the whole of `detail`. */
-const DETAIL_BYTES = { maxBytes: 6144 } as const;
-
-const detail = {
-  type: 'object',
-  ...DETAIL_BYTES,
-  additionalProperties: false,
-  properties: {
-    cost_price: fen,
-    invoice_id: text(32),
-    goods_detail: { type: 'array', minItems: 1, maxItems: 50, items: goodsDetail },
-  },
+  properties: { payer_client_ip: publicIp, ...places },
 } as const satisfies JSONSchema;
 
 const payerFields = {
   out_trade_no: outTradeNo,
-  description: text(127),
-  amount,
-  attach: text(128),
-  useServiceAccount: { type: 'boolean' },
+  description: text(
+    127,
+    'What is bought, as the payer sees it; may be left out for a prepared number',
+    '商品描述，展示给用户；预下单的单号可不填',
+  ),
+  amount: total,
+  attach,
+  useServiceAccount,
   payer,
 } as const;
 
 const merchantFields = {
   time_expire: rfc3339,
-  goods_tag: text(32),
-  detail,
-  settle_info: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['profit_sharing'],
-    properties: { profit_sharing: { type: 'boolean' } },
-  },
+  goods_tag: goodsTag,
+  detail: detailOf(goodsOf('wechatpay_goods_id')),
+  settle_info: settleInfo,
   limit_pay: {
     type: 'array',
     minItems: 1,
     maxItems: 4,
+    description: both('Ways of paying that are refused', '指定不可用（或仅可用）的支付方式'),
     items: { type: 'string', enum: ['no_balance', 'no_credit', 'no_debit', 'balance_only'] },
   },
-  support_fapiao: { type: 'boolean' },
+  support_fapiao: supportFapiao,
 } as const;
 
 /** description and amount may be left out only for a number that the merchant prepared. */
@@ -168,7 +113,15 @@ export const prepareSchema = {
   properties: {
     ...payerFields,
     ...merchantFields,
-    expire_minutes: { type: 'integer', minimum: 1, maximum: 10080 },
+    expire_minutes: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 10080,
+      description: both(
+        'How long the payer has, in minutes: to come, and then to pay',
+        '用户来付款的时限，以及下单后的支付时限，单位：分钟',
+      ),
+    },
   },
 } as const satisfies JSONSchema;
 

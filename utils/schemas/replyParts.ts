@@ -1,36 +1,39 @@
-/** Pieces of the schemas of replies. They describe: only tests check replies against them. */
+/** Pieces of the schemas of replies. They describe and type: only tests check replies against them. */
+import { both } from './words';
 
 type Properties = Readonly<Record<string, object>>;
 
-export const word = (description: string) => ({ type: 'string', description });
-export const fen = (description: string) => ({
-  type: 'integer',
-  description: `${description}; in fen (分)`,
-});
-export const count = (description: string) => ({ type: 'integer', minimum: 0, description });
-export const flag = (description: string) => ({ type: 'boolean', description });
-export const moment = (description: string) => ({
-  type: 'string',
-  pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$',
-  description: `${description}; RFC 3339, +08:00`,
-});
-export const orNull = (schema: { readonly description: string }) => ({
-  anyOf: [schema, { type: 'null' }],
-  description: schema.description,
-});
-export const list = (items: object, description: string) => ({ type: 'array', items, description });
+export const word = (en: string, zh: string) =>
+  ({ type: 'string', description: both(en, zh) }) as const;
+export const fen = (en: string, zh: string) =>
+  ({ type: 'integer', description: both(`${en}, in fen`, `${zh}，单位：分`) }) as const;
+export const count = (en: string, zh: string) =>
+  ({ type: 'integer', minimum: 0, description: both(en, zh) }) as const;
+export const flag = (en: string, zh: string) =>
+  ({ type: 'boolean', description: both(en, zh) }) as const;
+export const only = <const V>(value: V, en: string, zh: string) =>
+  ({ const: value, description: both(en, zh) }) as const;
+export const moment = (en: string, zh: string) =>
+  ({
+    type: 'string',
+    pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$',
+    description: both(`${en}; RFC 3339, +08:00`, `${zh}，RFC 3339 格式，+08:00`),
+  }) as const;
+export const orNull = <const S extends { readonly description: string }>(schema: S) =>
+  ({ anyOf: [schema, { type: 'null' }], description: schema.description }) as const;
+export const list = <const I extends object>(items: I, en: string, zh: string) =>
+  ({ type: 'array', items, description: both(en, zh) }) as const;
+export const about = <const S extends object>(en: string, zh: string, schema: S) =>
+  ({ ...schema, description: both(en, zh) }) as const;
 
 /** Exactly these fields. */
-export const closed = (required: readonly string[], properties: Properties) => ({
-  type: 'object',
-  required,
-  properties,
-  additionalProperties: false,
-});
+export const closed = <const R extends readonly string[], const P extends Properties>(
+  required: R,
+  properties: P,
+) => ({ type: 'object', required, properties, additionalProperties: false }) as const;
 
 /** WeChat's body, or ours around it: it may grow. */
-export const open = (required: readonly string[], properties: Properties) => ({
-  type: 'object',
-  required,
-  properties,
-});
+export const open = <const R extends readonly string[], const P extends Properties>(
+  required: R,
+  properties: P,
+) => ({ type: 'object', required, properties }) as const;
