@@ -9,11 +9,13 @@ const SECRET_BYTES_MIN = 24;
 const SECRETS_MAX = 2;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const SQL = new Set(['mysql:', 'postgres:', 'postgresql:']);
+/** Several hosts are no URL to Node.js; what is left unsaid here, the driver refuses. */
+const MONGODB = /^mongodb(\+srv)?:\/\/([^/?@]*@)?[^/?@]+\/[^/?]+(\?.*)?$/;
 
 function databaseFault(url: string): FaultCode | undefined {
   if (url === 'memory:' || /^file:[^?#\0]+$/.test(url) || /^cloudbase:/.test(url)) return undefined;
   const scheme = /^[a-z+]+:/.exec(url)?.[0] ?? '';
-  if (scheme.startsWith('mongodb')) return 'mongodb';
+  if (scheme.startsWith('mongodb')) return MONGODB.test(url) ? undefined : 'database_unreadable';
   if (!SQL.has(scheme)) return 'database_scheme';
   return (parseUrl(url)?.hostname ?? '') === '' ? 'database_unreadable' : undefined;
 }

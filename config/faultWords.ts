@@ -137,21 +137,17 @@ const WORDS = {
     'Integration Center does not forward transfer notifications yet: transfers are polled',
   ],
 
-  mongodb: [
-    '暂不支持 MongoDB，请使用 mysql:// postgres:// 或 cloudbase:',
-    'MongoDB is not offered: use mysql://, postgres:// or cloudbase:',
-  ],
   database_scheme: [
-    '应以 file: mysql:// postgres:// cloudbase: memory: 之一开头',
-    'must begin with file: mysql:// postgres:// cloudbase: or memory:',
+    '应以 file: mysql:// postgres:// mongodb:// cloudbase: memory: 之一开头',
+    'must begin with file: mysql:// postgres:// mongodb:// cloudbase: or memory:',
   ],
   database_unreadable: [
-    '无法解析，密码中的特殊字符须做 URL 编码',
-    'cannot be read: percent-encode special characters of the password',
+    '无法解析：须有主机名（MongoDB 还须有库名），密码中的特殊字符须做 URL 编码',
+    'cannot be read: it names a host (and for MongoDB a database), and special characters of the password are percent-encoded',
   ],
   files_vanish: [
-    '云函数实例回收后本地文件会丢失，且各实例互不可见，请使用 mysql:// postgres:// 或 cloudbase:',
-    'files vanish with a function instance and are not shared: use mysql://, postgres:// or cloudbase:',
+    '云函数实例回收后本地文件会丢失，且各实例互不可见，请使用 mysql:// postgres:// mongodb:// 或 cloudbase:',
+    'files vanish with a function instance and are not shared: use mysql://, postgres://, mongodb:// or cloudbase:',
   ],
   record_key: [
     '第 {at} 个：应为 32–256 个可见字符，如 openssl rand -hex 32',

@@ -159,8 +159,8 @@ export const SETTINGS = [
     fallback: 'file:.data/pay-common.db',
     required: 'scf',
     secret: true,
-    en: 'where records live: file: mysql:// postgres:// cloudbase: memory: (required inside SCF)',
-    zh: '记录存放处：file: mysql:// postgres:// cloudbase: memory:（云函数内必填）',
+    en: 'where records live: file: mysql:// postgres:// mongodb:// cloudbase: memory: (required inside SCF)',
+    zh: '记录存放处：file: mysql:// postgres:// mongodb:// cloudbase: memory:（云函数内必填）',
   },
   {
     name: 'CLOUDBASE_APIKEY',

@@ -30,7 +30,7 @@ export async function checkDatabase(deps: DatabaseDeps): Promise<Finding[]> {
   if (databaseUrl === 'memory:') return [memory()];
   try {
     if (databaseUrl.startsWith('file:')) return await checkFile(deps);
-    if (databaseUrl.startsWith('cloudbase:')) return await look(await open(deps), deps);
+    if (/^(cloudbase|mongodb)/.test(databaseUrl)) return await look(await open(deps), deps);
     return await lookSql(await openDriver(deps), deps);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -58,7 +58,12 @@ const memory = (): Finding =>
   warn(
     'database.memory',
     ['databaseUrl=memory:，进程结束后记录全部丢失', 'databaseUrl=memory: loses all on exit'],
-    { fix: ['使用 file: mysql:// postgres:// 或 cloudbase:', 'use a database that lasts'] },
+    {
+      fix: [
+        '使用 file: mysql:// postgres:// mongodb:// 或 cloudbase:',
+        'use a database that lasts',
+      ],
+    },
   );
 
 /** As the store reads it: `file:data/x.db` starts at the working folder, `file:///data/x.db` does not. */

@@ -6,6 +6,7 @@ import type { Logger } from '../../utils/logger';
 import { createMemoryOrderStore } from './memoryOrderStore';
 import { openMysqlDriver } from './sql/mysqlDriver';
 import { openCloudbaseOrderStore } from './cloudbase/cloudbaseOrderStore';
+import { openMongodbOrderStore } from './mongodb/mongodbOrderStore';
 import type { RecordStore } from './orderStore';
 import { openPostgresDriver } from './sql/postgresDriver';
 import type { SqlDriver } from './sql/sqlDriver';
@@ -31,7 +32,7 @@ export interface OpenStoreOptions {
   readonly ephemeralDisk?: boolean | undefined;
 }
 
-export type StoreKind = 'memory' | 'file' | 'mysql' | 'postgres' | 'cloudbase';
+export type StoreKind = 'memory' | 'file' | 'mysql' | 'postgres' | 'mongodb' | 'cloudbase';
 
 type Factory = (options: OpenStoreOptions) => Promise<RecordStore>;
 
@@ -48,6 +49,7 @@ const factories: Readonly<Record<StoreKind, Factory>> = {
   }),
   mysql: sql(openMysqlDriver),
   postgres: sql(openPostgresDriver),
+  mongodb: openMongodbOrderStore,
   cloudbase: ({ cloudbaseEnv, cloudbaseApiKey, ...options }) =>
     openCloudbaseOrderStore({
       ...options,
@@ -69,6 +71,8 @@ const kinds: Readonly<Record<string, StoreKind>> = {
   'mysql:': 'mysql',
   'postgres:': 'postgres',
   'postgresql:': 'postgres',
+  'mongodb:': 'mongodb',
+  'mongodb+srv:': 'mongodb',
   'cloudbase:': 'cloudbase',
 };
 
@@ -78,7 +82,7 @@ const kinds: Readonly<Record<string, StoreKind>> = {
  * @throws  ConfigError (no such kind of URL) · StoreError (database out of reach: may be called again).
  */
 export async function openStore(options: OpenStoreOptions): Promise<RecordStore> {
-  const scheme = /^[a-z]+:/.exec(options.url)?.[0] ?? '';
+  const scheme = /^[a-z+]+:/.exec(options.url)?.[0] ?? '';
   const kind = kinds[scheme];
   if (kind === undefined) {
     throw new ConfigError('CONFIG_INVALID', [

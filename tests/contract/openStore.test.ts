@@ -45,7 +45,13 @@ describe('openStore', () => {
       '',
       'file:',
       'file::memory:',
-      'mongodb://u:topsecret@h/d',
+      'mongodb://u:topsecret@h',
+      'mongodb://u:topsecret@h/?replicaSet=rs0',
+      'mongodb://u:topsecret@h/d?nosuch=1',
+      'mongodb://u:topsecret@h/d?tls=maybe',
+      'mongodb://u:topsecret@h:x/d',
+      'mongodb+srv://u:topsecret@h:1/d',
+      'redis://u:topsecret@h/0',
       'mysql://u:topsecret@h',
       'mysql://u:topsecret@h/d?ssl=maybe',
       'mysql://u:topsecret@h/d?connections=0',
@@ -83,7 +89,7 @@ describe('openStore', () => {
   it('loads no driver before a store on its database opens', () => {
     const script =
       "const s = require('./services/stores/index.ts');" +
-      "const names = ['libsql', 'mysql2', 'pg', '@cloudbase'];" +
+      "const names = ['libsql', 'mysql2', 'pg', 'mongodb', '@cloudbase'];" +
       'const loaded = () => names.filter((n) => Object.keys(require.cache)' +
       ".some((f) => f.includes('node_modules/' + n + '/')));" +
       'const quiet = () => undefined;' +

@@ -11,6 +11,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger, type LogFields } from '../../utils/logger';
 import { CLOUDBASE_TEST_KEY, startCloudbaseServer } from '../helpers/cloudbaseServer';
 import { anOrder, aTransfer } from '../helpers/storeRecords';
+import { startMongodbServer } from '../helpers/mongodbServer';
 import { MCHID } from '../helpers/ownStore';
 import { createSealing } from '../../services/stores/sealing';
 
@@ -93,6 +94,18 @@ async function cloudbasePlace(): Promise<Place> {
   };
 }
 
+async function mongodbPlace(): Promise<Place> {
+  const server = await startMongodbServer();
+  const doc = (kind: string, no: string): Record<string, unknown> =>
+    server.collections.get('pay.pay_record')?.docs.get(`${MCHID}:${kind}:${no}`) ?? {};
+  return {
+    open: (recordKeys) => openStore({ url: server.url(), clock: systemClock, logger, recordKeys }),
+    body: async (kind, no) => String(doc(kind, no)['body']),
+    alter: async (kind, no, change) => void Object.assign(doc(kind, no), change),
+    close: () => server.close(),
+  };
+}
+
 const due = (at = 5) => [{ do: 'query', at, tries: 0 }] as const;
 const RECORD = { code: 'RECORD_DAMAGED' };
 
@@ -100,6 +113,7 @@ describe.each([
   ['memory', memoryPlace],
   ['sqlite', sqlitePlace],
   ['cloudbase', cloudbasePlace],
+  ['mongodb', mongodbPlace],
 ])('a sealed store: %s', (_name, start) => {
   let place: Place;
   const opened: RecordStore[] = [];

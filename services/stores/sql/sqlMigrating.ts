@@ -25,9 +25,6 @@ const MIGRATED =
   'SELECT MAX(version) AS version, MAX(min_reader) AS min_reader ' + `FROM ${MIGRATION_TABLE}`;
 const MIGRATE = `INSERT INTO ${MIGRATION_TABLE} (version, applied_at, min_reader) VALUES (?, ?, ?)`;
 
-/** How old our knowledge of what the tables demand may be, for all that rewrites nothing. */
-const DEMAND_KNOWN_MS = 1000;
-
 /** The newest migration applied. @throws StoreError STORE_NEWER where one demands a newer build. */
 export async function schemaVersion(session: SqlSession, reader = SCHEMA_VERSION): Promise<number> {
   const [row] = await session.read(MIGRATED, []);
@@ -39,56 +36,6 @@ export async function schemaVersion(session: SqlSession, reader = SCHEMA_VERSION
     });
   }
   return number(row, 'version');
-}
-
-/**
- * An instance that was running when the tables began to demand a newer build notices it with what it asks
- * next: one small read a second, shared by all. Reads and inserts wait for it. Reservations do not, for they are
- * committed in the order they are handed in, and are harmless; a rewrite is judged by its own statement.
- */
-export function createDemandGuard({ driver, clock, reader }: SqlOrderStoreDeps) {
-  let askedAt = Number.NEGATIVE_INFINITY;
-  let asking: Promise<void> | undefined;
-  let newer: StoreError | undefined;
-
-  const ask = async (): Promise<void> => {
-    askedAt = clock.now();
-    try {
-      await schemaVersion(driver, reader);
-      newer = undefined;
-    } catch (error) {
-      // Any other failure is reported by the statement that follows.
-      if (error instanceof StoreError && error.code === 'STORE_NEWER') newer = error;
-    } finally {
-      asking = undefined;
-    }
-  };
-  const fresh = (): Promise<void> | undefined => {
-    const ageMs = clock.now() - askedAt;
-    // A clock that was set back must not make us sure for ever.
-    if (ageMs < 0 || ageMs >= DEMAND_KNOWN_MS) asking ??= ask();
-    return asking;
-  };
-  const refuse = (): void => {
-    if (newer !== undefined) throw newer;
-  };
-  return {
-    /** The tables were just looked at, by a migration. */
-    looked(): void {
-      askedAt = clock.now();
-    },
-    /** Nothing to wait for where nothing has to be asked: so a write before `close` is kept. */
-    known(): Promise<void> | undefined {
-      const asked = fresh();
-      if (asked !== undefined) return asked.then(refuse);
-      refuse();
-      return undefined;
-    },
-    write(): void {
-      void fresh();
-      refuse();
-    },
-  };
 }
 
 export async function migrate(deps: SqlOrderStoreDeps): Promise<void> {

@@ -6,6 +6,7 @@
 import { SCHEMA_VERSION } from '../../ledger/record';
 import type { StoredRecord } from '../../ledger/record';
 import { createDamageAlarm, DamagedError, intact, nameOf, type TellDamage } from '../damage';
+import { createDemandGuard, type DemandGuard } from '../demandGuard';
 import type {
   Page,
   RecordFilter,
@@ -18,7 +19,7 @@ import { createSealing, type Sealing } from '../sealing';
 import { BY_KEY, numberIn as number, storeError, withLimit } from './sqlDriver';
 import type { Row, SqlDriver, SqlValue } from './sqlDriver';
 import { createSqlDue, oldestDue } from './sqlDue';
-import { createDemandGuard, migrate, schemaVersion, type SqlOrderStoreDeps } from './sqlMigrating';
+import { migrate, schemaVersion, type SqlOrderStoreDeps } from './sqlMigrating';
 import { MIGRATION_TABLE } from './sqlSchema';
 import {
   ACTIVE_MAX,
@@ -101,7 +102,7 @@ interface StoreParts {
   readonly reader: number;
   readonly insertSql: string;
   readonly reserveSql: string;
-  readonly guard: ReturnType<typeof createDemandGuard>;
+  readonly guard: DemandGuard;
   readonly sealing: Sealing;
   readonly tell: TellDamage;
   readonly openRow: OpenRow;
@@ -110,7 +111,12 @@ interface StoreParts {
 export function createSqlOrderStore(deps: SqlOrderStoreDeps): RecordStore {
   const { driver, logger, reader = SCHEMA_VERSION } = deps;
   const repeat = driver.dialect.ignoreRepeat('mchid, kind, no');
-  const guard = createDemandGuard(deps);
+  // Reads and inserts wait for it. Reservations do not: they are committed in the order they are handed in, and are
+  // harmless. A rewrite is judged by its own statement.
+  const guard = createDemandGuard({
+    clock: deps.clock,
+    look: () => schemaVersion(driver, reader),
+  });
   const sealing = createSealing(deps.recordKeys, reader);
   const tell = createDamageAlarm(logger);
   const openRow = openerOf(sealing);
