@@ -1,8 +1,20 @@
 /** The commands beside a file of further merchants: each is named, and asked for by its key. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Finding } from '../../cli/doctor/findings';
 import type { Simulator } from '../../simulator';
+import { beijingDay } from '../../utils/time';
 import { entryOf, merchantsFile, startShops } from '../helpers/merchants';
-import { serviceEnv, temporaryDatabase } from '../helpers/service';
+import {
+  afterTest,
+  number,
+  orderBody,
+  payer,
+  serviceEnv,
+  startBare,
+  temporaryDatabase,
+} from '../helpers/service';
 import { cli, type Around } from './cliSupport';
 
 async function setUp(more = {}, moreOfLast = {}): Promise<Around & { sim: Simulator }> {
@@ -66,5 +78,104 @@ describe('doctor', () => {
     const unknown = await cli(['doctor', '--merchant', 'shop-x'], around);
     expect(unknown.code).toBe(2);
     expect(unknown.err).toContain('no such merchant: shop-x');
+  });
+});
+
+describe('the other commands', () => {
+  const today = (): string => beijingDay(Date.now());
+
+  /** Each merchant holds one paid order of its own number, of which nobody was told. */
+  async function shops() {
+    const all = await startShops({ switches: { wireClock: 'real', billReady: 'always' } });
+    const [own, b, c] = all;
+    const settings = {
+      merchantsFile: merchantsFile([entryOf(b), entryOf(c)]),
+      databaseUrl: temporaryDatabase(),
+    };
+    const env = serviceEnv(own.sim, settings);
+    const run = await startBare(env);
+    const nos: string[] = [];
+    for (const { prefix, sim } of all) {
+      const no = number('CLI');
+      expect((await run.call(`${prefix}/wx-pay/wxpay_order`, orderBody(no), payer())).status).toBe(
+        200,
+      );
+      sim.pay(no);
+      nos.push(no);
+    }
+    return { all, run, env, nos: nos as [string, string, string] };
+  }
+
+  it('records are of the environment, or of --merchant', async () => {
+    const { env, run, nos } = await shops();
+    const [own, b] = nos;
+    const mine = await cli(['records'], { env });
+    expect([mine.out.includes(own), mine.out.includes(b)]).toEqual([true, false]);
+    const theirs = await cli(['records', '--merchant', 'shop-b'], { env });
+    expect(theirs.out).toMatch(/^商户 merchant shop-b\n/);
+    expect([theirs.out.includes(own), theirs.out.includes(b)]).toEqual([false, true]);
+    const one = await cli(['records', 'get', 'order', b, '--merchant', 'shop-b'], { env });
+    expect(JSON.parse(one.out)).toMatchObject({ no: b });
+    for (const key of ['shop-x', 'Shop B']) {
+      const unknown = await cli(['records', '--merchant', key], { env });
+      expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining(key)]);
+    }
+    // A service that runs is asked with that merchant's key.
+    const away = { env: { PAY_COMMON_KEY: 'operator-key-of-merchant-shop-b-0123456789' } };
+    const asked = ['records', '--url', run.url, '--merchant', 'shop-b'];
+    expect((await cli(asked, away)).out).toContain(b);
+    const wrong = await cli(['records', '--url', run.url], away);
+    expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('UNAUTHENTICATED')]);
+  });
+
+  it('sweeps all, or that of --merchant', async () => {
+    const { all, env, run, nos } = await shops();
+    const far = { ...env };
+    const clock = { now: () => Date.now() + 60_000 };
+    const states = () =>
+      Promise.all(
+        all.map(async ({ mchid }, i) => {
+          return (await run.records.find(mchid, 'order', nos[i] ?? ''))?.state;
+        }),
+      );
+    const one = await cli(['sweep', '--until-done', '--merchant', 'shop-c'], { env: far, clock });
+    expect(one.out).toMatch(/^商户 merchant shop-c\n已处理 done [1-9]/);
+    expect(await states()).toEqual(['PENDING', 'PENDING', 'PAID']);
+    expect((await cli(['sweep', '--until-done'], { env: far, clock })).code).toBe(0);
+    expect(await states()).toEqual(['PAID', 'PAID', 'PAID']);
+  });
+
+  it('reconciles the books of all, one after another; what is wrong with one stops no other', async () => {
+    const { env, nos, all } = await shops();
+    const cwd = mkdtempSync(join(tmpdir(), 'pay-common-'));
+    afterTest(() => {
+      rmSync(cwd, { recursive: true });
+    });
+    const ran = await cli(['reconcile', today(), '--json', '--csv', 'day.csv'], { env, cwd });
+    const reports = ran.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(reports).toMatchObject([
+      { differences: [{ out_trade_no: nos[0], resolved: true }] },
+      { merchant: 'shop-b', differences: [{ out_trade_no: nos[1], resolved: true }] },
+      { merchant: 'shop-c', differences: [{ out_trade_no: nos[2], resolved: true }] },
+    ]);
+    expect(reports[0]).not.toHaveProperty('merchant');
+    expect([ran.code, ran.err]).toEqual([0, '']);
+    expect(readFileSync(join(cwd, 'day.csv'), 'utf8')).toContain(nos[0]);
+    expect(readFileSync(join(cwd, 'day-shop-c.csv'), 'utf8')).toContain(nos[2]);
+    const words = await cli(['reconcile', today(), '--merchant', 'shop-b'], { env });
+    expect(words.out).toMatch(/^商户 merchant shop-b\n/);
+
+    const [, b, c] = all;
+    const entries = [entryOf(b, { apiV3Key: 'short' }), entryOf(c)];
+    const broken = { ...env, merchantsFile: merchantsFile(entries) };
+    const some = await cli(['reconcile', today(), '--json'], { env: broken });
+    expect(some.code).toBe(1);
+    expect(some.err).toMatch(/^商户 merchant shop-b\nCONFIG_INVALID: .*merchantsFile\[0\]/);
+    expect(some.out.trim().split('\n')).toHaveLength(2);
+    const alone = await cli(['sweep', '--merchant', 'shop-b'], { env: broken });
+    expect([alone.code, alone.err]).toEqual([1, expect.stringContaining('merchantsFile[0]')]);
   });
 });

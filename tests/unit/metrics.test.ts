@@ -52,6 +52,27 @@ describe('the text for Prometheus', () => {
     expect(text).toContain(`${name}_sum${order}} 60.005\n`);
   });
 
+  it('names a further merchant; the series of the environment have no such label', () => {
+    const metrics = createMetrics();
+    for (const counting of [metrics, metrics.of('b'), metrics.of('b'), metrics.of(undefined)]) {
+      counting.count('effects_total', 'order.paid');
+      counting.observe('/', 200, 5);
+    }
+    const text = metrics.text(GAUGES, {}, new Map([['b', { oldest_due_age_seconds: 7 }]]));
+    expect(text.match(/^pay_common_(effects|http_requests)_total.*$/gm)).toEqual([
+      'pay_common_http_requests_total{route="/",status="200"} 2',
+      'pay_common_http_requests_total{route="/",status="200",merchant="b"} 2',
+      'pay_common_effects_total{type="order.paid"} 2',
+      'pay_common_effects_total{type="order.paid",merchant="b"} 2',
+    ]);
+    expect(text).toContain('_seconds_bucket{route="/",le="0.005",merchant="b"} 2\n');
+    expect(text.match(/^pay_common_oldest_due.*$/gm)).toEqual([
+      'pay_common_oldest_due_age_seconds 1.5',
+      'pay_common_oldest_due_age_seconds{merchant="b"} 7',
+    ]);
+    expect(text.match(/^pay_common_store_up.*$/gm)).toEqual(['pay_common_store_up 1']);
+  });
+
   it('leaves out a gauge that is not known, and names the build', () => {
     const text = textOf(createMetrics(), { ...GAUGES, oldest_due_age_seconds: undefined });
     expect(text).not.toContain('oldest_due');
@@ -75,7 +96,10 @@ describe('the text for Prometheus', () => {
   const title = promtool ? 'passes promtool' : 'passes promtool (not installed: apt prometheus)';
   const check = promtool || process.env['CI'] === 'true' ? it : it.skip;
   check(title, () => {
-    for (const metrics of [busy(), createMetrics()]) {
+    const several = busy();
+    several.of('shop-b').count('effects_total', 'order.paid');
+    several.of('shop-b').observe('/', 200, 5);
+    for (const metrics of [busy(), createMetrics(), several]) {
       const run = spawnSync('promtool', ['check', 'metrics'], {
         input: textOf(metrics),
         encoding: 'utf8',
