@@ -16,6 +16,7 @@ import { createForeignQueryLimit } from '../services/access/foreignQueryLimit';
 import { createIdentity, type Identity } from '../services/access/identity';
 import { createOrderRate } from '../services/access/orderRateLimit';
 import { createRequestsUnderWay } from '../services/access/requestsUnderWay';
+import { createShops } from '../services/access/shops';
 import { combinationSteps } from '../services/combinations/combinationSteps';
 import { createCombinations } from '../services/combinations/placeCombination';
 import { syncCombination } from '../services/combinations/syncCombination';
@@ -180,11 +181,13 @@ function placementsOf(config: Config, base: Base) {
     // One for all: a payer's questions are counted together, whatever he asks about.
     foreignQueries: createForeignQueryLimit(base),
     waiters: createAskWaiters(base),
+    shops: createShops(config),
     settings: placementSettingsOf(config),
   };
   const preparedOrders = createPreparedOrders(placement);
   return {
     foreignQueries: placement.foreignQueries,
+    shops: placement.shops,
     preparedOrders,
     placeOrder: createPlaceOrder({ ...placement, preparedOrders }),
     combinations: createCombinations(placement),
@@ -221,11 +224,13 @@ function operationsOf(config: Config, parts: Base & Payouts & Placements) {
 
 function identityOf(config: Config, shared: Shared): Identity {
   const { clock, logger, jwksUrl } = shared;
-  const { appids } = accountsOf(config);
+  const shops = createShops(config);
+  const { appids } = shops;
   return createIdentity({
     operatorKeys: config.operatorKeys,
     operatorOpenids: config.operatorOpenids,
     appids,
+    appsOf: (appid) => shops.appsOf(appid),
     trustWxHeaders: config.trustWxHeaders,
     trustWxHeadersByHand: config.trustWxHeadersByHand,
     foreignBearer: config.foreignBearer,

@@ -89,7 +89,8 @@ function keyOf(env: Env): string | undefined {
   const own = env['PAY_COMMON_KEY']?.trim();
   if (own !== undefined && own !== '') return own;
   const keys = (env['operatorKeys'] ?? '').split(',').map((key) => key.trim());
-  return keys.find((key) => key.length >= KEY_CHARS_MIN && !/^(read|sweep|sha256):/.test(key));
+  const whole = keys.map((key) => key.replace(/^[\w-]{1,32}=(?=.{32})/, ''));
+  return whole.find((key) => key.length >= KEY_CHARS_MIN && !/^(read|sweep|sub|sha256):/.test(key));
 }
 
 async function local(io: Io, env: Env, merchant: string | undefined): Promise<Connection> {

@@ -1,7 +1,7 @@
 /** Who may call, and what is believed about callers. */
 import { createHash } from 'node:crypto';
 import type { FaultCode } from './faultWords';
-import type { DeploymentSettings, MerchantSettings, OperatorKey } from './types';
+import type { DeploymentSettings, MerchantSettings, OperatorKey, SubMerchant } from './types';
 import type { Values } from './values';
 
 export type AccessSettings = Pick<
@@ -13,23 +13,41 @@ export type AccessSettings = Pick<
 const OPERATOR_KEYS_MAX = 32;
 const OPERATOR_OPENIDS_MAX = 100;
 const OPENID = /^[A-Za-z0-9_-]{16,64}$/;
-const SCOPED = /^(?:(read|sweep):)?(?:(sha256):)?(.*)$/;
+const NAMED = /^([A-Za-z0-9_-]{1,32})=(.+)$/;
+const SCOPED = /^(?:(read|sweep):)?(?:sub:(\d{1,32}):)?(?:(sha256):)?(.*)$/;
 const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
 const KEY = /^[\x21-\x2b\x2d-\x7e]{32,256}$/;
 const LIKE_A_PREFIX = /^[A-Za-z]{1,8}[0-9]{0,4}:/;
 const ENV_ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
 
-function operatorKey(item: string): OperatorKey | FaultCode {
-  const [, scope, hashed, rest = ''] = SCOPED.exec(item) ?? [];
+/** A key may hold `=` itself: what does not stand as a key behind the first one is no name. */
+function operatorKey(item: string, shops: readonly SubMerchant[]): OperatorKey | FaultCode {
+  const [, name, rest] = NAMED.exec(item) ?? [];
+  if (name === undefined || rest === undefined) return bareKey(item, shops);
+  const named = bareKey(rest, shops);
+  if (named === 'operator_key') return bareKey(item, shops);
+  return typeof named === 'string' ? named : Object.freeze(Object.assign({}, named, { name }));
+}
+
+function bareKey(item: string, shops: readonly SubMerchant[]): OperatorKey | FaultCode {
+  const [, scope, sub_mchid, hashed, rest = ''] = SCOPED.exec(item) ?? [];
   if (LIKE_A_PREFIX.test(rest)) return 'operator_prefix';
+  if (sub_mchid !== undefined && !shops.some((shop) => shop.sub_mchid === sub_mchid)) {
+    return 'operator_sub';
+  }
+  if (sub_mchid !== undefined && scope === 'sweep') return 'operator_sub_sweep';
   if (hashed !== undefined && !SHA256_HEX.test(rest)) return 'operator_digest';
   if (hashed === undefined && !KEY.test(rest)) return 'operator_key';
   const digest =
     hashed === undefined ? createHash('sha256').update(rest).digest() : Buffer.from(rest, 'hex');
-  return Object.freeze({ scope: scope === 'read' || scope === 'sweep' ? scope : 'all', digest });
+  return Object.freeze({
+    scope: scope === 'read' || scope === 'sweep' ? scope : 'all',
+    ...(sub_mchid === undefined ? {} : { sub_mchid }),
+    digest,
+  });
 }
 
-function readOperatorKeys(values: Values): readonly OperatorKey[] {
+function readOperatorKeys(values: Values, shops: readonly SubMerchant[]): readonly OperatorKey[] {
   const items = values.list('operatorKeys');
   if (items.length > OPERATOR_KEYS_MAX) {
     values.reject('operatorKeys', 'too_many', { max: String(OPERATOR_KEYS_MAX) });
@@ -38,7 +56,7 @@ function readOperatorKeys(values: Values): readonly OperatorKey[] {
   const keys: OperatorKey[] = [];
   items.forEach((item, index) => {
     const at = String(index + 1);
-    const key = operatorKey(item);
+    const key = operatorKey(item, shops);
     if (typeof key === 'string') {
       values.reject('operatorKeys', key, { at });
     } else if (keys.some((known) => known.digest.equals(key.digest))) {
@@ -76,8 +94,9 @@ function readCloudbaseEnv(values: Values): string | undefined {
 /** A merchant's own people and systems. */
 export const readOperators = (
   values: Values,
+  shops: readonly SubMerchant[],
 ): Pick<MerchantSettings, 'operatorKeys' | 'operatorOpenids'> => ({
-  operatorKeys: Object.freeze(readOperatorKeys(values)),
+  operatorKeys: Object.freeze(readOperatorKeys(values, shops)),
   operatorOpenids: Object.freeze(readOperatorOpenids(values)),
 });
 

@@ -37,8 +37,16 @@ const WORDS = {
   ],
 
   operator_prefix: [
-    '第 {at} 个：前缀只能是 read:、sweep:、sha256:',
-    'no. {at}: the only prefixes are read:, sweep:, sha256:',
+    '第 {at} 个：前缀只能是 read:、sweep:、sub:<sub_mchid>:、sha256:',
+    'no. {at}: the only prefixes are read:, sweep:, sub:<sub_mchid>:, sha256:',
+  ],
+  operator_sub: [
+    '第 {at} 个：sub: 之后的商户号不在 subMerchants 中',
+    'no. {at}: the sub_mchid behind sub: is not on subMerchants',
+  ],
+  operator_sub_sweep: [
+    '第 {at} 个：巡检属于整个服务商，不能绑定子商户',
+    'no. {at}: the sweep is of the provider as a whole, not of one sub-merchant',
   ],
   operator_digest: [
     '第 {at} 个：sha256: 之后应为 64 位十六进制',
@@ -58,6 +66,22 @@ const WORDS = {
   not_appid: ['不是合法的 AppID', 'not an AppID, as wxc1546068399a59fc'],
   unusual_appid: ['形式不像 AppID（wx 加 16 位十六进制）', 'does not look like wx + 16 hex digits'],
   not_mchid: ['应为纯数字的商户号', 'must be the merchant id, digits only'],
+  sub_merchant: [
+    '第 {at} 个应为 sub_mchid 或 sub_mchid:sub_appid',
+    'no. {at} must be sub_mchid or sub_mchid:sub_appid',
+  ],
+  sub_is_provider: [
+    '第 {at} 个：子商户号不能与 merchantId 相同',
+    'no. {at}: a sub_mchid must differ from merchantId',
+  ],
+  sub_appid_is_own: [
+    '第 {at} 个：sub_appid 是服务商自己的 AppID，应留空',
+    "no. {at}: this sub_appid is the provider's own, leave it out",
+  ],
+  partner_in_v2: [
+    'signMode=v2 不支持服务商模式，请使用 sdk 或 gateway',
+    'signMode=v2 has no service provider mode: use sdk or gateway',
+  ],
   not_serial: [
     '应为 40 位十六进制的商户 API 证书序列号',
     'must be the serial of the merchant API certificate, 40 hex digits',

@@ -6,6 +6,7 @@ import { normalizePem, sameKey, type PemKind } from './pem';
 import type { SettingName } from './schema';
 import { readOperators } from './access';
 import { readSink } from './connections';
+import { readSubMerchants } from './subMerchants';
 import type {
   Credentials,
   MerchantAccount,
@@ -211,9 +212,11 @@ export function readMerchant(values: Values): MerchantSettings | undefined {
   const signMode = values.choice('signMode', ['gateway', 'sdk', 'v2'], 'gateway');
   const credentials = readCredentials(values, signMode);
   const notifyUrls = readNotifyUrls(values, signMode);
+  const subMerchants = Object.freeze(readSubMerchants(values, credentials));
   const rest = {
     signMode,
-    ...readOperators(values),
+    subMerchants,
+    ...readOperators(values, subMerchants),
     requirePreparedOrders: values.boolean('requirePreparedOrders'),
     sink: Object.freeze(readSink(values)),
     transferMaxFen: values.integer('transferMaxFen'),

@@ -186,11 +186,17 @@ export const SETTINGS = [
     zh: '更多商户：JSON 文件路径，文件不得让他人可读（见 docs/merchants.md）',
   },
   {
+    name: 'subMerchants',
+    type: 'list',
+    en: 'makes the merchant a service provider (服务商): comma list of sub_mchid[:sub_appid] (docs/partner.md)',
+    zh: '设置后为服务商模式：逗号分隔的 sub_mchid[:sub_appid]（见 docs/partner.md）',
+  },
+  {
     name: 'operatorKeys',
     type: 'list',
     secret: true,
-    en: 'keys of operators: [read:|sweep:][sha256:]KEY, comma list, KEY of 32 characters or more',
-    zh: '运营密钥：[read:|sweep:][sha256:]KEY，逗号分隔，KEY 不少于 32 个字符',
+    en: 'keys of operators: [name=][read:|sweep:][sub:<sub_mchid>:][sha256:]KEY, comma list, KEY of 32 characters or more',
+    zh: '运营密钥：[name=][read:|sweep:][sub:<sub_mchid>:][sha256:]KEY，逗号分隔，KEY 不少于 32 个字符',
   },
   {
     name: 'operatorOpenids',

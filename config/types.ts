@@ -2,8 +2,18 @@
 
 export interface OperatorKey {
   readonly scope: 'all' | 'read' | 'sweep';
+  /** Who holds it. */
+  readonly name?: string;
+  /** Bound to this shop of a service provider: it neither reads nor moves another's. */
+  readonly sub_mchid?: string;
   /** SHA-256 of the key, 32 bytes: the key itself is not kept. */
   readonly digest: Buffer;
+}
+
+/** A shop of a service provider (特约商户), and its own app where it has one. */
+export interface SubMerchant {
+  readonly sub_mchid: string;
+  readonly sub_appid: string | undefined;
 }
 
 /** Who the merchant is to WeChat Pay. */
@@ -81,6 +91,8 @@ export interface MerchantSettings {
   readonly ordersPerMinute: number;
   readonly openOrdersMax: number;
   readonly sink: EffectSink;
+  /** Empty: a merchant of its own. */
+  readonly subMerchants: readonly SubMerchant[];
 }
 
 /** What all merchants have in common. */

@@ -15,7 +15,7 @@ export function createCodepayController({
   codepayOrders: CodepayOrders;
 }): CodepayController {
   return {
-    pay: ({ body }) => codepayOrders.pay(body),
-    reverse: ({ body }) => codepayOrders.reverse(body.out_trade_no),
+    pay: ({ body, caller }) => codepayOrders.pay(body, caller),
+    reverse: ({ body, caller }) => codepayOrders.reverse(body.out_trade_no, caller),
   };
 }

@@ -20,8 +20,8 @@ export function createOperationsController(deps: {
   reconciler: Reconciler;
 }): OperationsController {
   return {
-    bill: async ({ body }) => {
-      const { stream, hash } = await deps.billService.open(body);
+    bill: async ({ body, caller }) => {
+      const { stream, hash } = await deps.billService.open(body, caller);
       return {
         stream,
         headers: { 'content-type': 'text/csv; charset=utf-8', 'x-bill-hash': `SHA1 ${hash}` },

@@ -46,7 +46,7 @@ export function createPayController({
     orderH5: ({ body, caller }) => pay.order('h5', body, caller),
     orderNative: ({ body, caller }) => pay.order('native', body, caller),
     orderApp: ({ body, caller }) => pay.order('app', body, caller),
-    prepare: ({ body }) => pay.prepare(body),
+    prepare: ({ body, caller }) => pay.prepare(body, caller),
     queryByOutTradeNo: ({ body, caller }) => pay.queryByOutTradeNo(body.out_trade_no, caller),
     queryByTransactionId: ({ body, caller }) =>
       pay.queryByTransactionId(body.transaction_id, caller),

@@ -43,11 +43,17 @@ function filterOf(query: RecordsQuery | RecordsBody): RecordFilter {
 export function createRecordController(deps: { recordService: RecordService }): RecordController {
   const records = deps.recordService;
   return {
-    list: async ({ body }) => ({ status: 200, data: await records.list(filterOf(body)) }),
-    get: async ({ body: { kind, no } }) => ({ status: 200, data: await records.get(kind, no) }),
-    redeliver: async ({ body: { kind, no, effect_id } }) => ({
+    list: async ({ body, caller }) => ({
       status: 200,
-      data: await records.redeliver(kind, no, effect_id),
+      data: await records.list(filterOf(body), caller),
+    }),
+    get: async ({ body: { kind, no }, caller }) => ({
+      status: 200,
+      data: await records.get(kind, no, caller),
+    }),
+    redeliver: async ({ body: { kind, no, effect_id }, caller }) => ({
+      status: 200,
+      data: await records.redeliver({ kind, no }, effect_id, caller),
     }),
   };
 }

@@ -46,7 +46,15 @@ function allowed(access: Access, caller: Caller): boolean {
   return access === 'owner' || access === 'operatorReads';
 }
 
+/** What a route asks of its caller. */
+export interface Needs {
+  readonly access: Access;
+  /** Of the merchant as a whole: not for a key that is bound to one shop of a service provider. */
+  readonly whole?: boolean;
+}
+
 /** @throws AuthError FORBIDDEN */
-export function authorize(access: Access, caller: Caller): void {
-  if (!allowed(access, caller)) throw new AuthError('FORBIDDEN');
+export function authorize({ access, whole = access === 'sweep' }: Needs, caller: Caller): void {
+  const bound = caller.role === 'operator' && caller.sub_mchid !== undefined;
+  if (!allowed(access, caller) || (whole && bound)) throw new AuthError('FORBIDDEN');
 }

@@ -61,7 +61,7 @@ export async function serve(
   const { identity, operators, validate, controllers, underWay, ours } = ready;
   guardEnabled(spec.access, operators);
   const caller = await identity.identify(exchange.req.headers, input.oldDispatch === true);
-  authorize(spec.access, caller);
+  authorize(spec, caller);
   if (spec.needs !== undefined) requireAbility(ready, spec.needs);
   const isPayer = caller.role === 'payer';
   const schema = isPayer && spec.payerBody !== undefined ? spec.payerBody : spec.body;
@@ -99,10 +99,11 @@ export function requireJson({ req }: Exchange): void {
   }
 }
 
-/** true for a valid X-API-Key, of any scope. @throws AuthError for another. Nobody else is asked who he is. */
+/** true for a valid X-API-Key, of any scope, of the merchant as a whole. @throws AuthError for another. Nobody else is asked who he is. */
 export async function holdsKey({ req: { headers }, ready }: Exchange): Promise<boolean> {
   if (headers['x-api-key'] === undefined || ready instanceof ConfigError) return false;
-  return (await ready.identity.identify(headers, false)).role === 'operator';
+  const caller = await ready.identity.identify(headers, false);
+  return caller.role === 'operator' && caller.sub_mchid === undefined;
 }
 
 function answer(logger: Logger, { res, requestId, headers }: Exchange, reply: Reply): void {

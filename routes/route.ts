@@ -16,6 +16,8 @@ interface About {
   readonly access: Access;
   /** What it needs of the merchant's API: asked after who may, before what was sent. */
   readonly needs?: keyof Abilities;
+  /** As `Needs` of access says. */
+  readonly whole?: true;
   /** Where payers may send less. */
   readonly payerBody?: object;
   /** Which of our notify URLs belongs to what this route asks WeChat for. */

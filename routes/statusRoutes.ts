@@ -16,7 +16,10 @@ export function statusEndpoints({ status }: Context): Endpoint[] {
       const { req, res } = exchange;
       const { identity, operators } = readyOf(exchange);
       guardEnabled('operatorReads', operators);
-      authorize('operatorReads', await identity.identify(req.headers, false));
+      authorize(
+        { access: 'operatorReads', whole: true },
+        await identity.identify(req.headers, false),
+      );
       await status.metrics(req, res);
     }),
   ];

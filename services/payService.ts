@@ -29,7 +29,7 @@ export interface PayServiceDeps extends QueryDeps, RefundSyncDeps {
 
 export interface PayService {
   order(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<Answer>;
-  prepare(input: PrepareInput): Promise<Answer>;
+  prepare(input: PrepareInput, caller: Caller): Promise<Answer>;
   queryByOutTradeNo(no: string, caller: Caller): Promise<Answer>;
   queryByTransactionId(id: string, caller: Caller): Promise<Answer>;
   close(no: string, caller: Caller): Promise<Answer>;
@@ -49,11 +49,11 @@ export function createPayService(deps: PayServiceDeps): PayService {
   const notified = Object.assign({}, deps, { hints: createHintFollower(deps) });
   return {
     order: placeOrder,
-    prepare: (input) => preparedOrders.prepare(input),
+    prepare: (input, caller) => preparedOrders.prepare(input, caller),
     queryByOutTradeNo: (no, caller) => queryByOutTradeNo(deps, no, caller),
     queryByTransactionId: (id, caller) => queryByTransactionId(deps, id, caller),
     close: (no, caller) => closeFor(deps, no, caller),
-    refund: (input, caller) => refunds.request(input, caller.role),
+    refund: (input, caller) => refunds.request(input, caller),
     refundAbnormal: requestAbnormalRefund,
     refundQuery: (no, caller) => queryRefund(deps, no, caller),
     transfer: (input) => transfers.request(input),

@@ -13,14 +13,14 @@ import {
 } from './orders';
 import { array, bool, canonical, checkFields, int, object, R, refuseEmoji, text } from './schema';
 import type { Fields } from './schema';
+import { refuseProvider } from './shops';
 import { DAY_MS } from './time';
 import type { ApiReply, ApiRequest, Route, World } from './world';
 
 const REVERSE_AGE_MAX_MS = 7 * DAY_MS;
 
-const FIELDS: Fields = {
-  appid: APPID,
-  mchid: MCHID,
+/** Of a payment code's order, but for whose it is. */
+export const CODEPAY_FIELDS: Fields = {
   description: text('商品描述', 127, R),
   out_trade_no: OUT_TRADE_NO,
   attach: text('商户数据包', 128),
@@ -65,9 +65,9 @@ const FIELDS: Fields = {
   settle_info: object('结算信息', { profit_sharing: bool('是否指定分账') }),
 };
 
+const FIELDS: Fields = { appid: APPID, mchid: MCHID, ...CODEPAY_FIELDS };
+
 interface CodepayBody {
-  appid: string;
-  mchid: string;
   description: string;
   out_trade_no: string;
   attach?: string;
@@ -78,11 +78,22 @@ interface CodepayBody {
 
 /** The payer shows his code; the answer says at once how it went, or that he must confirm. */
 function codepay(world: World, request: ApiRequest): ApiReply {
+  refuseProvider(world);
   checkFields(request.body, FIELDS);
+  const { appid, mchid } = request.body as { appid: string; mchid: string };
+  checkMchid(world, mchid);
+  checkAppid(world, appid);
+  return charge(world, request, { appid, mchid });
+}
+
+/** Charges a code; the body was found good. */
+export function charge(
+  world: World,
+  request: ApiRequest,
+  whose: Pick<Order, 'appid' | 'mchid' | 'sub_mchid' | 'sub_appid'>,
+): ApiReply {
   if (world.switches.emoji === 'refuse') refuseEmoji(request.body);
   const body = request.body as unknown as CodepayBody;
-  checkMchid(world, body.mchid);
-  checkAppid(world, body.appid);
   const fingerprint = canonical({ product: 'codepay', body });
   const known = findOrder(world, body.out_trade_no);
   if (known !== undefined) {
@@ -95,8 +106,7 @@ function codepay(world: World, request: ApiRequest): ApiReply {
   world.authCodes.add(body.payer.auth_code);
   const order: Order = {
     product: 'codepay',
-    appid: body.appid,
-    mchid: body.mchid,
+    ...whose,
     out_trade_no: body.out_trade_no,
     description: body.description,
     attach: body.attach,
@@ -128,11 +138,23 @@ function answer(world: World, order: Order): ApiReply {
 
 /** Gives a paid order's money back in full, ends an unpaid one; may be repeated. */
 function reverse(world: World, request: ApiRequest): ApiReply {
+  refuseProvider(world);
   checkFields(request.body, { appid: APPID, mchid: MCHID });
   checkMchid(world, request.body.mchid);
   checkAppid(world, request.body.appid);
+  const { appid, mchid, out_trade_no } = reverseKnown(world, request, () => undefined);
+  return { status: 200, body: { appid, mchid, out_trade_no } };
+}
+
+/** @param check  What the order must be besides, in the eyes of whoever reverses it. */
+export function reverseKnown(
+  world: World,
+  request: ApiRequest,
+  check: (order: Order) => void,
+): Order {
   const order = findOrder(world, request.params.no ?? '');
   if (order === undefined || order.combine_out_trade_no !== undefined) throw orderNotExist(world);
+  check(order);
   if (order.product !== 'codepay') throw invalidRequest('当前交易不允许撤销');
   const ageMs = world.now() - order.createdMs;
   if (order.state === 'REVOKED') request.replay = true;
@@ -142,8 +164,7 @@ function reverse(world: World, request: ApiRequest): ApiReply {
   else if (order.refundNos.length > 0) throw invalidRequest('订单已发生退款，不允许撤销');
   if (order.state !== 'REVOKED') order.closedMs = world.now();
   order.state = 'REVOKED';
-  const { appid, mchid, out_trade_no } = order;
-  return { status: 200, body: { appid, mchid, out_trade_no } };
+  return order;
 }
 
 export const codepayRoutes: readonly Route[] = [

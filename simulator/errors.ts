@@ -27,6 +27,10 @@ export const NUMERIC = {
   closeCodepay: 268449641,
   merchantOrder: 268447843,
   rateLimit: 268447840,
+  noRelation: 268443701,
+  subMchidMissing: 268443704,
+  subMchidOwn: 268443705,
+  otherShop: 268447845,
 } as const;
 
 export function paramError(
@@ -41,7 +45,7 @@ export function invalidRequest(message: string, numeric: number = NUMERIC.paramI
 }
 
 /** Splits a switch such as `404 NOT_FOUND` into an error. */
-export function switchedError(value: string, message: string): ApiError {
+export function switchedError(value: string, message: string, numeric?: number): ApiError {
   const [status, code] = value.split(' ') as [string, string];
-  return new ApiError(Number(status), code, message);
+  return new ApiError(Number(status), code, message, numeric === undefined ? {} : { numeric });
 }

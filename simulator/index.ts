@@ -58,12 +58,20 @@ function envOf(world: World, extra: Record<string, string>): Record<string, stri
     merchantSerialNumber: c.merchantSerialNumber,
     privateKey: c.privateKey,
     ...(world.scheme === 'certificate' ? {} : publicKey),
+    ...subMerchantsOf(world),
     notifyURLPayURL: `${NOTIFY_ORIGIN}/wechatpay/order`,
     notifyURLRefundsURL: `${NOTIFY_ORIGIN}/wechatpay/refund`,
     transferNotifyUrl: `${NOTIFY_ORIGIN}/wechatpay/transfer`,
     wxPayBaseUrl: world.url,
     ...extra,
   };
+}
+
+function subMerchantsOf({ shops }: World): { subMerchants?: string } {
+  const items = [...shops.values()].map(({ sub_mchid, sub_appid }) =>
+    sub_appid === undefined ? sub_mchid : `${sub_mchid}:${sub_appid}`,
+  );
+  return items.length === 0 ? {} : { subMerchants: items.join(',') };
 }
 
 function need<T>(found: T | undefined, what: string): T {

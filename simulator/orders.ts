@@ -14,6 +14,7 @@ import { array, bool, canonical, checkFields, int, object, refuseEmoji, text, R 
 import type { Fields } from './schema';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseRfc3339, rfc3339 } from './time';
 import type { PayOptions, Plain } from './types';
+import { refuseProvider } from './shops';
 import type { ApiReply, ApiRequest, Route, World } from './world';
 
 export type Product = 'jsapi' | 'app' | 'h5' | 'native' | 'codepay';
@@ -25,6 +26,10 @@ export interface Order {
   readonly product: Product;
   readonly appid: string;
   readonly mchid: string;
+  /** Of a service provider's order: `appid` and `mchid` are the provider's. */
+  readonly sub_mchid?: string | undefined;
+  /** The shop's own app, where the payment opens there: the payer's openid is of this app. */
+  readonly sub_appid?: string | undefined;
   readonly out_trade_no: string;
   readonly description: string;
   readonly attach: string | undefined;
@@ -214,33 +219,45 @@ export function checkRepeat(world: World, order: Order, fingerprint: string): vo
   if (order.fingerprint !== fingerprint) throw changedRepeat(world);
 }
 
+interface OrderBody {
+  out_trade_no: string;
+  description: string;
+  attach?: string;
+  notify_url: string;
+  amount: { total: number };
+  scene_info?: { device_id?: string };
+  time_expire?: string;
+}
+
 function create(world: World, request: ApiRequest, product: Exclude<Product, 'codepay'>): ApiReply {
-  const body = request.body as {
+  refuseProvider(world);
+  checkOrderBody(world, request.body, product);
+  const { appid, mchid, payer } = request.body as {
     appid: string;
     mchid: string;
-    out_trade_no: string;
-    description: string;
-    attach?: string;
-    notify_url: string;
-    amount: { total: number };
     payer?: { openid: string };
-    scene_info?: { device_id?: string };
-    time_expire?: string;
   };
-  checkOrderBody(world, request.body, product);
+  return place(world, request, { product, appid, mchid, openid: payer?.openid });
+}
+
+/** Places an order whose body was found good, or finds it placed already. */
+export function place(
+  world: World,
+  request: ApiRequest,
+  whose: Pick<Order, 'product' | 'appid' | 'mchid' | 'sub_mchid' | 'sub_appid' | 'openid'>,
+): ApiReply {
+  const { product } = whose;
+  const body = request.body as unknown as OrderBody;
   const fingerprint = canonical({ product, body });
   let order = findOrder(world, body.out_trade_no);
   if (order === undefined) {
     order = {
-      product,
-      appid: body.appid,
-      mchid: body.mchid,
+      ...whose,
       out_trade_no: body.out_trade_no,
       description: body.description,
       attach: body.attach,
       notify_url: body.notify_url,
       total: body.amount.total,
-      openid: body.payer?.openid,
       device_id: body.scene_info?.device_id,
       fingerprint,
       createdMs: world.now(),
@@ -302,8 +319,7 @@ export function prepayReply(
 export function transactionOf(world: World, order: Order): Plain {
   const { payment } = order;
   const common = {
-    appid: order.appid,
-    mchid: order.mchid,
+    ...accountsOf(order),
     out_trade_no: order.out_trade_no,
     trade_state: order.state,
     trade_state_desc: STATE_WORDS[order.state],
@@ -324,7 +340,7 @@ export function transactionOf(world: World, order: Order): Plain {
     bank_type: payment.bank_type,
     attach: order.attach ?? '',
     success_time: rfc3339(payment.atMs),
-    payer: { openid: payment.openid },
+    payer: payerOf(world, order, payment.openid),
     amount: {
       total: order.total,
       payer_total: payment.payer_total,
@@ -333,6 +349,19 @@ export function transactionOf(world: World, order: Order): Plain {
     },
     scene_info,
   });
+}
+
+function accountsOf({ appid, mchid, sub_appid, sub_mchid }: Order): Plain {
+  if (sub_mchid === undefined) return { appid, mchid };
+  return { sp_appid: appid, sp_mchid: mchid, sub_appid, sub_mchid };
+}
+
+/** To a service provider: who it is in its own app, and in the shop's where he paid there. */
+function payerOf(world: World, { sub_mchid, sub_appid }: Order, openid: string): Plain {
+  if (sub_mchid === undefined) return { openid };
+  if (sub_appid === undefined) return { sp_openid: openid };
+  const told = world.switches.partnerSpOpenid === 'present';
+  return { ...(told ? { sp_openid: `oSp_${openid}`.slice(0, 28) } : {}), sub_openid: openid };
 }
 
 /** How long what the phone opens stays good. */
@@ -390,6 +419,7 @@ export function payOrder(world: World, order: Order, o: PayOptions): Plain {
 }
 
 function query(world: World, request: ApiRequest): ApiReply {
+  refuseProvider(world);
   checkQueryMchid(world, request);
   const order = findOrder(world, request.params.no ?? '');
   if (order === undefined || order.combine_out_trade_no !== undefined) throw orderNotExist(world);
@@ -397,6 +427,7 @@ function query(world: World, request: ApiRequest): ApiReply {
 }
 
 function queryById(world: World, request: ApiRequest): ApiReply {
+  refuseProvider(world);
   checkQueryMchid(world, request);
   const order = world.ordersByTransaction.get(request.params.id ?? '');
   if (order === undefined || order.combine_out_trade_no !== undefined) throw orderNotExist(world);
@@ -404,13 +435,24 @@ function queryById(world: World, request: ApiRequest): ApiReply {
 }
 
 function close(world: World, request: ApiRequest): ApiReply {
+  refuseProvider(world);
   checkFields(request.body, { mchid: MCHID });
   checkMchid(world, request.body.mchid);
+  return closeKnown(world, request, () => undefined);
+}
+
+/** @param check  What the order must be besides, in the eyes of whoever closes it. */
+export function closeKnown(
+  world: World,
+  request: ApiRequest,
+  check: (order: Order) => void,
+): ApiReply {
   const order = findOrder(world, request.params.no ?? '');
   if (order === undefined || order.combine_out_trade_no !== undefined) {
     if (world.switches.closeUnknown === 204) return { status: 204 };
     throw orderNotExist(world);
   }
+  check(order);
   if (order.product === 'codepay') {
     throw invalidRequest('当前交易不允许进行普通关单（只能撤销）', NUMERIC.closeCodepay);
   }

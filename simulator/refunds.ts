@@ -5,6 +5,7 @@ import { magicOutcome } from './magic';
 import { findOrder, type Order } from './orders';
 import { array, canonical, checkFields, int, object, R, refuseEmoji, text } from './schema';
 import type { Fields } from './schema';
+import { checkShopOf, checkShopOfBody, shopOfQuery, withShop } from './shops';
 import { DAY_MS, rfc3339 } from './time';
 import type { Plain, SettleOptions } from './types';
 import type { ApiReply, ApiRequest, Route, World } from './world';
@@ -127,13 +128,15 @@ function checkRefundable(world: World, order: Order, body: RefundBody): void {
 }
 
 function create(world: World, request: ApiRequest): ApiReply {
-  checkFields(request.body, FIELDS);
+  checkFields(request.body, withShop(world, FIELDS));
+  checkShopOfBody(world, request);
   if (world.switches.emoji === 'refuse') refuseEmoji(request.body);
   checkNotifyUrl(world, request.body.notify_url);
   const body = request.body as unknown as RefundBody;
   const known = world.refunds.get(body.out_refund_no);
   if (known !== undefined) return replay(world, request, known, body);
   const order = paidOrder(world, body);
+  checkShopOf(order, request.body.sub_mchid);
   checkRefundable(world, order, body);
   const refund: Refund = {
     refund_id: world.number('5030', 29),
@@ -164,6 +167,7 @@ const fingerprintOf = (order: Order, body: RefundBody): string =>
 
 function replay(world: World, request: ApiRequest, known: Refund, body: RefundBody): ApiReply {
   const order = paidOrder(world, body);
+  checkShopOf(order, request.body.sub_mchid);
   if (fingerprintOf(order, body) !== known.fingerprint) {
     throw invalidRequest('订单金额或退款金额与之前请求不一致，请核实后再试');
   }
@@ -226,7 +230,7 @@ export function settleRefund(
   const full = refundOf(refund) as { amount: Record<string, unknown> } & Plain;
   const { total, refund: amount, payer_total, payer_refund } = full.amount;
   const plain = compact({
-    mchid: refund.order.mchid,
+    ...noticeAccounts(world, refund.order),
     transaction_id: full.transaction_id,
     out_trade_no: full.out_trade_no,
     refund_id: refund.refund_id,
@@ -245,9 +249,17 @@ export function settleRefund(
   return full;
 }
 
+/** The official text names both numbers, its sample one. */
+function noticeAccounts(world: World, { mchid, sub_mchid }: Order): Plain {
+  const both = sub_mchid !== undefined && world.switches.partnerRefundNotice === 'sp_mchid';
+  return both ? { sp_mchid: mchid, sub_mchid } : { mchid };
+}
+
 function query(world: World, request: ApiRequest): ApiReply {
+  const sub_mchid = shopOfQuery(world, request);
   const refund = world.refunds.get(request.params.no ?? '');
   if (refund === undefined) throw notFound('退款单不存在');
+  checkShopOf(refund.order, sub_mchid);
   return { status: 200, body: refundOf(refund) };
 }
 
@@ -269,11 +281,13 @@ export function openSensitive(world: World, request: ApiRequest, value: string):
 }
 
 function applyAbnormal(world: World, request: ApiRequest): ApiReply {
-  checkFields(request.body, ABNORMAL_FIELDS);
+  checkFields(request.body, withShop(world, ABNORMAL_FIELDS));
+  checkShopOfBody(world, request);
   const refund = world.refunds.get(request.body.out_refund_no as string);
   if (refund === undefined || refund.refund_id !== request.params.id) {
     throw notFound('退款单不存在');
   }
+  checkShopOf(refund.order, request.body.sub_mchid);
   if (request.body.type === 'USER_BANK_CARD') {
     for (const key of ['bank_type', 'bank_account', 'real_name']) {
       if (request.body[key] === undefined) {

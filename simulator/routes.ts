@@ -2,6 +2,7 @@ import { billRoutes } from './bills';
 import { codepayRoutes } from './codepay';
 import { combineRoutes } from './combine';
 import { orderRoutes } from './orders';
+import { partnerRoutes } from './partner';
 import { refundRoutes } from './refunds';
 import { securityRoutes } from './security';
 import { transferRoutes } from './transfers';
@@ -13,6 +14,7 @@ export const allRoutes: readonly Route[] = [
   ...codepayRoutes,
   ...combineRoutes,
   ...orderRoutes,
+  ...partnerRoutes,
   ...refundRoutes,
   ...transferRoutes,
   ...securityRoutes,

@@ -12,6 +12,12 @@ export interface Switches {
   closeUnknown: 404 | 204;
   openidMismatch: 'PARAM_ERROR' | 'OPENID_MISMATCH';
   mchidMismatch: 'PARAM_ERROR' | 'INVALID_REQUEST';
+  /** A shop that has not authorised its service provider. */
+  relationError: '403 NO_AUTH' | '400 INVALID_REQUEST';
+  /** Is sp_openid told of who paid in the shop's own app? */
+  partnerSpOpenid: 'present' | 'absent';
+  /** How a refund's notification names the service provider. */
+  partnerRefundNotice: 'sp_mchid' | 'mchid';
   /** A repeated order gets a new prepay_id, or the one it had. */
   repeatPrepay: 'new' | 'same';
   tradeTypeUnpaid: 'absent' | 'empty';
@@ -77,6 +83,9 @@ export function defaultSwitches(): Switches {
     closeUnknown: 404,
     openidMismatch: 'PARAM_ERROR',
     mchidMismatch: 'PARAM_ERROR',
+    relationError: '403 NO_AUTH',
+    partnerSpOpenid: 'present',
+    partnerRefundNotice: 'sp_mchid',
     repeatPrepay: 'new',
     tradeTypeUnpaid: 'absent',
     transferNotFound: '404 NOT_FOUND',

@@ -12,11 +12,22 @@ export interface GatewayOptions {
   target?: string;
 }
 
+/** A shop of a service provider (服务商). */
+export interface SubMerchantOptions {
+  sub_mchid: string;
+  /** The app that is configured for it. */
+  sub_appid?: string;
+  /** false: it has not authorised the provider, or no longer. */
+  related?: boolean;
+}
+
 /** A further merchant beside the one of the options. */
 export interface MerchantOptions {
   mchid: string;
   appid?: string;
   service_app_id?: string;
+  /** Makes it a service provider: it then orders by the partner paths alone. */
+  subMerchants?: readonly SubMerchantOptions[];
 }
 
 export interface SimulatorOptions {
@@ -30,6 +41,7 @@ export interface SimulatorOptions {
   mchid?: string;
   appid?: string;
   service_app_id?: string;
+  subMerchants?: readonly SubMerchantOptions[];
   /** Each has its own keys, orders, bills and notifications; the signature of a request says whose it is. */
   merchants?: readonly MerchantOptions[];
   scheme?: Scheme;

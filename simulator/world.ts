@@ -14,6 +14,7 @@ import type {
   CallbackFault,
   Fault,
   MerchantOptions,
+  SubMerchantOptions,
   ObservedRequest,
   Scheme,
   SimulatorOptions,
@@ -95,6 +96,8 @@ export class World {
   readonly mchid: string;
   readonly appid: string;
   readonly serviceAppid: string;
+  /** Of a service provider; empty: a merchant of its own. */
+  readonly shops: ReadonlyMap<string, SubMerchantOptions>;
   readonly orders = new Map<string, Order>();
   readonly ordersByTransaction = new Map<string, Order>();
   readonly combinations = new Map<string, Combination>();
@@ -114,7 +117,8 @@ export class World {
   ) {
     const { options, startMs } = platform;
     const seed = options.seed ?? 1;
-    const { mchid, appid, service_app_id } = merchant ?? options;
+    const { mchid, appid, service_app_id, subMerchants = [] } = merchant ?? options;
+    this.shops = new Map(subMerchants.map((shop) => [shop.sub_mchid, shop]));
     this.options = options;
     this.clock = platform.clock;
     this.random = platform.random;

@@ -87,7 +87,13 @@ export function createBearerVerifier(deps: BearerDeps): (token: string) => Promi
     if (typeof kid !== 'string' || kid === '' || kid.length > KID_LENGTH_MAX) throw refuse('kid');
     const claims = await claimsOf(token, kid);
     guardTime(claims, deps.clock.now());
-    return { kind: 'ours', openid: openidOf(claims, deps.appids ?? []) };
+    const appids = deps.appids ?? [];
+    const appid = appidOf(claims, appids);
+    return {
+      kind: 'ours',
+      openid: openidOf(claims, appids),
+      ...(appid === undefined ? {} : { appid }),
+    };
   };
 }
 
@@ -120,15 +126,24 @@ function guardTime(claims: JWTPayload, nowMs: number): void {
   if (iat * 1000 > nowMs + CLOCK_TOLERANCE_SECONDS * 1000) throw refuse('iat');
 }
 
-/** The openid of a Mini Program login; anonymous, publishable and server keys have none. */
-function openidOf(claims: JWTPayload, appids: readonly string[]): string {
+/** By which provider the user signed in. */
+function providersOf(claims: JWTPayload): readonly unknown[] {
   const meta = claims.app_metadata as Json | null | undefined;
-  const named = [
+  return [
     claims.provider,
     claims.provider_type,
     claims.loginType,
     typeof meta === 'object' ? meta?.provider : undefined,
   ].filter((kind) => kind !== undefined && kind !== null && kind !== '');
+}
+
+/** The Mini Program in which he signed in, where the token names it. */
+const appidOf = (claims: JWTPayload, appids: readonly string[]): string | undefined =>
+  appids.find((appid) => providersOf(claims).includes(appid));
+
+/** The openid of a Mini Program login; anonymous, publishable and server keys have none. */
+function openidOf(claims: JWTPayload, appids: readonly string[]): string {
+  const named = providersOf(claims);
   const { is_anonymous: anonymous, role, provider_sub: openid } = claims;
   if ((anonymous !== undefined && anonymous !== false) || named.some(isAnonymous)) {
     throw refuse('anonymous');

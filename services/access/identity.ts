@@ -12,12 +12,15 @@ export type HeaderBag = Readonly<Record<string, string | string[] | undefined>>;
 
 /** What a Bearer turned out to be. Throws AuthError when ours and bad, IDENTITY_UNAVAILABLE when unverifiable. */
 export type BearerVerdict =
-  { readonly kind: 'ours'; readonly openid: string } | { readonly kind: 'foreign' };
+  | { readonly kind: 'ours'; readonly openid: string; readonly appid?: string }
+  | { readonly kind: 'foreign' };
 
 export interface IdentityDeps {
   readonly operatorKeys: readonly OperatorKey[];
   readonly operatorOpenids: readonly string[];
   readonly appids: readonly string[];
+  /** Apps whose openids a caller may have; undefined: apps are not told apart. */
+  readonly appsOf?: (appid: string | undefined) => readonly string[] | undefined;
   readonly trustWxHeaders: boolean;
   readonly trustWxHeadersByHand: boolean;
   readonly foreignBearer: 'refuse' | 'ignore';
@@ -36,31 +39,43 @@ const KEY_LENGTH_MAX = 512;
 export function createIdentity(deps: IdentityDeps): Identity {
   const operators = new Set(deps.operatorOpenids);
 
-  function byKey(sent: string): Caller {
+  const appsOf = (appid: string | undefined): { readonly apps?: readonly string[] } => {
+    const apps = deps.appsOf?.(appid);
+    return apps === undefined ? {} : { apps };
+  };
+
+  /** Who holds a key is believed about the app that he orders for. */
+  function byKey(sent: string, appid: string | string[] | undefined): Caller {
     if (sent.length > KEY_LENGTH_MAX) throw unknown('X-API-Key');
     const digest = createHash('sha256').update(sent).digest();
     let found: OperatorKey | undefined;
     // Every key is compared, so that the time taken does not show which one matched.
     for (const key of deps.operatorKeys) if (timingSafeEqual(digest, key.digest)) found = key;
     if (found === undefined) throw unknown('X-API-Key');
-    return { role: 'operator', via: 'key', scope: found.scope };
+    const { scope, sub_mchid } = found;
+    const bound = sub_mchid === undefined ? {} : { sub_mchid };
+    const app = appsOf(typeof appid === 'string' ? appid : undefined);
+    return { role: 'operator', via: 'key', scope, ...bound, ...app };
   }
 
-  function payer(
-    openid: string,
-    via: 'token' | 'header',
-    from: { readonly headers: HeaderBag; readonly oldDispatch: boolean },
-  ): Caller {
-    const operator = operators.has(openid) && (via === 'token' || deps.trustWxHeadersByHand);
+  function payer(openid: string, via: 'token' | 'header', from: FromRequest): Caller {
+    const proven = via === 'token' || deps.trustWxHeadersByHand;
     const trusted = deps.trustWxHeaders && !from.oldDispatch;
     const address = trusted ? lastHop(from.headers['x-forwarded-for']) : undefined;
-    return { role: 'payer', via, openid, operator, ...(address === undefined ? {} : { address }) };
+    const app = appsOf(from.appid);
+    // Operators' openids are those of our own apps.
+    const home = app.apps === undefined || app.apps.some((appid) => isOwn(appid));
+    const operator = home && proven && operators.has(openid);
+    const where = address === undefined ? {} : { address };
+    return { role: 'payer', via, openid, operator, ...where, ...app };
   }
+
+  const isOwn = (appid: string): boolean => deps.appsOf?.(undefined)?.includes(appid) !== false;
 
   return {
     async identify(headers, oldDispatch) {
       const key = headers['x-api-key'];
-      if (key !== undefined) return byKey(one(key, 'X-API-Key'));
+      if (key !== undefined) return byKey(one(key, 'X-API-Key'), headers['x-wx-appid']);
       const wxOpenid = headers['x-wx-openid'];
       const bearer = bearerOf(headers.authorization);
       if (bearer !== undefined) {
@@ -69,7 +84,10 @@ export function createIdentity(deps: IdentityDeps): Identity {
           if (wxOpenid !== undefined && wxOpenid !== verdict.openid) {
             throw new AuthError('UNAUTHENTICATED', { detail: 'x-wx-openid ≠ token' });
           }
-          return payer(verdict.openid, 'token', { headers, oldDispatch });
+          // A token that names no app: the gateway's word, where that counts.
+          const told = deps.trustWxHeaders && !oldDispatch ? headers['x-wx-appid'] : undefined;
+          const appid = verdict.appid ?? (typeof told === 'string' ? told : undefined);
+          return payer(verdict.openid, 'token', { headers, oldDispatch, appid });
         }
         if (deps.foreignBearer === 'refuse') {
           throw new AuthError('UNAUTHENTICATED', {
@@ -84,12 +102,18 @@ export function createIdentity(deps: IdentityDeps): Identity {
       const openid = one(wxOpenid, 'x-wx-openid');
       if (!OPENID.test(openid)) throw unknown('x-wx-openid');
       const appid = headers['x-wx-appid'];
-      if (appid !== undefined && !deps.appids.includes(one(appid, 'x-wx-appid'))) {
-        throw unknown('x-wx-appid');
-      }
-      return payer(openid, 'header', { headers, oldDispatch });
+      const app = appid === undefined ? undefined : one(appid, 'x-wx-appid');
+      if (app !== undefined && !deps.appids.includes(app)) throw unknown('x-wx-appid');
+      return payer(openid, 'header', { headers, oldDispatch, appid: app });
     },
   };
+}
+
+interface FromRequest {
+  readonly headers: HeaderBag;
+  readonly oldDispatch: boolean;
+  /** As the token, or a header that is believed, names it. */
+  readonly appid: string | undefined;
 }
 
 /**

@@ -6,11 +6,13 @@ import { newRecord } from '../ledger/newRecord';
 import { withExpiry } from '../ledger/orderState';
 import type { CombinationRecord, SubOrder } from '../ledger/record';
 import { ASK_LEASE_MS } from '../orders/askWaiters';
-import { appidOfAsk, expiryOfAsk, openidOfAsk } from '../orders/orderInput';
+import { expiryOfAsk, openidOfAsk } from '../orders/orderInput';
 import type { PlacementDeps } from '../orders/placement';
 import { completeScene } from '../orders/scene';
-import type { CombinationDraft, Json, PlacedProduct } from '../wechat/dialect';
+import type { Place } from '../access/shops';
+import type { CombinationDraft, Json, PlacedProduct, SubOrderDraft } from '../wechat/dialect';
 import { ValidationError } from '../../utils/errors';
+import { invariant } from '../../utils/invariant';
 
 /** A checked request body. What a payer may send of it is decided by the schemas. */
 export interface CombineInput {
@@ -25,6 +27,7 @@ export interface CombineInput {
 
 interface SubOrderInput {
   readonly mchid?: string;
+  readonly sub_mchid?: string;
   readonly out_trade_no: string;
   readonly description: string;
   readonly amount: { readonly total_amount: number };
@@ -39,7 +42,7 @@ export interface Draft extends CombinationDraft {
 }
 
 export function draftOf(
-  { clock, settings }: PlacementDeps,
+  { clock, settings, shops }: PlacementDeps,
   input: CombineInput,
   caller: Caller,
 ): Draft {
@@ -52,20 +55,32 @@ export function draftOf(
   if (input.type === 'h5' && input.scene_info?.h5_info === undefined) {
     throw invalid('scene_info.h5_info 必填 / is required');
   }
+  const { useServiceAccount } = input;
+  const placed = input.sub_orders.map((sub) => {
+    const place = shops.placeOf({ sub_mchid: sub.sub_mchid, useServiceAccount }, caller);
+    return { place, sub: withShop(sub, place) };
+  });
+  const [first] = placed;
+  invariant(first !== undefined, 'a combination has parts');
   return {
     input,
     no: input.combine_out_trade_no,
     product: input.type,
-    sub_orders: input.sub_orders,
+    sub_orders: placed.map(({ sub }) => sub),
     openid: openidOfAsk(caller, input.combine_payer_info?.openid, {
       field: 'combine_payer_info.openid',
       required: input.type === 'jsapi',
     }),
-    appid: appidOfAsk(input.useServiceAccount, settings),
+    // He comes from one app, so all parts open in it.
+    appid: first.place.appid,
     expires_at: expiryOfAsk(input.time_expire, settings.expireMinutes, clock.now()),
     scene: completeScene(input.scene_info, { caller, h5: input.type === 'h5' }),
   };
 }
+
+/** Nothing is added where there are no shops: the bytes stay as they were. */
+const withShop = (sub: SubOrderInput, { sub_mchid }: Place): SubOrderDraft =>
+  sub_mchid === undefined ? sub : { ...sub, sub_mchid };
 
 /** What an order at WeChat is made of; also what a corrected one replaces. */
 export function factsOf(
@@ -84,8 +99,9 @@ export function factsOf(
     facts_hash: hashOf(draft),
     expires_at: draft.expires_at,
     request: dialect.requests.combination(draft),
-    sub_orders: input.sub_orders.map((sub): SubOrder => ({
+    sub_orders: draft.sub_orders.map((sub): SubOrder => ({
       mchid: settings.mchid,
+      ...(sub.sub_mchid === undefined ? {} : { sub_mchid: sub.sub_mchid }),
       out_trade_no: sub.out_trade_no,
       description: sub.description,
       amount: { total_amount: sub.amount.total_amount, currency: 'CNY' },
@@ -116,7 +132,7 @@ const invalid = (detail: string): ValidationError =>
   new ValidationError('PARAM_INVALID', { detail });
 
 /** Hash of what the caller chose; what we add (expiry, notify URL) is not his. */
-export function hashOf({ input, openid, appid }: Draft): string {
+export function hashOf({ input, sub_orders, openid, appid }: Draft): string {
   const parts = input.sub_orders.map((sub) => [
     sub.out_trade_no,
     sub.description,
@@ -127,6 +143,7 @@ export function hashOf({ input, openid, appid }: Draft): string {
     sub.settle_info ?? null,
   ]);
   const rest = [input.scene_info ?? null, input.time_expire ?? null];
-  const facts = [input.type, appid, openid ?? null, parts, ...rest];
+  const shops = sub_orders.flatMap((sub) => sub.sub_mchid ?? []);
+  const facts = [input.type, appid, openid ?? null, parts, ...rest, ...shops];
   return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
 }

@@ -196,7 +196,7 @@ function guardOwner(
   record: CombinationRecord,
   caller: Caller,
 ): void {
-  if (caller.role !== 'payer' || record.payer === caller.openid) return;
+  if (mayAct(record, caller)) return;
   foreignQueries.guard(caller);
   throw new ConflictError('ORDER_TAKEN');
 }

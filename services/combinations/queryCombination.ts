@@ -2,11 +2,10 @@
 import { applyCombination } from './syncCombination';
 import type { Answer } from '../access/answer';
 import { actsAsOperator, type Caller } from '../access/caller';
-import { askable, isPayer } from '../access/ownership';
-import { withoutOtherPayer, type QueryDeps } from '../orders/queryOrder';
+import { askable, isPayer, mayRead } from '../access/ownership';
+import { payerOf, without, type QueryDeps } from '../orders/queryOrder';
 import { fromReply } from '../orders/syncOrder';
 import { ownRef } from '../wechat/dialect';
-import { asObject, asText } from '../wechat/readFacts';
 import { guardNumbers } from '../wechat/replyNumbers';
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
@@ -23,14 +22,10 @@ export async function queryCombination(
   const unknown = (): NotFoundError => new NotFoundError('ORDER_NOT_FOUND');
   const body = bodyOrThrow(reply, held === undefined ? unknown : undefined);
   guardNumbers(body, { combine_out_trade_no: no });
-  const payer = asText(asObject(body.combine_payer_info)?.openid);
+  const payer = payerOf(deps, body);
   // One we do not hold is taken in for operators, and for the payer whom WeChat names.
-  const named = found === undefined && isPayer(caller, payer);
-  const owns = held !== undefined || named;
-  if (!owns && !actsAsOperator(caller)) throw unknown();
+  if (!mayRead(found ?? payer, caller)) throw unknown();
   await applyCombination(deps, body, fromReply('query'), { absent: 'adopt' });
-  return {
-    status: 200,
-    data: actsAsOperator(caller) ? body : withoutOtherPayer(body, 'combine_payer_info', caller),
-  };
+  const all = actsAsOperator(caller) || isPayer(caller, payer);
+  return { status: 200, data: all ? body : without(body, 'combine_payer_info') };
 }

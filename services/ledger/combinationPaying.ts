@@ -21,6 +21,7 @@ export function combinationMismatch(
     if (payment.total !== part.amount.total_amount) return 'amount';
     if (payment.currency !== part.amount.currency) return 'currency';
     if (payment.mchid !== part.mchid) return 'mchid';
+    if (payment.sub_mchid !== part.sub_mchid) return 'sub_mchid';
     if (payment.appid !== whole.appid) return 'appid';
     const named = whole.payer_named && payment.openid !== undefined;
     if (named && payment.openid !== whole.payer) return 'payer';

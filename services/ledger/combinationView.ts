@@ -61,6 +61,7 @@ export function partAsOrder(whole: CombinationRecord, no: string): PartView | un
     part_of: whole.no,
     state: paid ? moneyState(payment.total, refunds) : whole.state,
     mchid: part.mchid,
+    ...(part.sub_mchid === undefined ? {} : { sub_mchid: part.sub_mchid }),
     description: part.description,
     ...(attach === undefined ? {} : { attach }),
     amount: { total: part.amount.total_amount, currency: part.amount.currency },

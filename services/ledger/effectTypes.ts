@@ -33,6 +33,7 @@ export interface PaymentFacts {
   readonly currency: string;
   readonly appid: string;
   readonly mchid: string;
+  readonly sub_mchid?: string;
   readonly openid?: string;
   readonly trade_type?: string;
   readonly bank_type?: string;
@@ -44,6 +45,7 @@ export interface PaymentFacts {
 export interface SubOrderData {
   readonly out_trade_no: string;
   readonly mchid: string;
+  readonly sub_mchid?: string;
   readonly description: string;
   readonly amount: { readonly total_amount: number; readonly currency: 'CNY' };
   readonly attach?: string;
@@ -53,6 +55,8 @@ export interface SubOrderData {
 export interface OrderData extends Common {
   /** A combination's number stands in `combine_out_trade_no`, and its parts in `sub_orders`. */
   readonly kind: 'order' | 'combination';
+  /** The shop of a service provider (服务商); of a combination each part has its own. */
+  readonly sub_mchid?: string;
   readonly state: OrderState;
   /** How it was ordered; of an adopted payment that came another way, WeChat's trade_type. */
   readonly product: RecordedProduct;
@@ -83,6 +87,7 @@ export interface MismatchData extends PaidOrderData {
 
 export interface RefundData extends Common {
   readonly kind: 'order' | 'combination';
+  readonly sub_mchid?: string;
   readonly out_trade_no: string;
   readonly combine_out_trade_no?: string;
   readonly transaction_id?: string;

@@ -66,6 +66,7 @@ export type AskFacts = Partial<
     | 'product'
     | 'appid'
     | 'api'
+    | 'sub_mchid'
   >
 >;
 
@@ -74,6 +75,7 @@ export type PreparedFacts = Pick<
   OrderRecord,
   | 'payer'
   | 'appid'
+  | 'sub_mchid'
   | 'description'
   | 'attach'
   | 'amount'

@@ -27,6 +27,7 @@ export function mismatchOf(record: OrderRecord, payment: Payment): string | unde
   if (isPaidElsewhere(record, payment)) return 'time';
   if (payment.total !== record.amount.total) return 'amount';
   if (payment.currency !== record.amount.currency) return 'currency';
+  if (payment.sub_mchid !== record.sub_mchid) return 'sub_mchid';
   if (payment.appid !== record.appid) return 'appid';
   if (record.payer_named && payment.openid !== undefined && payment.openid !== record.payer) {
     return 'payer';

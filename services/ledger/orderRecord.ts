@@ -47,6 +47,8 @@ export interface Payment {
   readonly currency: string;
   readonly appid: string;
   readonly mchid: string;
+  /** The shop of a service provider (服务商) that got the money. */
+  readonly sub_mchid?: string;
   readonly openid?: string;
   readonly trade_type?: string;
   readonly bank_type?: string;
@@ -68,6 +70,7 @@ export interface Prepay {
 interface Placed extends RecordBase {
   readonly state: OrderState;
   readonly product: RecordedProduct;
+  /** Of the app in which the payment opens: `payer` is an openid of this app. */
   readonly appid: string;
   /** The version of WeChat's API in which it was made; absent = v3. */
   readonly api?: 'v3' | 'v2';
@@ -97,6 +100,8 @@ interface Placed extends RecordBase {
 
 export interface OrderRecord extends Placed {
   readonly kind: 'order';
+  /** The shop of a service provider (服务商) that it is ordered for. */
+  readonly sub_mchid?: string;
   readonly description: string;
   readonly attach?: string;
   readonly amount: { readonly total: number; readonly currency: 'CNY' };
@@ -119,6 +124,8 @@ export interface OrderRecord extends Placed {
 
 export interface SubOrder {
   readonly mchid: string;
+  /** As an order's. */
+  readonly sub_mchid?: string;
   readonly out_trade_no: string;
   readonly description: string;
   readonly amount: { readonly total_amount: number; readonly currency: 'CNY' };

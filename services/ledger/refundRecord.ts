@@ -86,7 +86,12 @@ export interface RefundContradiction {
   readonly refund: number;
   readonly total: number;
   readonly why:
-    'more_than_is_left' | 'number_of_another_order' | 'another_transaction' | 'too_many';
+    | 'more_than_is_left'
+    | 'number_of_another_order'
+    | 'another_transaction'
+    | 'another_sub_merchant'
+    | 'too_many';
+  readonly sub_mchid?: string;
   readonly transaction_id?: string;
   readonly refund_id?: string;
   readonly success_time?: string;

@@ -38,6 +38,8 @@ export interface RefundFacts {
   readonly refund: number;
   readonly total: number;
   readonly transaction_id?: string;
+  /** Of a service provider's shop, where it is told. */
+  readonly sub_mchid?: string;
   readonly refund_id?: string;
   readonly success_time?: string;
   readonly user_received_account?: string;
@@ -127,6 +129,7 @@ function contradicts(
   if (held === undefined && number === 'another') return 'number_of_another_order';
   const transaction_id = record.payment?.transaction_id;
   if ((seen.transaction_id ?? transaction_id) !== transaction_id) return 'another_transaction';
+  if ((seen.sub_mchid ?? record.sub_mchid) !== record.sub_mchid) return 'another_sub_merchant';
   if (held === undefined && record.refunds.length >= REFUND_ENTRIES_MAX) return 'too_many';
   // What WeChat closed takes nothing of the payment.
   if (seen.status === 'CLOSED') return undefined;

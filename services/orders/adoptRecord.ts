@@ -5,7 +5,7 @@
 import { addEffect } from '../ledger/outbox';
 import { orderEffectData } from '../ledger/effectData';
 import type { ApiVersion } from '../strategies/strategy';
-import type { AccountRef, From, Json } from '../wechat/dialect';
+import type { Dialect, From, Json } from '../wechat/dialect';
 import { productOf } from '../ledger/products';
 import { asObject, asText } from '../wechat/readFacts';
 import type { OrderService } from '../orderService';
@@ -21,7 +21,7 @@ import { isFen } from '../../utils/money';
 export interface RecordAdopterDeps {
   readonly orders: OrderService;
   readonly clock: Clock;
-  readonly dialect: { readonly account: AccountRef };
+  readonly dialect: Pick<Dialect, 'account' | 'readPayer'>;
 }
 
 export interface PaidOrder {
@@ -51,6 +51,7 @@ interface Known {
   readonly no: string;
   readonly appid: string;
   readonly mchid: string;
+  readonly sub_mchid: string | undefined;
   readonly total: number;
   readonly openid: string | undefined;
   readonly attach: string | undefined;
@@ -62,13 +63,14 @@ type Learned = Pick<OrderRecord, 'state' | 'product'> &
 
 /** An order as it is adopted: what is known of it, and what was learned with it. */
 function adoptedOrder(known: Known, learned: Learned, line: NewLine): OrderRecord {
-  const { no, appid, mchid, total, openid, attach, api } = known;
+  const { no, appid, mchid, sub_mchid, total, openid, attach, api } = known;
   const facts = {
     no,
     ...(openid === undefined ? {} : { payer: openid }),
     appid,
     mchid,
     api,
+    ...(sub_mchid === undefined ? {} : { sub_mchid }),
     description: '',
     ...(attach === undefined ? {} : { attach }),
     amount: { total, currency: 'CNY' },
@@ -85,9 +87,8 @@ export function createRecordAdopter(deps: RecordAdopterDeps): RecordAdopter {
   return {
     async unpaid(no, body, from) {
       const now = clock.now();
-      const openid = asText(asObject(body.payer)?.openid);
+      const { openid, appid, sub_mchid } = deps.dialect.readPayer(body);
       const total = asObject(body.amount)?.total;
-      const appid = asText(body.appid);
       if (openid === undefined || appid === undefined || !isFen(total) || total < 1) {
         return undefined;
       }
@@ -95,6 +96,7 @@ export function createRecordAdopter(deps: RecordAdopterDeps): RecordAdopter {
         no,
         appid,
         mchid: deps.dialect.account.mchid,
+        sub_mchid,
         total,
         openid,
         attach: asText(body.attach),
@@ -114,8 +116,8 @@ export function createRecordAdopter(deps: RecordAdopterDeps): RecordAdopter {
 
     async order({ no, payment, refunded, attach, api }, from) {
       const now = clock.now();
-      const { appid, mchid, total, openid } = payment;
-      const known = { no, appid, mchid, total, openid, attach, api };
+      const { appid, mchid, sub_mchid, total, openid } = payment;
+      const known = { no, appid, mchid, sub_mchid, total, openid, attach, api };
       const learned: Learned = {
         state: 'PAID',
         product: productOf(payment.trade_type),

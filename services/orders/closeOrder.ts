@@ -5,11 +5,11 @@ import { syncOrder, type SyncDeps, type Synced, type SyncOptions } from './syncO
 import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
 import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
-import { mayAct } from '../access/ownership';
+import { accountsOf, mayAct } from '../access/ownership';
 import type { CombinationRecord, OrderRecord, Source } from '../ledger/record';
 import type { Applied } from '../orderService';
 import type { WechatReply } from '../strategies/strategy';
-import { ownRef } from '../wechat/dialect';
+import { askAccounts } from '../wechat/askAccounts';
 import { provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, NotFoundError } from '../../utils/errors';
@@ -91,7 +91,7 @@ export async function closeFor(
   caller: Caller,
 ): Promise<Answer> {
   const held = await deps.orders.findOrder(no);
-  if (held === undefined && caller.role === 'operator') return closeForeign(deps, no);
+  if (held === undefined && caller.role === 'operator') return closeForeign(deps, no, caller);
   if (held === undefined || !mayAct(held, caller)) {
     deps.foreignQueries.guard(caller);
     throw new NotFoundError('ORDER_NOT_FOUND');
@@ -107,8 +107,14 @@ export async function closeFor(
 }
 
 /** An order of another system, closed for an operator: nothing of ours learns from it. */
-async function closeForeign({ api, dialect }: SyncDeps, no: string): Promise<Answer> {
-  const reply = await api.closeOrder(ownRef(dialect, no));
+async function closeForeign(
+  { api, dialect }: SyncDeps,
+  no: string,
+  caller: Caller,
+): Promise<Answer> {
+  const reply = await askAccounts(accountsOf(dialect.accounts, caller), (account) =>
+    api.closeOrder({ no, ...account }),
+  );
   if (reply.kind === 'proven' && reply.status === 204) return { status: 204, data: null };
   throw upstreamError(reply);
 }

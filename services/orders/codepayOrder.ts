@@ -14,6 +14,8 @@ import { aboutUs, guardAnswer, reverseOrder } from './reverseOrder';
 import { applyTransaction, syncOrder, type SyncDeps } from './syncOrder';
 import { isOpenState } from '../ledger/orderState';
 import type { Answer } from '../access/answer';
+import type { Caller } from '../access/caller';
+import type { Place, Shops } from '../access/shops';
 import type { OrderRecord, Payment } from '../ledger/record';
 import { isPaidState } from '../ledger/refundMoney';
 import { versionOf } from '../wechat/dialect';
@@ -27,6 +29,7 @@ type Json = Readonly<Record<string, unknown>>;
 /** A checked request body. */
 export interface CodepayInput {
   readonly out_trade_no: string;
+  readonly sub_mchid?: string;
   readonly description: string;
   readonly amount: { readonly total: number };
   readonly payer: { readonly auth_code: string };
@@ -40,16 +43,17 @@ export interface CodepayInput {
 
 export interface CodepayOrders {
   /** 200 paid, in WeChat's words · 202 not known yet: the same number again asks how it went. */
-  pay(input: CodepayInput): Promise<Answer>;
+  pay(input: CodepayInput, caller: Caller): Promise<Answer>;
   /** 200 reversed, and proven so · 202 not yet: it is repeated until it is. */
-  reverse(no: string): Promise<Answer>;
+  reverse(no: string, caller: Caller): Promise<Answer>;
 }
 
 export interface CodepayDeps extends SyncDeps {
   readonly strategy: Pick<PayStrategy, 'requireFor'>;
   readonly requests: RequestGuard;
   readonly waiters: AskWaiters;
-  readonly settings: { readonly appId: string; readonly mchid: string };
+  readonly shops: Shops;
+  readonly settings: { readonly mchid: string };
 }
 
 /** Unsettled so long after the charge: reversed. Longer than any charge may be under way. */
@@ -61,11 +65,15 @@ const BY_REPLY = { source: 'reply', proof: 'signature' } as const;
 const UNPROVEN = { source: 'reply', proof: 'none' } as const;
 
 export const createCodepayOrders = (deps: CodepayDeps): CodepayOrders => ({
-  pay: (input) => pay(deps, input),
-  reverse: (no) => reverseOrder(deps, no),
+  pay: (input, caller) => pay(deps, input, caller),
+  reverse: (no, caller) => reverseOrder(deps, no, caller),
 });
 
-function recordOf({ clock, dialect, settings }: CodepayDeps, input: CodepayInput): OrderRecord {
+function recordOf(
+  { clock, dialect, settings }: CodepayDeps,
+  input: CodepayInput,
+  { sub_mchid, appid }: Place,
+): OrderRecord {
   const now = clock.now();
   const { attach } = input;
   const line = { at: now, what: 'created', source: 'operator', proof: 'none' } as const;
@@ -78,24 +86,25 @@ function recordOf({ clock, dialect, settings }: CodepayDeps, input: CodepayInput
       { do: 'reverse', at: now + CODEPAY_SETTLE_MS, tries: 0 },
     ],
     product: 'codepay',
-    appid: settings.appId,
+    appid,
     mchid: settings.mchid,
     ...versionOf(dialect),
+    ...(sub_mchid === undefined ? {} : { sub_mchid }),
     description: input.description,
     ...(attach === undefined ? {} : { attach }),
     amount: { total: input.amount.total, currency: 'CNY' },
     payer_named: false,
     made_by: 'operator',
     prepared: false,
-    facts_hash: factsOf(input),
+    facts_hash: factsOf(input, sub_mchid),
     asking_until: now + ASK_MAX_MS,
   } as const;
   return newOrder(facts, line);
 }
 
-async function pay(deps: CodepayDeps, input: CodepayInput): Promise<Answer> {
+async function pay(deps: CodepayDeps, input: CodepayInput, caller: Caller): Promise<Answer> {
   const { orders } = deps;
-  const record = recordOf(deps, input);
+  const record = recordOf(deps, input, deps.shops.placeOf(input, caller));
   const part = await orders.isPart(record.no);
   if (part && (await orders.findOrder(record.no)) === undefined) {
     throw new ConflictError('ORDER_TAKEN');
@@ -114,9 +123,10 @@ async function charge(
   input: CodepayInput,
 ): Promise<Answer> {
   const { api, clock } = deps;
-  const { out_trade_no: no, amount, ...fields } = input;
+  const { out_trade_no: no, sub_mchid: _shop, amount, ...fields } = input;
   const { total } = amount;
-  const request = deps.dialect.requests.charge({ no, appid: record.appid, total, fields });
+  const { appid, sub_mchid } = record;
+  const request = deps.dialect.requests.charge({ no, sub_mchid, appid, total, fields });
   const reply = without(
     input.payer.auth_code,
     await api.send(deps.requests.charge(record, request), {
@@ -193,11 +203,11 @@ function without(code: string, reply: WechatReply): WechatReply {
 /** The same facts as far as they are known: of an order made elsewhere we know the amount alone. */
 const sameFacts = (held: OrderRecord, asked: OrderRecord): boolean =>
   held.made_by === 'adopted'
-    ? held.amount.total === asked.amount.total
+    ? held.amount.total === asked.amount.total && held.sub_mchid === asked.sub_mchid
     : held.facts_hash === asked.facts_hash;
 
 /** Hash of what the till chose, but for the code, which is new every minute. */
-function factsOf(input: CodepayInput): string {
+function factsOf(input: CodepayInput, sub_mchid: string | undefined): string {
   const facts = [
     'codepay',
     input.description,
@@ -208,6 +218,7 @@ function factsOf(input: CodepayInput): string {
     input.detail ?? null,
     input.settle_info ?? null,
     input.support_fapiao ?? null,
+    ...(sub_mchid === undefined ? [] : [sub_mchid]),
   ];
   return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
 }

@@ -1,6 +1,6 @@
 /** What a caller asks for, as an order's facts: of a new one, of a corrected one, of a prepared one. */
 import { ASK_LEASE_MS } from './askWaiters';
-import { appidOfAsk, expiryOfAsk, extraOf, hashOf, openidOfAsk } from './orderInput';
+import { expiryOfAsk, extraOf, hashOf, openidOfAsk } from './orderInput';
 import { isExpired, type PlacementDeps } from './placement';
 import { completeScene } from './scene';
 import type { Caller } from '../access/caller';
@@ -14,6 +14,7 @@ import { ConflictError } from '../../utils/errors';
 /** A checked request body. What a payer may send of it is decided by the schemas. */
 export interface OrderInput {
   readonly out_trade_no: string;
+  readonly sub_mchid?: string;
   readonly description?: string;
   readonly amount?: { readonly total: number; readonly currency?: 'CNY' };
   readonly attach?: string;
@@ -28,7 +29,7 @@ export interface OrderInput {
   readonly support_fapiao?: boolean;
 }
 
-type Deps = Pick<PlacementDeps, 'foreignQueries' | 'clock' | 'dialect' | 'settings'>;
+type Deps = Pick<PlacementDeps, 'foreignQueries' | 'clock' | 'dialect' | 'settings' | 'shops'>;
 
 export interface Draft extends OrderDraft {
   readonly input: OrderInput;
@@ -69,22 +70,28 @@ const factsOf = (draft: Draft): string =>
     draft.input.scene_info ?? null,
     draft.input.time_expire ?? null,
     draft.extra,
+    // Nothing where there are no shops: what earlier versions recorded must hash as it did.
+    ...(draft.sub_mchid === undefined ? [] : [draft.sub_mchid]),
   ]);
 
 export function draftOf(
-  { clock, settings }: Deps,
+  { clock, settings, shops }: Deps,
   product: PlacedProduct,
   input: OrderInput,
   caller: Caller,
 ): Draft | undefined {
   const openid = openidOf(product, input, caller);
-  const appid = appidOfAsk(input.useServiceAccount, settings);
-  if (input.description === undefined || input.amount === undefined) return undefined;
+  if (input.description === undefined || input.amount === undefined) {
+    shops.check(input, caller);
+    return undefined;
+  }
+  const { sub_mchid, appid } = shops.placeOf(input, caller);
   return {
     no: input.out_trade_no,
     product,
     input,
     openid,
+    sub_mchid,
     appid,
     expires_at: expiryOfAsk(input.time_expire, settings.expireMinutes, clock.now()),
     description: input.description,
@@ -112,6 +119,7 @@ export function recordOf(
     appid: draft.appid,
     mchid: settings.mchid,
     ...versionOf(dialect),
+    ...(draft.sub_mchid === undefined ? {} : { sub_mchid: draft.sub_mchid }),
     description: draft.description,
     ...(draft.attach === undefined ? {} : { attach: draft.attach }),
     amount: { total: draft.total, currency: 'CNY' },
@@ -145,6 +153,7 @@ export function factsToAsk(
   return {
     product: draft.product,
     appid: draft.appid,
+    ...(draft.sub_mchid === undefined ? {} : { sub_mchid: draft.sub_mchid }),
     description: draft.description,
     ...(draft.attach === undefined ? {} : { attach: draft.attach }),
     amount: { total: draft.total, currency: 'CNY' },
@@ -166,7 +175,8 @@ function guardSent(
   const differs =
     (input.description !== undefined && input.description !== record.description) ||
     (input.amount !== undefined && input.amount.total !== record.amount.total) ||
-    (input.attach !== undefined && input.attach !== record.attach);
+    (input.attach !== undefined && input.attach !== record.attach) ||
+    (input.sub_mchid !== undefined && input.sub_mchid !== record.sub_mchid);
   if (!differs) return;
   // Bound to nobody, and not by this attempt: a guess at a number, so it counts as one.
   if (record.payer === undefined) foreignQueries.guard(caller);
@@ -189,10 +199,8 @@ function preparedFacts(
     no: record.no,
     product,
     openid,
-    appid:
-      input.useServiceAccount === undefined
-        ? record.appid
-        : appidOfAsk(input.useServiceAccount, deps.settings),
+    sub_mchid: record.sub_mchid,
+    appid: deps.shops.appidOf(record, input, caller),
     expires_at: preparedExpiry(deps, record),
     description: record.description,
     total: record.amount.total,

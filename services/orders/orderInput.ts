@@ -31,19 +31,6 @@ export function expiryOfAsk(timeExpire: string | undefined, minutes: number, now
   return at;
 }
 
-export function appidOfAsk(
-  useServiceAccount: boolean | undefined,
-  settings: { readonly appId: string; readonly serviceAppId: string | undefined },
-): string {
-  if (useServiceAccount !== true) return settings.appId;
-  if (settings.serviceAppId === undefined) {
-    throw new ValidationError('PARAM_INVALID', {
-      detail: 'useServiceAccount: 未设置 service_app_id / service_app_id is not set',
-    });
-  }
-  return settings.serviceAppId;
-}
-
 /**
  * Whose order it will be: a payer's is his own; an operator may name whom he likes.
  * @param required  the field's name, where an operator must name somebody.

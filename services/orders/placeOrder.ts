@@ -24,6 +24,7 @@ import { isOverdue, type PreparedOrders } from './prepareOrder';
 import { syncOrder } from './syncOrder';
 import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
+import { isInReach, isPayer } from '../access/ownership';
 import type { AskFacts } from '../ledger/orderEvents';
 import { wasRefused } from '../ledger/refusedAsk';
 import type { OrderRecord } from '../ledger/record';
@@ -147,11 +148,14 @@ function absent(
  */
 function guardOwner(deps: PlaceOrderDeps, record: OrderRecord, placement: Placement): void {
   const { caller, draft, preparedOnly } = placement;
-  if (caller.role === 'operator') return;
+  if (caller.role === 'operator') {
+    if (!isInReach(record, caller)) throw new ConflictError('ORDER_TAKEN');
+    return;
+  }
   // His own price, placed before the setting was turned on, is no price of the merchant's.
   if (preparedOnly && !record.prepared && record.made_by === 'payer') throw absent(deps, placement);
   const unbound = record.payer === undefined && record.state === 'PREPARED';
-  if (unbound || record.payer === caller.openid) return;
+  if ((unbound && deps.shops.mayOpen(record, caller)) || isPayer(caller, record)) return;
   if (draft === undefined && !record.prepared) throw absent(deps, placement);
   deps.foreignQueries.guard(caller);
   // Prepared, and no payer came in time.

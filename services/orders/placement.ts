@@ -9,6 +9,7 @@ import type { SyncDeps, Synced } from './syncOrder';
 import type { Caller } from '../access/caller';
 import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
 import type { OrderRate } from '../access/orderRateLimit';
+import type { Shops } from '../access/shops';
 import type { CombinationRecord, OrderRecord, Prepay, RecordedProduct } from '../ledger/record';
 import type { Applied } from '../orderService';
 import type { PayStrategy, WechatReply } from '../strategies/strategy';
@@ -32,9 +33,8 @@ export interface PlacementDeps extends SyncDeps {
   readonly rate: OrderRate;
   readonly foreignQueries: ForeignQueryLimit;
   readonly waiters: AskWaiters;
+  readonly shops: Shops;
   readonly settings: {
-    readonly appId: string;
-    readonly serviceAppId: string | undefined;
     readonly mchid: string;
     readonly expireMinutes: number;
     readonly requirePrepared: boolean;
@@ -172,14 +172,14 @@ export const isExpired = (
 /** What the payer's device needs to open the payment. */
 export async function paymentOf(
   strategy: PayStrategy,
-  record: Pick<OrderRecord, 'prepay' | 'appid' | 'product' | 'api'>,
+  record: Pick<OrderRecord, 'prepay' | 'appid' | 'product' | 'api' | 'sub_mchid'>,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { prepay, appid, api = 'v3' } = record;
+  const { prepay, appid, api = 'v3', sub_mchid: partnerid } = record;
   const prepay_id = prepay?.prepay_id;
   if (record.product === 'h5') return { h5_url: prepay?.h5_url };
   if (record.product === 'native') return { code_url: prepay?.code_url };
   if (prepay_id === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-  if (record.product === 'app') return strategy.signApp({ appid, prepay_id, api });
+  if (record.product === 'app') return strategy.signApp({ appid, prepay_id, api, partnerid });
   return { ...(await strategy.signJsapi({ appid, prepay_id, api })) };
 }
 

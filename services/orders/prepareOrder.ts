@@ -3,9 +3,11 @@
  * only when the payer comes; until then a conditional write is all there is to an order, also to its end.
  */
 import { newOrder } from '../ledger/newRecord';
-import { appidOfAsk, expiryOfAsk, extraOf, hashOf } from './orderInput';
+import { expiryOfAsk, extraOf, hashOf } from './orderInput';
 import { syncOrder, type SyncDeps } from './syncOrder';
 import type { Answer } from '../access/answer';
+import type { Caller } from '../access/caller';
+import { isInReach } from '../access/ownership';
 import { withExpiry, type PreparedFacts } from '../ledger/orderState';
 import type { OrderInput } from './orderDraft';
 import type { PlacementDeps } from './placement';
@@ -23,7 +25,7 @@ export interface PrepareInput extends OrderInput {
 
 export interface PreparedOrders {
   /** Also mends a prepared order that WeChat refused for what stands in it. */
-  prepare(input: PrepareInput): Promise<Answer>;
+  prepare(input: PrepareInput, caller: Caller): Promise<Answer>;
   /**
    * Closes an order whose time has passed before WeChat took it. @throws ConflictError ORDER_CLOSED
    * @returns undefined: it was moved meanwhile, look again.
@@ -31,7 +33,7 @@ export interface PreparedOrders {
   closeOverdue(record: OrderRecord, source: Source): Promise<undefined>;
 }
 
-export interface PreparedOrdersDeps extends SyncDeps {
+export interface PreparedOrdersDeps extends SyncDeps, Pick<PlacementDeps, 'shops'> {
   readonly settings: PlacementDeps['settings'];
 }
 
@@ -50,9 +52,9 @@ export function isOverdue(
 }
 
 export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
-  const { orders, clock, settings } = deps;
+  const { orders, clock, settings, shops } = deps;
 
-  function factsOf(input: PrepareInput): PreparedFacts {
+  function factsOf(input: PrepareInput, caller: Caller): PreparedFacts {
     const { description, amount, attach, time_expire, expire_minutes } = input;
     if (description === undefined || amount === undefined) {
       throw new ValidationError('PARAM_INVALID', { detail: 'description, amount' });
@@ -62,13 +64,16 @@ export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
     const extra = extraOf(input);
     const idleMs = expire_minutes === undefined ? IDLE_MAX_MS : expire_minutes * 60_000;
     const said = [payer ?? null, description, amount.total, attach ?? null];
+    const { sub_mchid, appid } = shops.placeOf(input, caller);
+    const shop = sub_mchid === undefined ? [] : [sub_mchid, payer === undefined ? null : appid];
     return {
       ...(payer === undefined ? {} : { payer }),
-      appid: appidOfAsk(input.useServiceAccount, settings),
+      appid,
+      ...(sub_mchid === undefined ? {} : { sub_mchid }),
       description,
       ...(attach === undefined ? {} : { attach }),
       amount: { total: amount.total, currency: 'CNY' },
-      facts_hash: hashOf([...said, time_expire ?? null, expire_minutes ?? null, extra]),
+      facts_hash: hashOf([...said, time_expire ?? null, expire_minutes ?? null, extra, ...shop]),
       ...(expire_minutes === undefined ? {} : { expire_minutes }),
       ...(time_expire === undefined
         ? { idle_until: now + idleMs }
@@ -93,15 +98,16 @@ export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
     return newOrder(Object.assign({}, given, facts), line);
   }
 
-  async function prepare(input: PrepareInput): Promise<OrderRecord> {
+  async function prepare(input: PrepareInput, caller: Caller): Promise<OrderRecord> {
     const { out_trade_no: no } = input;
-    const facts = factsOf(input);
+    const facts = factsOf(input, caller);
     const part = await orders.isPart(no);
     if (part && (await orders.findOrder(no)) === undefined) throw new ConflictError('ORDER_TAKEN');
     const record = recordOf(no, facts);
     if ((await orders.insert(record)) === 'inserted') return record;
     const held = await orders.findOrder(no);
     if (held === undefined) throw new StoreError('STORE_UNAVAILABLE');
+    if (!isInReach(held, caller)) throw new ConflictError('ORDER_TAKEN');
     if (held.prepared && held.facts_hash === facts.facts_hash) return held;
     if (!held.prepared || !wasRefused(held)) throw new ConflictError('ORDER_PARAMS_DIFFER');
     return again(held, facts);
@@ -124,8 +130,8 @@ export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
   }
 
   return {
-    async prepare(input) {
-      const { no, state } = await prepare(input);
+    async prepare(input, caller) {
+      const { no, state } = await prepare(input, caller);
       return { status: 200, data: { out_trade_no: no, state } };
     },
     async closeOverdue(record, source) {

@@ -3,12 +3,13 @@ import { applyTransaction, fromReply, type SyncDeps } from './syncOrder';
 import type { Answer } from '../access/answer';
 import { actsAsOperator, type Caller } from '../access/caller';
 import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
-import { askable, isPayer, mayRead } from '../access/ownership';
+import { accountsOf, askable, isPayer, mayRead, type Owned } from '../access/ownership';
 import type { OrderRecord } from '../ledger/record';
 import type { WechatReply } from '../strategies/strategy';
-import { ownRef, type Json } from '../wechat/dialect';
-import { asObject, asText } from '../wechat/readFacts';
-import { guardNumbers, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
+import type { Account, Json } from '../wechat/dialect';
+import { askAccounts } from '../wechat/askAccounts';
+import { asText } from '../wechat/readFacts';
+import { guardNumbers, guardShop, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
 
@@ -20,7 +21,10 @@ export async function queryByOutTradeNo(
   caller: Caller,
 ): Promise<Answer> {
   const held = askable(deps.foreignQueries, await deps.orders.findOrder(no), caller);
-  const reply = await deps.api.queryOrder(held ?? ownRef(deps.dialect, no));
+  const reply =
+    held === undefined
+      ? await askForeign(deps, caller, (account) => deps.api.queryOrder({ no, ...account }))
+      : await deps.api.queryOrder(held);
   return tell(deps, reply, caller, { held, must: { out_trade_no: no } });
 }
 
@@ -35,9 +39,22 @@ export async function queryByTransactionId(
   // A reservation without its fact proves nothing.
   const holds = found !== undefined && transactionsOf(found).includes(id);
   const held = askable(deps.foreignQueries, holds ? found : undefined, caller);
-  const reply = await deps.api.queryTransaction(held ?? deps.dialect.account, id);
+  const reply =
+    held === undefined
+      ? await askForeign(deps, caller, (account) => deps.api.queryTransaction(account, id))
+      : await deps.api.queryTransaction(held, id);
   return tell(deps, reply, caller, { held, must: { transaction_id: id } });
 }
+
+/** About a number of which he has no record: each account it may be of counts as a question. */
+const askForeign = (
+  { dialect, foreignQueries }: QueryDeps,
+  caller: Caller,
+  ask: (account: Account) => Promise<WechatReply>,
+): Promise<WechatReply> =>
+  askAccounts(accountsOf(dialect.accounts, caller), ask, () => {
+    foreignQueries.guard(caller);
+  });
 
 interface Asked {
   readonly held: OrderRecord | undefined;
@@ -56,25 +73,25 @@ async function tell(
   const no = asText(body.out_trade_no);
   if (no === undefined) throw otherAnswer('out_trade_no');
   guardNumbers(body, { out_trade_no: asked.held?.no, ...asked.must });
+  guardShop(body, asked.held);
   const held = asked.held ?? (await deps.orders.findOrder(no));
-  const openid = asText(asObject(body.payer)?.openid);
-  const owns = held === undefined ? isPayer(caller, openid) : mayRead(held, caller);
-  if (!owns && !actsAsOperator(caller)) throw unknown();
+  const payer = payerOf(deps, body);
+  if (!mayRead(held ?? payer, caller)) throw unknown();
   const now = await applyTransaction(deps, body, fromReply('query'), { absent: 'adopt' });
   if (actsAsOperator(caller)) return { status: 200, data: body };
   // Another's payment under the number that he chose: it is none of his.
-  if (now?.state === 'MISMATCH' && !isPayer(caller, openid)) throw unknown();
-  return { status: 200, data: withoutOtherPayer(body, 'payer', caller) };
+  if (now?.state === 'MISMATCH' && !isPayer(caller, payer)) throw unknown();
+  return { status: 200, data: isPayer(caller, payer) ? body : without(body, 'payer') };
+}
+
+/** Who paid, to whom, in WeChat's words. */
+export function payerOf({ dialect }: Pick<SyncDeps, 'dialect'>, body: Json): Owned {
+  const { openid: payer, ...rest } = dialect.readPayer(body);
+  return { payer, ...rest };
 }
 
 /** Whoever scanned the owner's code and paid for him is not named to the owner. */
-export function withoutOtherPayer(
-  body: Json,
-  field: 'payer' | 'combine_payer_info',
-  caller: Caller,
-): Json {
-  const openid = asText(asObject(body[field])?.openid);
-  if (openid === undefined || isPayer(caller, openid)) return body;
+export function without(body: Json, field: 'payer' | 'combine_payer_info'): Json {
   const { [field]: _other, ...rest } = body;
   return rest;
 }

@@ -4,6 +4,8 @@
  */
 import { fromReply, syncOrder, type SyncDeps } from './syncOrder';
 import type { Answer } from '../access/answer';
+import type { Caller } from '../access/caller';
+import { mayAct } from '../access/ownership';
 import { findItem } from '../ledger/agenda';
 import type { EscalationCode } from '../ledger/reasons';
 import type { OrderRecord } from '../ledger/record';
@@ -24,10 +26,14 @@ const REVERSE_LADDER_MS = [15, 15, 30, 60, 120, 300, 600, 1800, 3600].map((s) =>
 
 type ReversingDeps = SyncDeps & { readonly strategy: Pick<PayStrategy, 'requireFor'> };
 
-export async function reverseOrder(deps: ReversingDeps, no: string): Promise<Answer> {
+export async function reverseOrder(
+  deps: ReversingDeps,
+  no: string,
+  caller: Caller,
+): Promise<Answer> {
   const { orders } = deps;
   const held = await orders.findOrder(no);
-  if (held === undefined) throw new NotFoundError('ORDER_NOT_FOUND');
+  if (held === undefined || !mayAct(held, caller)) throw new NotFoundError('ORDER_NOT_FOUND');
   if (held.state === 'CLOSED' && held.reversing_at !== undefined) return reversed(held);
   if (held.product === 'codepay' && held.state !== 'REVERSING') guardAge(held, deps.clock.now());
   await deps.strategy.requireFor(deps.dialect.reverseOrder(held));
@@ -132,8 +138,9 @@ export function reverseStep(deps: SyncDeps & EscalationDeps): Step<OrderRecord> 
 /** WeChat's proven answer, if it is about this order. */
 export function aboutUs(reply: WechatReply, record: OrderRecord): Json | undefined {
   if (reply.kind !== 'proven' || reply.status !== 200) return undefined;
-  const { out_trade_no, mchid = record.mchid } = reply.body;
-  return out_trade_no === record.no && mchid === record.mchid ? reply.body : undefined;
+  const { out_trade_no, mchid = record.mchid, sub_mchid = record.sub_mchid } = reply.body;
+  const same = mchid === record.mchid && sub_mchid === record.sub_mchid;
+  return same && out_trade_no === record.no ? reply.body : undefined;
 }
 
 /** A proven answer about another order leaves the outcome unknown, and the caller is told so. */
@@ -142,9 +149,9 @@ export function guardAnswer(reply: WechatReply, record: OrderRecord): void {
   if (proven && aboutUs(reply, record) === undefined) throw otherAnswer('out_trade_no');
 }
 
-const reversed = (record: OrderRecord): Answer => ({
+const reversed = ({ appid, mchid, sub_mchid, no: out_trade_no }: OrderRecord): Answer => ({
   status: 200,
-  data: { appid: record.appid, mchid: record.mchid, out_trade_no: record.no },
+  data: { appid, mchid, ...(sub_mchid === undefined ? {} : { sub_mchid }), out_trade_no },
 });
 
 /** Why a reversal is no longer asked for by itself; undefined while it still is. */

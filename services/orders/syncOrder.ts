@@ -9,7 +9,7 @@ import type { OrderService } from '../orderService';
 import type { ApiVersion, WechatReply } from '../strategies/strategy';
 import { versionOf, type Dialect, type From, type Json, type OrderRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
-import { guardNumbers, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
+import { guardNumbers, guardShop, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
 import type { CallLimits, WechatApi } from '../wechat/wechatApi';
 import { provenBody } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
@@ -67,6 +67,7 @@ export async function syncOrder(
   const body = provenBody(reply);
   if (body === undefined) return { reply, record: await deps.orders.findOrder(no) };
   guardNumbers(body, { out_trade_no: no });
+  guardShop(body, order);
   const options = { absent: 'ignore' } as const;
   return { reply, record: await applyTransaction(deps, body, fromReply(source), options) };
 }

@@ -1,18 +1,22 @@
 /** Bills as WeChat makes them: applied for, streamed through, checked against their hash on the way. */
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
+import type { Caller } from '../access/caller';
+import type { Shops } from '../access/shops';
 import { asText } from '../wechat/readFacts';
 import { createBillIdentity, type BillAsked } from './billIdentity';
 import { otherAnswer } from '../wechat/replyNumbers';
 import type { PayStrategy } from '../strategies/strategy';
 import type { WechatApi } from '../wechat/wechatApi';
 import { upstreamError } from '../wechat/wechatErrors';
-import { UpstreamError, ValidationError } from '../../utils/errors';
+import { AuthError, UpstreamError, ValidationError } from '../../utils/errors';
 
 export interface BillQuery {
   readonly bill_date: string;
   readonly bill_type?: 'ALL' | 'SUCCESS' | 'REFUND';
   readonly account_type?: 'BASIC' | 'OPERATION' | 'FEES';
+  /** Of one shop of a service provider; absent: of all. */
+  readonly sub_mchid?: string;
 }
 
 export interface Bill {
@@ -23,7 +27,7 @@ export interface Bill {
 }
 
 export interface BillService {
-  open(query: BillQuery): Promise<Bill>;
+  open(query: BillQuery, caller: Caller): Promise<Bill>;
 }
 
 /** Passes bytes on and compares their SHA-1, the day and the merchant number at the end. */
@@ -49,18 +53,24 @@ export interface BillServiceDeps {
   readonly api: WechatApi;
   readonly strategy: PayStrategy;
   readonly mchid: string;
+  readonly shops: Pick<Shops, 'viewOf'>;
 }
 
 export function createBillService(deps: BillServiceDeps): BillService {
   return {
-    async open(query) {
+    async open(query, caller) {
+      const sub_mchid = deps.shops.viewOf(query.sub_mchid, caller);
       if (query.bill_type !== undefined && query.account_type !== undefined) {
         throw new ValidationError('PARAM_INVALID', { detail: 'bill_type | account_type' });
       }
       const fund = query.account_type !== undefined;
+      // The provider's own account.
+      if (fund && sub_mchid !== undefined)
+        throw new AuthError('FORBIDDEN', { detail: 'sub_mchid' });
       const { bill_date, bill_type, account_type } = query;
       const reply = await deps.api.bill(fund ? 'fundflowbill' : 'tradebill', {
         bill_date,
+        ...(sub_mchid === undefined ? {} : { sub_mchid }),
         ...(bill_type === undefined ? {} : { bill_type }),
         ...(account_type === undefined ? {} : { account_type }),
       });
@@ -69,7 +79,10 @@ export function createBillService(deps: BillServiceDeps): BillService {
       const hash = asText(reply.body.hash_value);
       if (url === undefined || hash === undefined) throw new UpstreamError('WECHATPAY_UNPROVEN');
       const source = await deps.strategy.download(url);
-      const bill = checked(hash, { bill_date, ...(fund ? {} : { mchid: deps.mchid }) });
+      const bill = checked(
+        hash,
+        fund ? { bill_date } : { bill_date, mchid: deps.mchid, sub_mchid },
+      );
       source.on('error', (error: Error) => bill.destroy(error));
       bill.on('close', () => {
         (source as unknown as { destroy?: () => void }).destroy?.();

@@ -1,4 +1,6 @@
 /** What operators do with records: list, read, deliver an effect again. */
+import type { Caller } from '../access/caller';
+import { isInReach } from '../access/ownership';
 import { redeliver } from '../ledger/outbox';
 import { nextVersion } from '../ledger/decision';
 import type { RecordKind, StoredRecord } from '../ledger/record';
@@ -13,11 +15,23 @@ import { toRfc3339 } from '../../utils/time';
 type Json = Readonly<Record<string, unknown>>;
 
 export interface RecordService {
-  list(filter: RecordFilter): Promise<{ records: readonly Json[]; next: string | null }>;
-  get(kind: RecordKind, no: string): Promise<Json>;
+  /** Whoever sees one shop of a service provider alone may get fewer than asked for, and goes on with `next`. */
+  list(
+    filter: RecordFilter,
+    caller: Caller,
+  ): Promise<{ records: readonly Json[]; next: string | null }>;
+  get(kind: RecordKind, no: string, caller: Caller): Promise<Json>;
   /** Puts an effect, or all dead ones, back on the agenda. */
-  redeliver(kind: RecordKind, no: string, effectId: string | undefined): Promise<Json>;
+  redeliver(named: Named, effectId: string | undefined, caller: Caller): Promise<Json>;
 }
+
+export interface Named {
+  readonly kind: RecordKind;
+  readonly no: string;
+}
+
+/** Pages that one question reads at most, to find the records of one shop among all. */
+const PAGES_MAX = 10;
 
 /** Not a state that any record has: the records that are not believed. */
 const DAMAGED = 'damaged';
@@ -37,28 +51,32 @@ export function createRecordService(deps: {
 }): RecordService {
   const { store, clock } = deps;
 
-  async function find(kind: RecordKind, no: string): Promise<StoredRecord> {
+  async function find(kind: RecordKind, no: string, caller: Caller): Promise<StoredRecord> {
     const record = await store.find(kind, no);
-    if (record === undefined) throw new NotFoundError('RECORD_NOT_FOUND');
+    if (record === undefined || !isInReach(record, caller))
+      throw new NotFoundError('RECORD_NOT_FOUND');
     return record;
   }
 
   return {
-    async list(filter) {
+    async list(filter, caller) {
       if (filter.state === DAMAGED) {
+        // What is not believed is nobody's shop's.
+        if (!isInReach({}, caller)) return { records: [], next: null };
         const page = await store.damaged(filter);
         return { records: page.items.map(viewDamaged), next: page.next ?? null };
       }
-      const page = await store.list(filter);
+      const page = await listInReach(store, filter, caller);
       return { records: page.items.map(viewRecord), next: page.next ?? null };
     },
-    get: async (kind, no) => viewRecord(await find(kind, no)),
-    async redeliver(kind, no, effectId) {
+    get: async (kind, no, caller) => viewRecord(await find(kind, no, caller)),
+    async redeliver({ kind, no }, effectId, caller) {
       if (!deps.sink) {
         throw new ConflictError('MOVE_FORBIDDEN', {
           detail: '未设置 webhookUrl、amqpUrl 或 hooksModule / no sink is configured',
         });
       }
+      await find(kind, no, caller);
       const done = await deps.writer.change({ kind, no }, (record) => {
         if (effectId !== undefined && !record.effects.some((e) => e.id === effectId)) {
           throw new NotFoundError('RECORD_NOT_FOUND', { detail: 'effect_id' });
@@ -71,4 +89,23 @@ export function createRecordService(deps: {
       return viewRecord(done.record);
     },
   };
+}
+
+/** Read page by page, each no longer than what is still wanted: no record is passed over. */
+async function listInReach(
+  store: Pick<OrderStore, 'list'>,
+  filter: RecordFilter,
+  caller: Caller,
+): ReturnType<OrderStore['list']> {
+  const items: StoredRecord[] = [];
+  let { after } = filter;
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const limit = filter.limit - items.length;
+    const from = after === undefined ? {} : { after };
+    const read = await store.list({ ...filter, ...from, limit });
+    items.push(...read.items.filter((record) => isInReach(record, caller)));
+    after = read.next;
+    if (after === undefined || items.length >= filter.limit) break;
+  }
+  return { items, ...(after === undefined ? {} : { next: after }) };
 }

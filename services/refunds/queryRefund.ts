@@ -4,10 +4,11 @@ import { applyRefund, syncRefund, type RefundSyncDeps } from './syncRefund';
 import type { Answer } from '../access/answer';
 import { actsAsOperator, type Caller } from '../access/caller';
 import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
-import { askable } from '../access/ownership';
+import { accountsOf, askable } from '../access/ownership';
 import { isUnsettled } from '../ledger/refundAsking';
 import { heldRefund } from '../ledger/refundMoney';
 import { fromReply } from '../orders/syncOrder';
+import { askAccounts } from '../wechat/askAccounts';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers } from '../wechat/replyNumbers';
 import { bodyOrThrow, provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
@@ -25,7 +26,7 @@ export async function queryRefund(
   const held = askable(deps.foreignQueries, holds ? found : undefined, caller);
   if (held === undefined) {
     if (!actsAsOperator(caller)) throw new NotFoundError('REFUND_NOT_FOUND');
-    return queryForeign(deps, no);
+    return queryForeign(deps, no, caller);
   }
   const { reply, record } = await syncRefund(deps, held, no);
   const body = provenBody(reply);
@@ -39,8 +40,9 @@ export async function queryRefund(
 }
 
 /** A refund made elsewhere: taken in with its order. */
-async function queryForeign(deps: RefundSyncDeps, no: string): Promise<Answer> {
-  const reply = await deps.api.queryRefund(deps.dialect.account, no);
+async function queryForeign(deps: RefundSyncDeps, no: string, caller: Caller): Promise<Answer> {
+  const accounts = accountsOf(deps.dialect.accounts, caller);
+  const reply = await askAccounts(accounts, (account) => deps.api.queryRefund(account, no));
   const body = bodyOrThrow(reply, () => new NotFoundError('REFUND_NOT_FOUND'));
   guardNumbers(body, { out_refund_no: no });
   const facts = deps.dialect.readRefund(body);

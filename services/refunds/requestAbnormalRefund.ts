@@ -8,6 +8,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { applyRefund, syncRefund, type RefundSyncDeps } from './syncRefund';
 import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
+import { isInReach } from '../access/ownership';
 import { isAbnormal, isQuiet, openIntent } from '../ledger/abnormalState';
 import type { OrderRecord, Refund, WechatRequest } from '../ledger/record';
 import { heldRefund } from '../ledger/refundMoney';
@@ -87,11 +88,14 @@ async function requestOf(
 async function heldOf(
   { orders, ownerOf }: AbnormalRefundDeps,
   no: string,
+  caller: Caller,
 ): Promise<{ record: OrderRecord; refund: Refund }> {
   const owner = await ownerOf('refund', no);
   const record = owner === undefined ? undefined : await orders.findRefundable(owner);
   const refund = record === undefined ? undefined : heldRefund(record, no);
-  if (record === undefined || refund === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
+  if (record === undefined || refund === undefined || !isInReach(record, caller)) {
+    throw new NotFoundError('REFUND_NOT_FOUND');
+  }
   return { record, refund };
 }
 
@@ -121,7 +125,7 @@ async function ask(
 ): Promise<Answer> {
   const { orders, clock } = deps;
   const no = input.out_refund_no;
-  const { record, refund } = await heldOf(deps, no);
+  const { record, refund } = await heldOf(deps, no, caller);
   guardInput(input);
   const facts_hash = factsOf(deps, input);
   const checked = await checkedOf(deps, record, refund, facts_hash);

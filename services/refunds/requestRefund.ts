@@ -6,13 +6,16 @@ import { createHash } from 'node:crypto';
 import { refundAnswer, refusedRefund, type RefundAnswer } from './refundAnswer';
 import { createRefundSender, type RefundSender, type RefundSenderDeps } from './sendRefund';
 import { syncPayable, syncRefund } from './syncRefund';
+import type { Caller } from '../access/caller';
+import { accountsOf, isInReach } from '../access/ownership';
 import { isPartView } from '../ledger/combinationState';
 import type { OrderRecord, Refund, Source } from '../ledger/record';
 import { isUnsettled } from '../ledger/refundAsking';
 import { heldRefund } from '../ledger/refundMoney';
 import type { Applied } from '../orderService';
 import { applyTransaction, fromReply } from '../orders/syncOrder';
-import { ownRef } from '../wechat/dialect';
+import { askAccounts } from '../wechat/askAccounts';
+import type { AccountRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers, transactionsOf } from '../wechat/replyNumbers';
 import { bodyOrThrow, refusalOf } from '../wechat/wechatErrors';
@@ -33,7 +36,7 @@ export interface RefundInput {
 type RefundOrder = RefundInput & { readonly amount: NonNullable<RefundInput['amount']> };
 
 export interface Refunds {
-  request(input: RefundInput, source: Source): Promise<RefundAnswer>;
+  request(input: RefundInput, caller: Caller): Promise<RefundAnswer>;
   /** Sends the stored bytes again; used by the sweep. */
   readonly repeat: RefundSender['send'];
 }
@@ -46,8 +49,8 @@ export function createRefunds(parts: RefundSenderDeps): Refunds {
   const sender = createRefundSender(parts);
   const deps: Deps = Object.assign({}, parts, { sender });
   return {
-    request: (input, source) =>
-      input.release === true ? release(deps, input, source) : request(deps, input, source),
+    request: (input, caller) =>
+      input.release === true ? release(deps, input, caller) : request(deps, input, caller),
     repeat: sender.send,
   };
 }
@@ -56,16 +59,16 @@ export function createRefunds(parts: RefundSenderDeps): Refunds {
  * The order to refund: held, or adopted from a proven answer because an operator asks for it. Named both
  * ways it must be one order, known as such before anything is recorded or sent.
  */
-async function orderOf(deps: Deps, input: RefundInput): Promise<OrderRecord> {
+async function orderOf(deps: Deps, input: RefundInput, caller: Caller): Promise<OrderRecord> {
   const { transaction_id: id } = input;
-  let record = await heldOf(deps, input);
+  let record = inReach(await heldOf(deps, input), caller);
   // WeChat knows a part by its combination alone.
   if (record !== undefined && record.payment === undefined && isPartView(record)) {
     record = await syncPayable(deps, record.no);
     if (record?.payment === undefined) throw new ConflictError('ORDER_NOT_PAID');
   }
   // Not known as paid here: WeChat may know better.
-  if (record?.payment === undefined) record = await askedOf(deps, input);
+  if (record?.payment === undefined) record = await askedOf(deps, input, { record, caller });
   const paid = record.payment;
   if (id !== undefined && paid !== undefined && paid.transaction_id !== id) throw twoOrders();
   return record;
@@ -84,26 +87,37 @@ async function heldOf(
   return holds ? record : undefined;
 }
 
-async function askedOf(deps: Deps, input: RefundInput): Promise<OrderRecord> {
+/** Another's is treated like one that we do not hold: WeChat is asked about the caller's own shop. */
+const inReach = (record: OrderRecord | undefined, caller: Caller): OrderRecord | undefined =>
+  record !== undefined && isInReach(record, caller) ? record : undefined;
+
+async function askedOf(
+  deps: Deps,
+  input: RefundInput,
+  { record, caller }: { readonly record: OrderRecord | undefined; readonly caller: Caller },
+): Promise<OrderRecord> {
   const { api, dialect } = deps;
+  const accounts: readonly AccountRef[] =
+    record === undefined ? accountsOf(dialect.accounts, caller) : [record];
   const { out_trade_no: no, transaction_id: id = '' } = input;
-  const reply =
-    no === undefined
-      ? await api.queryTransaction(dialect.account, id)
-      : await api.queryOrder(ownRef(dialect, no));
+  const reply = await askAccounts(accounts, (account) =>
+    no === undefined ? api.queryTransaction(account, id) : api.queryOrder({ ...account, no }),
+  );
   const body = bodyOrThrow(reply, () => new NotFoundError('ORDER_NOT_FOUND'));
   guardNumbers(body, no === undefined ? { transaction_id: id } : { out_trade_no: no });
   const told = asText(body.transaction_id);
   if (input.transaction_id !== undefined && told !== undefined && told !== id) throw twoOrders();
   const now = await applyTransaction(deps, body, fromReply('query'), { absent: 'adopt' });
   if (now === undefined) throw new ConflictError('ORDER_NOT_PAID');
+  if (!isInReach(now, caller)) throw new NotFoundError('ORDER_NOT_FOUND');
   return now;
 }
 
-async function request(deps: Deps, input: RefundInput, source: Source): Promise<RefundAnswer> {
+async function request(deps: Deps, input: RefundInput, caller: Caller): Promise<RefundAnswer> {
   const { orders, dialect } = deps;
   guardInput(input);
-  const record = await orderOf(deps, input);
+  const source = caller.role;
+  const record = await orderOf(deps, input, caller);
   const owner = await deps.ownerOf('refund', input.out_refund_no);
   if (owner !== undefined && owner !== record.no) throw new ConflictError('REFUND_NUMBER_TAKEN');
   const { out_refund_no, reason, amount, funds_account, goods_detail } = input;
@@ -158,11 +172,12 @@ async function answer(
 }
 
 /** Frees the amount of a refund that WeChat proves not to have. What it does have is told instead. */
-async function release(deps: Deps, input: RefundInput, source: Source): Promise<RefundAnswer> {
+async function release(deps: Deps, input: RefundInput, caller: Caller): Promise<RefundAnswer> {
   const { orders } = deps;
   const no = input.out_refund_no;
   const owner = await deps.ownerOf('refund', no);
-  const record = owner === undefined ? undefined : await orders.findRefundable(owner);
+  const found = owner === undefined ? undefined : await orders.findRefundable(owner);
+  const record = inReach(found, caller);
   const held = record === undefined ? undefined : heldRefund(record, no);
   if (record === undefined || held === undefined) throw new NotFoundError('REFUND_NOT_FOUND');
   guardSame(input, record, held);
@@ -170,7 +185,7 @@ async function release(deps: Deps, input: RefundInput, source: Source): Promise<
     await orders.apply(record.no, {
       type: 'refund_release',
       out_refund_no: no,
-      source,
+      source: caller.role,
       proof: 'none',
     }),
   );

@@ -13,8 +13,9 @@ import {
   type SyncOptions,
 } from '../orders/syncOrder';
 import type { WechatReply } from '../strategies/strategy';
-import { ownRef, type From } from '../wechat/dialect';
-import { guardNumbers, guardRefund } from '../wechat/replyNumbers';
+import { askAccounts } from '../wechat/askAccounts';
+import type { AccountRef, From } from '../wechat/dialect';
+import { guardNumbers, guardRefund, guardShop } from '../wechat/replyNumbers';
 import type { CallLimits } from '../wechat/wechatApi';
 import { bodyOrThrow, provenBody, refusalOf, saysNotFound } from '../wechat/wechatErrors';
 import { ConflictError, type ErrorCode } from '../../utils/errors';
@@ -43,6 +44,7 @@ export async function syncRefund(
   const body = provenBody(reply);
   if (body !== undefined) {
     guardNumbers(body, { out_refund_no: outRefundNo, out_trade_no: record.no });
+    guardShop(body, record);
     const facts = dialect.readRefund(body);
     if (facts === undefined) return { reply, record };
     const after = await applyRefund(deps, record.no, facts, fromReply(source));
@@ -81,7 +83,7 @@ export async function applyRefund(
   if (known !== undefined) guardRefund(facts, known);
   let done = await orders.apply(no, event, known === undefined ? options : { ...options, known });
   if (done.outcome === 'absent' || codeOf(done) === 'ORDER_NOT_PAID') {
-    const paid = await syncPayable(deps, no, limits);
+    const paid = await syncPayable(deps, no, { limits, sub_mchid: facts.sub_mchid });
     if (asked && paid !== undefined) guardRefund(facts, paid);
     done = await orders.apply(no, event);
   }
@@ -110,11 +112,17 @@ async function sentOn(
   return underWay ? record : undefined;
 }
 
+interface PayableOptions {
+  readonly limits?: CallLimits;
+  /** The shop of a service provider that the refund is told to be of. */
+  readonly sub_mchid?: string | undefined;
+}
+
 /** Asks for the payment of what a refund needs paid: of an order, or of the combination of a part. */
 export async function syncPayable(
   deps: RefundSyncDeps,
   no: string,
-  limits: CallLimits = {},
+  { limits = {}, sub_mchid }: PayableOptions = {},
 ): Promise<OrderRecord | undefined> {
   const { orders, api, dialect } = deps;
   const held = await orders.findRefundable(no);
@@ -122,8 +130,13 @@ export async function syncPayable(
     bodyOrThrow(await deps.syncWhole(held.part_of, limits));
     return orders.findRefundable(no);
   }
-  const body = bodyOrThrow(await api.queryOrder(held ?? ownRef(dialect, no), limits));
+  const told = dialect.accounts.filter((one) => one.sub_mchid === sub_mchid);
+  const accounts: readonly AccountRef[] =
+    held !== undefined ? [held] : told.length > 0 ? told : dialect.accounts;
+  const reply = await askAccounts(accounts, (one) => api.queryOrder({ ...one, no }, limits));
+  const body = bodyOrThrow(reply);
   guardNumbers(body, { out_trade_no: no });
+  guardShop(body, held);
   return applyTransaction(deps, body, fromReply('query'), { absent: 'adopt' });
 }
 

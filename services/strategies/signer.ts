@@ -26,7 +26,11 @@ export interface Signer {
   /** The Authorization header of one attempt: a new time and nonce each. */
   authorize(request: SignableRequest): Promise<string>;
   signJsapi(input: { appid: string; prepay_id: string }): Promise<PaymentParams>;
-  signApp(input: { appid: string; prepay_id: string }): Promise<Readonly<Record<string, string>>>;
+  signApp(input: {
+    appid: string;
+    prepay_id: string;
+    partnerid?: string | undefined;
+  }): Promise<Readonly<Record<string, string>>>;
 }
 
 /** Five lines, each ended by LF, the last one too (APIv3《签名生成》). */
@@ -79,12 +83,12 @@ export function createSigner(deps: { credentials: V3Credentials; clock: Clock })
         paySign,
       };
     },
-    async signApp({ appid, prepay_id }) {
+    async signApp({ appid, prepay_id, partnerid = credentials.merchantId }) {
       const timestamp = seconds();
       const noncestr = createNonce();
       return {
         appid,
-        partnerid: credentials.merchantId,
+        partnerid,
         prepayid: prepay_id,
         package: 'Sign=WXPay',
         noncestr,

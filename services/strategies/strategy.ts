@@ -112,6 +112,11 @@ export interface Invocation {
   readonly api?: ApiVersion;
 }
 
+export interface AppInvocation extends Invocation {
+  /** The shop of a service provider that the cashier is of. */
+  readonly partnerid?: string | undefined;
+}
+
 /** What a way of speaking to WeChat may have or not. */
 export interface Abilities {
   /** Fields encrypted for WeChat: a receiver's name, a bank account. */
@@ -135,7 +140,7 @@ export interface PayStrategy {
   /** The parameters of wx.requestPayment, all strings. */
   signJsapi(input: Invocation): Promise<PaymentParams>;
   /** The parameters of the App SDK: appid, partnerid, prepayid, package, noncestr, timestamp, sign. */
-  signApp(input: Invocation): Promise<Readonly<Record<string, string>>>;
+  signApp(input: AppInvocation): Promise<Readonly<Record<string, string>>>;
   /** RSA-OAEP with WeChat's newest key; `serial` names it and must be sent along. */
   encrypt(text: string): Promise<{ readonly serial: string; readonly ciphertext: string }>;
   /**

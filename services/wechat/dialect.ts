@@ -20,6 +20,7 @@ import type { RefundFacts } from '../ledger/refundSeen';
 import type { TransferFacts } from '../ledger/transferState';
 import type { NotificationWords } from '../strategies/labels';
 import type { ApiVersion, WechatCall, WechatReply } from '../strategies/strategy';
+import type { SubMerchant } from '../../config/types';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -45,6 +46,11 @@ export interface RefundRef extends AccountRef {
   readonly refunds?: readonly Pick<Refund, 'out_refund_no' | 'request'>[];
 }
 
+/** One of ours, and the app that the shop has for itself. */
+export interface Account extends AccountRef {
+  readonly sub_appid?: string;
+}
+
 /** What to ask about: an order, a combination or a transfer. A record is one. */
 export interface OrderRef extends AccountRef {
   readonly no: string;
@@ -55,6 +61,7 @@ export type PlacedProduct = Exclude<Product, 'codepay'>;
 /** Amounts in fen; `expires_at` in milliseconds since 1970. */
 export interface OrderDraft {
   readonly no: string;
+  readonly sub_mchid: string | undefined;
   readonly product: PlacedProduct;
   readonly appid: string;
   readonly description: string;
@@ -72,6 +79,7 @@ export interface OrderDraft {
 
 export interface ChargeDraft {
   readonly no: string;
+  readonly sub_mchid: string | undefined;
   readonly appid: string;
   readonly total: number;
   /** Description, payment code, scene: as the till sent them. */
@@ -79,8 +87,10 @@ export interface ChargeDraft {
 }
 
 export interface SubOrderDraft {
+  readonly sub_mchid?: string;
   readonly out_trade_no: string;
   readonly description: string;
+  readonly attach?: string;
   readonly amount: { readonly total_amount: number };
 }
 
@@ -169,6 +179,17 @@ export interface DialectReaders {
   /** A reply of create, query or cancel, or a notification. */
   readTransfer(body: Json): TransferFacts | undefined;
   readCombination(body: Json, from: From): CombinationFacts | undefined;
+  /** Of an order or a combination, paid or not. */
+  readPayer(body: Json): PayerFacts;
+}
+
+/** Who pays, and to whom: an openid means somebody only together with its appid. */
+export interface PayerFacts {
+  readonly appid: string | undefined;
+  readonly openid: string | undefined;
+  readonly sub_mchid?: string | undefined;
+  /** Of a combination. */
+  readonly sub_orders?: readonly { readonly sub_mchid?: string | undefined }[];
 }
 
 export type Pair = readonly [field: string, sent: unknown, ours: unknown];
@@ -213,6 +234,8 @@ export type V3Dialect = Omit<Dialect, 'hear' | 'readXmlNotice'>;
 export interface Dialect extends DialectCalls, DialectReaders, NotificationWords {
   /** Our own account: for numbers of which we hold no record. */
   readonly account: AccountRef;
+  /** All that a number may be of: one for each shop of a service provider. Never empty. */
+  readonly accounts: readonly Account[];
   readonly requests: DialectRequests;
   readonly expected: DialectExpectations;
   hear(call: WechatCall, reply: WechatReply): WechatReply;
@@ -221,6 +244,7 @@ export interface Dialect extends DialectCalls, DialectReaders, NotificationWords
 /** Whose account it is, and where WeChat sends notifications. */
 export interface DialectSettings {
   readonly mchid: string;
+  /** The first is sent where an order opens in an app that is not ours. */
   readonly appids: readonly string[];
   readonly payNotifyUrl: string;
   readonly refundNotifyUrl: string;
@@ -229,7 +253,12 @@ export interface DialectSettings {
   readonly ownAddress?: string;
 }
 
-/** A number of which we hold no record, under our own account. */
+/** Whose account it is to a service provider, and its shops. */
+export interface PartnerSettings extends DialectSettings {
+  readonly subMerchants: readonly SubMerchant[];
+}
+
+/** A number of which we hold no record, under our own account: of a combination or a transfer. */
 export const ownRef = ({ account }: Pick<Dialect, 'account'>, no: string): OrderRef =>
   Object.assign({ no }, account);
 

@@ -7,14 +7,14 @@ import { createDirectExpectations } from './directExpectations';
 import { createDirectRequests } from './directRequests';
 import { V3_NOTIFICATION_RULES } from './notificationRules';
 import { readCombination } from './readCombination';
-import { readRefund, readTransaction, readTransfer } from './readFacts';
+import { readPayer, readRefund, readTransaction, readTransfer } from './readFacts';
 import { COMBINATIONS, ORDERS, REFUND_PATH, TRANSFER_PATH } from './v3Paths';
 import type { WechatCall } from '../strategies/strategy';
 
 const enc = encodeURIComponent;
 
-const get = (path: string): WechatCall => ({ method: 'GET', path });
-const post = (path: string, body: Json): WechatCall => ({
+export const get = (path: string): WechatCall => ({ method: 'GET', path });
+export const post = (path: string, body: Json): WechatCall => ({
   method: 'POST',
   path,
   body: JSON.stringify(body),
@@ -27,6 +27,7 @@ export function createDirectDialect(settings: DialectSettings): V3Dialect {
   const { mchid } = settings;
   return {
     account: { mchid },
+    accounts: [{ mchid }],
     requests: createDirectRequests(settings),
     expected: createDirectExpectations(settings),
     ...createCalls(mchid),
@@ -34,6 +35,7 @@ export function createDirectDialect(settings: DialectSettings): V3Dialect {
     readRefund,
     readTransfer,
     readCombination,
+    readPayer,
     notificationRules: V3_NOTIFICATION_RULES,
     merchantOf(plaintext) {
       const named = MERCHANT_NAMES.filter((name) => Object.hasOwn(plaintext, name));
@@ -43,7 +45,7 @@ export function createDirectDialect(settings: DialectSettings): V3Dialect {
   };
 }
 
-function createCalls(mchid: string): DialectCalls {
+export function createCalls(mchid: string): DialectCalls {
   const own = `mchid=${enc(mchid)}`;
   const byNo = (no: string): string => `/out-trade-no/${enc(no)}`;
   return {

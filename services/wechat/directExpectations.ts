@@ -30,7 +30,8 @@ export const createDirectExpectations = (settings: DialectSettings): DialectExpe
   transfer: (record, body) => transferExpected(record, body, settings),
 });
 
-const inside = (body: Json, name: string, field: string): unknown => asObject(body[name])?.[field];
+export const inside = (body: Json, name: string, field: string): unknown =>
+  asObject(body[name])?.[field];
 
 /** The account a request names is the record's, and the record's is ours. */
 const account = (
@@ -44,11 +45,11 @@ const account = (
 ];
 
 const PLACED: ReadonlySet<string> = new Set<PlacedProduct>(['jsapi', 'h5', 'native', 'app']);
-const isPlaced = (product: RecordedProduct): product is PlacedProduct => PLACED.has(product);
-const isProduct = (product: RecordedProduct): product is PlacedProduct | 'codepay' =>
+export const isPlaced = (product: RecordedProduct): product is PlacedProduct => PLACED.has(product);
+export const isProduct = (product: RecordedProduct): product is PlacedProduct | 'codepay' =>
   product === 'codepay' || isPlaced(product);
 
-const ORDER_FURTHER = [
+export const ORDER_FURTHER = [
   'time_expire',
   'scene_info',
   'goods_tag',

@@ -1,11 +1,11 @@
 /** Requests that move money, as a merchant of its own sends them. Made once, stored, repeated byte for byte. */
-import type { DialectRequests, DialectSettings, Json } from './dialect';
+import type { DialectRequests, DialectSettings, Json, RefundDraft } from './dialect';
 import { abnormalRefundPath, combinePath, orderPath, REFUND_PATH, TRANSFER_PATH } from './v3Paths';
 import type { WechatRequest } from '../ledger/record';
 import { toRfc3339 } from '../../utils/time';
 
 /** JSON leaves out what is undefined. */
-const post = (path: string, body: Json, serial?: string): WechatRequest => ({
+export const post = (path: string, body: Json, serial?: string): WechatRequest => ({
   method: 'POST',
   path,
   body: JSON.stringify(body),
@@ -52,16 +52,7 @@ export function createDirectRequests(settings: DialectSettings): DialectRequests
         time_expire: toRfc3339(draft.expires_at),
         notify_url: settings.payNotifyUrl,
       }),
-    refund: (_order, draft) =>
-      post(REFUND_PATH, {
-        transaction_id: draft.transaction_id,
-        out_refund_no: draft.out_refund_no,
-        reason: draft.reason,
-        notify_url: settings.refundNotifyUrl,
-        funds_account: draft.funds_account,
-        amount: { refund: draft.refund, total: draft.total, currency: 'CNY' },
-        goods_detail: draft.goods_detail,
-      }),
+    refund: (_order, draft) => post(REFUND_PATH, refundBody(settings, draft)),
     abnormalRefund: (_order, { refund_id, serial, ...fields }) =>
       post(abnormalRefundPath(refund_id), fields, serial),
     transfer: (draft) =>
@@ -83,3 +74,13 @@ export function createDirectRequests(settings: DialectSettings): DialectRequests
       ),
   };
 }
+
+export const refundBody = (settings: DialectSettings, draft: RefundDraft): Json => ({
+  transaction_id: draft.transaction_id,
+  out_refund_no: draft.out_refund_no,
+  reason: draft.reason,
+  notify_url: settings.refundNotifyUrl,
+  funds_account: draft.funds_account,
+  amount: { refund: draft.refund, total: draft.total, currency: 'CNY' },
+  goods_detail: draft.goods_detail,
+});

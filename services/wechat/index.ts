@@ -1,4 +1,5 @@
 import { createDirectDialect } from './directDialect';
+import { createPartnerDialect } from './partnerDialect';
 import { createV2Dialect } from './v2Dialect';
 import { createVersionedDialect } from './versionedDialect';
 import type { Dialect, DialectSettings } from './dialect';
@@ -8,9 +9,13 @@ import { ownAddress } from '../../utils/addresses';
 /** The dialect of the merchant in these settings. A further kind of merchant is chosen here, and only here. */
 export function createDialect(config: Config): Dialect {
   const settings = dialectSettings(config);
+  const { subMerchants } = config;
   return createVersionedDialect({
     own: config.signMode === 'v2' ? 'v2' : 'v3',
-    v3: createDirectDialect(settings),
+    v3:
+      subMerchants.length === 0
+        ? createDirectDialect(settings)
+        : createPartnerDialect({ ...settings, subMerchants }),
     v2: createV2Dialect(settings),
     refundsByV3: config.credentials.v3 !== undefined,
   });

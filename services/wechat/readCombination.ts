@@ -49,6 +49,7 @@ function readPart(sub: Json, body: Json, from: From): PaidPart | undefined {
     currency: asText(amount?.currency) ?? 'CNY',
     appid,
     mchid,
+    sub_mchid: asText(sub.sub_mchid),
     payer_total: isFen(payer_total) ? payer_total : undefined,
     openid: asText(asObject(body.combine_payer_info)?.openid),
     trade_type: asText(sub.trade_type),

@@ -2,7 +2,7 @@
  * Reads WeChat's proven answers and notifications: from its JSON to facts a record understands.
  * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
  */
-import type { From, Json } from './dialect';
+import type { From, Json, PayerFacts } from './dialect';
 import type { Payment, RefundAmounts } from '../ledger/record';
 import type { RefundFacts } from '../ledger/refundSeen';
 import type { TransferFacts } from '../ledger/transferState';
@@ -89,6 +89,7 @@ function readPayment(body: Json, from: From): Payment | undefined {
     currency: asText(amount?.currency) ?? 'CNY',
     appid,
     mchid,
+    sub_mchid: asText(body.sub_mchid),
     payer_total: isFen(payer_total) ? payer_total : undefined,
     openid: asText(asObject(body.payer)?.openid),
     trade_type: asText(body.trade_type),
@@ -99,6 +100,12 @@ function readPayment(body: Json, from: From): Payment | undefined {
     proof: from.proof,
   });
 }
+
+/** Of a transaction or a combination. */
+export const readPayer = (body: Json): PayerFacts => ({
+  appid: asText(body.appid) ?? asText(body.combine_appid),
+  openid: asText((asObject(body.payer) ?? asObject(body.combine_payer_info))?.openid),
+});
 
 /** v2's words are still seen in older documents. */
 const REFUND_WORDS: Readonly<Record<string, RefundFacts['status']>> = {

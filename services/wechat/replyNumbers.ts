@@ -45,6 +45,11 @@ export function guardNumbers(
   }
 }
 
+/** An answer about an order of one shop of a service provider names no other. */
+export const guardShop = (body: Json, held: { readonly sub_mchid?: string } | undefined): void => {
+  guardNumbers(body, {}, { sub_mchid: held?.sub_mchid });
+};
+
 /** Every transaction_id that this order's money is known by. */
 export const transactionsOf = (
   record: Pick<OrderRecord, 'payment' | 'contradictions'>,

@@ -4,7 +4,7 @@
  */
 import type { AccountRef, BillKind, DialectSettings, Json, VersionDialect } from './dialect';
 import { readCombination } from './readCombination';
-import { readRefund, readTransaction, readTransfer } from './readFacts';
+import { readPayer, readRefund, readTransaction, readTransfer } from './readFacts';
 import { v2OrderExpected, v2RefundExpected } from './v2/v2Expectations';
 import { hearV2 } from './v2/v2Replies';
 import { v2Charge, v2Order, v2Refund } from './v2/v2Requests';
@@ -45,6 +45,7 @@ export function createV2Dialect(settings: DialectSettings): VersionDialect {
       post(V2_PATHS.refundQuery, { ...own(account), out_refund_no }),
     bill: (kind, query) => billCall(kind, own({}), query),
     readTransaction,
+    readPayer,
     readRefund,
     readTransfer,
     readCombination,

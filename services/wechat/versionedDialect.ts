@@ -29,6 +29,7 @@ export function createVersionedDialect({ own, v3, v2, refundsByV3 }: Versions): 
   return {
     ...v3,
     account: { ...v3.account, api: own },
+    accounts: v3.accounts.map((account) => ({ ...account, api: own })),
     requests: {
       ...v3.requests,
       order: (draft) => ours.requests.order(draft),

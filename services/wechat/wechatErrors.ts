@@ -107,6 +107,12 @@ export function isMissing(reply: WechatReply): boolean {
   return refusal !== undefined && saysNotFound(refusal);
 }
 
+/** Stands behind the dash of Request-ID: the number is another shop's of the same service provider. */
+const OTHER_SHOP = '268447845';
+
+export const saysOtherShop = (reply: WechatReply): boolean =>
+  refusalOf(reply) !== undefined && reply.requestId?.endsWith(`-${OTHER_SHOP}`) === true;
+
 /** The body of WeChat's proven success. @throws for any other reply; `missing` where WeChat holds no such number. */
 export function bodyOrThrow(
   reply: WechatReply,
@@ -114,5 +120,6 @@ export function bodyOrThrow(
 ): Readonly<Record<string, unknown>> {
   const body = provenBody(reply);
   if (body !== undefined) return body;
-  throw missing !== undefined && isMissing(reply) ? missing() : upstreamError(reply);
+  const unknown = isMissing(reply) || saysOtherShop(reply);
+  throw missing !== undefined && unknown ? missing() : upstreamError(reply);
 }

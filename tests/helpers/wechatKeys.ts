@@ -122,6 +122,7 @@ export function configOf(options: TestConfig): Config {
     ordersPerMinute: 30,
     openOrdersMax: 20,
     sink: { kind: 'none' },
+    subMerchants: [],
     sweepSeconds: 0,
     wxPayBaseUrl: baseUrl,
     wxPayBackupUrl: backupUrl,

@@ -44,11 +44,14 @@ describe('whose bill it is', () => {
   });
 });
 
+const OPERATOR = { role: 'operator', via: 'key', scope: 'all' } as const;
+
 describe('a bill that is handed on', () => {
   const text = HEAD + row('2026-01-01', OURS) + SUMS;
   const hash_value = createHash('sha1').update(text).digest('hex');
   const service = createBillService({
     mchid: OURS,
+    shops: { viewOf: () => undefined },
     api: {
       bill: () =>
         Promise.resolve({
@@ -65,7 +68,7 @@ describe('a bill that is handed on', () => {
   });
 
   const read = async (bill_date: string): Promise<string> => {
-    const { stream } = await service.open({ bill_date });
+    const { stream } = await service.open({ bill_date }, OPERATOR);
     let all = '';
     for await (const chunk of stream) all += String(chunk);
     return all;

@@ -18,6 +18,7 @@ const dialect = createDirectDialect({
 const requests = createRequestGuard({ dialect, logger: silentLogger, transferMaxFen: 20_000 });
 const draft = {
   no: 'A1',
+  sub_mchid: undefined,
   appid: 'wx1',
   description: 'tea',
   total: 100,

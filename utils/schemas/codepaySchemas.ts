@@ -1,6 +1,7 @@
 /** Bodies of payment-code orders (付款码) and their reversal: an operator's alone. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import {
+  subMchid,
   attach,
   detailOf,
   goodsOf,
@@ -39,6 +40,7 @@ export const codepaySchema = {
   required: ['out_trade_no', 'description', 'amount', 'payer', 'scene_info'],
   properties: {
     out_trade_no: outTradeNo,
+    sub_mchid: subMchid,
     description: text(127, 'What is bought, as the payer sees it', '商品描述，展示给用户'),
     amount: total,
     payer: {

@@ -1,6 +1,7 @@
 /** Bodies of combined orders (合单). What costs or commits the merchant is not in the payer's schema. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import {
+  subMchid,
   attach,
   currency,
   fen,
@@ -22,6 +23,7 @@ const subFields = {
     pattern: '^[0-9]{1,32}$',
     description: both('Must be our merchant number; may be left out', '必须是本商户号，可不填'),
   },
+  sub_mchid: subMchid,
   out_trade_no: outTradeNo,
   description: text(127, 'What is bought, as the payer sees it', '商品描述，展示给用户'),
   amount: {

@@ -1,6 +1,7 @@
 /** Bodies of the order routes. What costs or commits the merchant is not in the payer's schemas. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import {
+  subMchid,
   attach,
   detailOf,
   goodsOf,
@@ -51,6 +52,7 @@ const payerH5SceneInfo = {
 
 const payerFields = {
   out_trade_no: outTradeNo,
+  sub_mchid: subMchid,
   description: text(
     127,
     'What is bought, as the payer sees it; may be left out for a prepared number',

@@ -67,6 +67,16 @@ export const outBillNo = {
   ),
 } as const satisfies JSONSchema;
 
+/** A shop of a service provider (服务商). */
+export const subMchid = {
+  type: 'string',
+  pattern: '^[1-9][0-9]{5,31}$',
+  description: both(
+    'The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it',
+    '服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填',
+  ),
+} as const satisfies JSONSchema;
+
 export const transactionId = {
   type: 'string',
   minLength: 1,

@@ -1,6 +1,6 @@
 /** Queries of the record routes and bodies of the operator's maintenance routes. */
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
-import { billDate, openid } from './parts';
+import { billDate, openid, subMchid } from './parts';
 import { both } from './words';
 
 const moment = <const E extends string>(description: E) =>
@@ -142,6 +142,7 @@ export const billSchema = {
       enum: ['ALL', 'SUCCESS', 'REFUND'],
       description: both('Trade bill: which rows', '交易账单类型'),
     },
+    sub_mchid: subMchid,
     account_type: {
       type: 'string',
       enum: ['BASIC', 'OPERATION', 'FEES'],
