@@ -6,15 +6,8 @@
 import '../security/support/built';
 import { keyHolders, others, payers, strangers, type Attack } from '../security/support/attacks';
 import { DOORS, forgeries } from '../security/support/forgeries';
-import {
-  REPLAYS,
-  startMitm,
-  tricksOf,
-  type Asked,
-  type Mitm,
-  type Said,
-  type Trick,
-} from '../security/support/mitm';
+import { startBetween, type Asked, type Between, type Said, type Trick } from '../helpers/between';
+import { REPLAYS, tricksOf } from '../security/support/mitm';
 import * as scene from '../security/support/scene';
 import {
   orderBody,
@@ -48,7 +41,7 @@ function firstChange(before: string, after: string): string {
 
 describe.each(VARIANTS)('signMode=%s, marks %j', (signMode, marks) => {
   let stage: Stage;
-  let mitm: Mitm;
+  let mitm: Between;
   let facts: scene.Facts;
   let served = 0;
 
@@ -58,7 +51,7 @@ describe.each(VARIANTS)('signMode=%s, marks %j', (signMode, marks) => {
   };
 
   beforeAll(async () => {
-    mitm = await startMitm();
+    mitm = await startBetween();
     const env = { signMode, ...marks, ordersPerMinute: '1000000', openOrdersMax: '1000' };
     stage = await startStage({ env, baseUrl: () => mitm.url });
     mitm.target = stage.simulator.url;

@@ -7,7 +7,7 @@ import '../security/support/built';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startMitm, type Mitm } from '../security/support/mitm';
+import { startBetween, type Between } from '../helpers/between';
 import { orderBody, startStage, type Stage } from '../security/support/stage';
 import { issue, type Issued } from '../security/support/tls';
 
@@ -22,7 +22,7 @@ afterAll(() => {
 });
 
 async function on(identity: Issued, run: (stage: Stage, seen: () => number) => Promise<void>) {
-  const mitm: Mitm = await startMitm(identity);
+  const mitm: Between = await startBetween(identity);
   let seen = 0;
   mitm.choose = () => {
     seen++;

@@ -3,10 +3,10 @@ import { createStrategy } from '../../services/strategies';
 import { createDialect } from '../../services/wechat';
 import { invocationText, requestText } from '../../services/strategies/signer';
 import type { PayStrategy, WechatReply } from '../../services/strategies/strategy';
+import { createLogBook } from '../helpers/logBook';
 import {
   configOf,
   createKeyPair,
-  createLogBook,
   MERCHANT_ID,
   MERCHANT_SERIAL,
   NOW,

@@ -1,11 +1,11 @@
 import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
 import type { PayStrategy, WechatCall } from '../../services/strategies/strategy';
+import { createLogBook, type LogLine } from '../helpers/logBook';
 import {
   API_V3_KEY,
   configOf,
   createKeyPair,
-  createLogBook,
   issueCertificate,
   MERCHANT_ID,
   NOW,
@@ -13,7 +13,6 @@ import {
   seal,
   wechatHeaders,
   type KeyPair,
-  type LogLine,
   type WechatKey,
 } from '../helpers/wechatKeys';
 import { freeTimers, holdTimers, passTime, until, watched } from '../helpers/waiting';

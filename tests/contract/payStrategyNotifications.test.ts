@@ -8,17 +8,16 @@ import type {
   PayStrategy,
 } from '../../services/strategies/strategy';
 import { AppError } from '../../utils/errors';
+import { createLogBook, type LogLine } from '../helpers/logBook';
 import {
   configOf,
   createKeyPair,
-  createLogBook,
   MERCHANT_ID,
   NOW,
   PUBLIC_KEY_ID,
   seal,
   wechatHeaders,
   type KeyPair,
-  type LogLine,
 } from '../helpers/wechatKeys';
 
 /** Who may say that something was paid: WeChat's signature, or its ciphertext; nobody else. */
@@ -129,6 +128,7 @@ describe.each(['sdk', 'gateway'] as const)('a signed notification in %s mode', (
       proven: true,
       proof: 'signature',
       kind: 'payment',
+      api: 'v3',
       id: 'EV-1',
       plaintext: PAID,
     });
@@ -261,6 +261,7 @@ describe('a forward with ciphertext', () => {
       proven: true,
       proof: 'decryption',
       kind: 'payment',
+      api: 'v3',
       id: 'EV-1',
       plaintext: PAID,
     });

@@ -1,5 +1,6 @@
-import type { LogLine, KeyPair } from '../helpers/wechatKeys';
-import { configOf, createKeyPair, createLogBook, NOW, PUBLIC_KEY_ID } from '../helpers/wechatKeys';
+import { createLogBook, type LogLine } from '../helpers/logBook';
+import type { KeyPair } from '../helpers/wechatKeys';
+import { configOf, createKeyPair, NOW, PUBLIC_KEY_ID } from '../helpers/wechatKeys';
 import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
 import type { PayStrategy, WechatCall } from '../../services/strategies/strategy';

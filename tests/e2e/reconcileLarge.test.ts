@@ -27,7 +27,7 @@ import {
   type PaymentLine,
   type RefundLine,
 } from './reconcileSupport';
-import { listening } from './sweepLog';
+import { createLogBook } from '../helpers/logBook';
 import { inGroups } from './sweepSupport';
 import { ownStore, type OwnStore } from '../helpers/ownStore';
 
@@ -36,7 +36,7 @@ const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 const folder = mkdtempSync(join(fast, 'pay-common-reconcile-'));
 let store: OwnStore;
 beforeAll(async () => {
-  const { logger } = listening();
+  const { logger } = createLogBook();
   const records = await openStore({
     url: `file:${join(folder, 'books.db')}`,
     clock: { now: () => DAY_START },

@@ -19,7 +19,7 @@ import type { OrderStore } from '../../services/stores/orderStore';
 import type { WechatReply } from '../../services/strategies/strategy';
 import { toRfc3339 } from '../../utils/time';
 import { anOrder } from '../helpers/storeRecords';
-import { listening, type LogLine } from './sweepLog';
+import { createLogBook, type LogLine } from '../helpers/logBook';
 
 /** 1230 → `12.30`. */
 function fenToYuan(fen: number): string {
@@ -218,7 +218,7 @@ export function createBooks(
   truth: Truth,
   settings: Partial<ReconcileSettings> = {},
 ): { reconciler: Reconciler; lines: LogLine[]; clock: { ms: number } } {
-  const { logger, lines } = listening();
+  const { logger, lines } = createLogBook();
   const time = { ms: DAY_START + 35 * 3600_000 };
   const clock = { now: () => time.ms };
   const ask = (map: Map<string, object>, no: string, code: string): Promise<WechatReply> => {

@@ -6,6 +6,7 @@ import type { OrderRecord, StoredRecord, TransferRecord } from '../../services/l
 import type { Simulator } from '../../simulator';
 import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
+import { freeTimers, holdTimers } from '../helpers/waiting';
 import {
   callsOf,
   createStage,
@@ -19,7 +20,10 @@ import {
 } from './sweepSupport';
 
 let stage: Stage;
-afterEach(() => stage.close());
+afterEach(() => {
+  freeTimers();
+  return stage.close();
+});
 
 const ORDERS = 300;
 const numbers = Array.from({ length: ORDERS }, (_, i) => `T${String(i).padStart(8, '0')}`);
@@ -93,6 +97,8 @@ test('300 orders, no callback at all: records and WeChat agree, every effect onc
     simulator: { switches: { refundSettleMs: 90_000, closeUnknown: 204 } },
   });
   const { simulator } = stage;
+  // A sweep ends after 10 s, and a call is repeated after 5 s: here they never pass.
+  holdTimers();
   const lost = numbers.slice(180, 200);
   simulator.faults.add({
     route: 'POST /v3/pay/transactions/jsapi',

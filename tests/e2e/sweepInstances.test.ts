@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createRequestSweep } from '../../services/sweep/sweepService';
 import type { StoredRecord } from '../../services/ledger/record';
 import { anOrder } from '../helpers/storeRecords';
+import { freeTimers, holdTimers } from '../helpers/waiting';
 import {
   callsOf,
   createStage,
@@ -20,7 +21,10 @@ import {
 } from './sweepSupport';
 
 let stage: Stage;
-afterEach(() => stage.close());
+afterEach(() => {
+  freeTimers();
+  return stage.close();
+});
 
 async function place(count: number): Promise<string[]> {
   const numbers = Array.from({ length: count }, (_, i) => `S${String(i).padStart(8, '0')}`);
@@ -52,6 +56,8 @@ test.each([
     for (const no of numbers) stage.simulator.pay(no, { deliver: 'never' });
     await stage.simulator.clock.advance(6000);
     const others = [await stage.another(own), await stage.another(own), await stage.another(own)];
+    // A sweep ends after 10 s, and a call is repeated after 5 s: here they never pass.
+    holdTimers();
     const sweeps = [stage.service, ...others].map(async (service) => service.sweep?.runOnce());
     await Promise.all(sweeps);
     await stage.sweepAll();

@@ -6,7 +6,7 @@ import { assemble, type Service } from '../../bin/assemble';
 import type { RecordStore } from '../../services/stores/orderStore';
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../simulator';
 import { cut, startHere } from '../helpers/core';
-import { listening, type LogLine } from './sweepLog';
+import { createLogBook, type LogLine } from '../helpers/logBook';
 import { ownStore, type OwnStore } from '../helpers/ownStore';
 
 export const OPERATOR_KEY = 'operator-key-for-tests-0123456789abcdef';
@@ -95,7 +95,7 @@ export async function createStage(options: StageOptions = {}): Promise<Stage> {
     ...options.simulator,
   });
   const receiver = await createReceiver();
-  const { logger, lines } = listening();
+  const { logger, lines } = createLogBook();
   const env = simulator.env({
     databaseUrl: 'memory:',
     operatorKeys: `${OPERATOR_KEY},sweep:${SWEEP_KEY}`,

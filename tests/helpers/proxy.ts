@@ -1,8 +1,7 @@
 /** Stands between the service and the simulated WeChat Pay, to stop a call before it arrives or its answer. */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Simulator } from '../../simulator';
-import { afterTest, send } from './service';
+import { startBetween } from './between';
+import { afterTest } from './service';
 
 export interface ProxyHooks {
   /** The call is here, WeChat has not seen it. */
@@ -21,46 +20,18 @@ export interface Proxy {
 export async function startProxy(sim: Simulator): Promise<Proxy> {
   const hooks: ProxyHooks = {};
   const calls: string[] = [];
-  const server = createServer((req, res) => {
-    const chunks: Buffer[] = [];
-    req.on('data', (chunk: Buffer) => chunks.push(chunk));
-    req.on('end', () => {
-      const call = `${req.method ?? ''} ${(req.url ?? '').split('?', 1)[0] ?? ''}`;
+  const between = await startBetween();
+  afterTest(between.close);
+  between.target = sim.url;
+  between.choose =
+    ({ method, path }) =>
+    async (_asked, pass) => {
+      const call = `${method} ${path.split('?', 1)[0] ?? ''}`;
       calls.push(call);
-      const { 'content-length': _length, connection: _connection, ...headers } = req.headers;
-      const forward = async (): Promise<void> => {
-        await hooks.before?.(call);
-        const url = `${sim.url}${req.url ?? ''}`;
-        const body = Buffer.concat(chunks);
-        const answer = await send(
-          req.method ?? '',
-          url,
-          body.length === 0 ? undefined : body,
-          headers as Record<string, string>,
-        );
-        await hooks.after?.(call);
-        const { 'transfer-encoding': _chunked, ...out } = answer.headers;
-        res.writeHead(answer.status, { ...out, connection: 'close' });
-        res.end(answer.text);
-      };
-      forward().catch(() => res.destroy());
-    });
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  afterTest(
-    () =>
-      new Promise((resolve) => {
-        server.closeAllConnections();
-        server.close(() => {
-          resolve();
-        });
-      }),
-  );
-  return {
-    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
-    hooks,
-    calls,
-  };
+      await hooks.before?.(call);
+      const said = await pass();
+      await hooks.after?.(call);
+      return said;
+    };
+  return { url: between.url, hooks, calls };
 }

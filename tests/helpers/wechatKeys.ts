@@ -1,6 +1,5 @@
 import { createCipheriv, randomBytes, sign } from 'node:crypto';
 import type { Config } from '../../config/types';
-import type { LogFields, Logger } from '../../utils/logger';
 import { createKeyPair, type KeyPair } from './keyPairs';
 
 export { createKeyPair, type KeyPair } from './keyPairs';
@@ -127,24 +126,6 @@ export function configOf(options: TestConfig): Config {
     wxPayBaseUrl: baseUrl,
     wxPayBackupUrl: backupUrl,
     warnings: [],
-  };
-}
-
-export interface LogLine {
-  readonly level: keyof Logger;
-  readonly fields: LogFields;
-  readonly event: string;
-}
-
-/** Keeps what was logged, so that a test can say what must, and what must never, stand there. */
-export function createLogBook(): { logger: Logger; lines: LogLine[] } {
-  const lines: LogLine[] = [];
-  const at = (level: keyof Logger) => (fields: LogFields, event: string) => {
-    lines.push({ level, fields, event });
-  };
-  return {
-    lines,
-    logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
   };
 }
 

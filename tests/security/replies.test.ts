@@ -10,7 +10,7 @@ import {
   type Answer,
   type Stage,
 } from './support/stage';
-import { startHolder } from './support/holder';
+import { forward, startBetween, type Asked } from '../helpers/between';
 import type { Fault } from '../../simulator';
 
 const PAID = 'T20260102000001';
@@ -240,19 +240,36 @@ describe('refusals', () => {
   );
 });
 
+/** Keeps what is sent to make a refund, while it `holds`, and sends it on later as it was signed then. */
+async function startHolder() {
+  const between = await startBetween();
+  const held: Asked[] = [];
+  const sendOn = async (asked: Asked): Promise<number> =>
+    (await forward(between.target, asked)).status;
+  const release = (): Promise<number[]> => Promise.all(held.splice(0).map(sendOn));
+  const holder = { holds: false, held, release };
+  between.choose = (asked) => {
+    const isRefund = asked.method === 'POST' && asked.path.startsWith('/v3/refund');
+    if (!holder.holds || !isRefund) return undefined;
+    held.push(asked);
+    return () => Promise.resolve(undefined);
+  };
+  return { holder, between };
+}
+
 describe('the double refund', () => {
   test('a request that arrives after we gave up never adds to another one', async () => {
-    const holder = await startHolder();
-    const stage = await startStage({ baseUrl: () => holder.url });
+    const { holder, between } = await startHolder();
+    const stage = await startStage({ baseUrl: () => between.url });
     try {
-      holder.target = stage.simulator.url;
+      between.target = stage.simulator.url;
       await stage.paid(PAID);
       const atWechat = (): number =>
         stage.simulator
           .refunds()
           .filter((r) => r.status !== 'CLOSED')
           .reduce((sum, r) => sum + (r.amount as { refund: number }).refund, 0);
-      holder.holds = (method, path) => method === 'POST' && path.startsWith('/v3/refund');
+      holder.holds = true;
       expect((await stage.asOperator('wxpay_refund', refundBody(PAID, 'R1'))).status).toBe(202);
       expect(holder.held.length).toBeGreaterThan(0);
 
@@ -268,7 +285,7 @@ describe('the double refund', () => {
 
       // Only proven ones, a minute apart, ten minutes after the last copy was sent, free the money.
       stage.simulator.switches.signErrors = true;
-      holder.holds = () => false;
+      holder.holds = false;
       await stage.simulator.clock.advance(11 * MINUTE);
       await stage.asOperator('wxpay_refund_query', { out_refund_no: 'R1' });
       await expectReserved(stage);
@@ -285,19 +302,19 @@ describe('the double refund', () => {
       expect(atWechat()).toBe(100);
     } finally {
       await stage.close();
-      await holder.close();
+      await between.close();
     }
   });
 
   test('a copy that arrives in time is the refund itself: one number, one amount', async () => {
-    const holder = await startHolder();
-    const stage = await startStage({ baseUrl: () => holder.url });
+    const { holder, between } = await startHolder();
+    const stage = await startStage({ baseUrl: () => between.url });
     try {
-      holder.target = stage.simulator.url;
+      between.target = stage.simulator.url;
       await stage.paid(PAID);
-      holder.holds = (method, path) => method === 'POST' && path.startsWith('/v3/refund');
+      holder.holds = true;
       await stage.asOperator('wxpay_refund', refundBody(PAID, 'R1'));
-      holder.holds = () => false;
+      holder.holds = false;
       await expectReserved(stage);
       await stage.simulator.clock.advance(4 * MINUTE);
       await holder.release();
@@ -307,7 +324,7 @@ describe('the double refund', () => {
       expect(stage.simulator.refunds()).toHaveLength(1);
     } finally {
       await stage.close();
-      await holder.close();
+      await between.close();
     }
   });
 
