@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builtOnce, buildInto, ROOT as root } from '../helpers/build';
 import { freePort } from '../helpers/core';
+import { startMongodbServer } from '../helpers/mongodbServer';
 import { HANG_MS, until } from '../helpers/waiting';
 
 const temp = mkdtempSync(join(tmpdir(), 'pay-common-package-'));
@@ -291,11 +292,30 @@ describe('dist/ alone, with an empty environment', () => {
   it('loads every driver under Node 18.15.0', () => {
     const node = fetchNode('18.15.0');
     if (node === undefined) return;
-    const names = listed(join(dist, 'drivers'));
+    const names = listed(join(dist, 'drivers')).filter((name) => name.endsWith('.js'));
     const script = `for (const name of ${JSON.stringify(names)}) require('./drivers/' + name);`;
     const run = spawnSync(node, ['-e', script], { cwd: dist, encoding: 'utf8' });
     expect(run.stderr).toBe('');
     expect(run.status).toBe(0);
+  });
+
+  it('keeps a record in MongoDB under Node 18.15.0', async () => {
+    const node = fetchNode('18.15.0');
+    if (node === undefined) return;
+    const server = await startMongodbServer();
+    const key = 'k'.repeat(32);
+    const settings = { ...configured(), databaseUrl: server.url(), operatorKeys: key };
+    const service = await start(node, ['index.js'], dist, settings);
+    const prepared = await fetch(`${service.url}/wx-pay/wxpay_prepare_order`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-api-key': key },
+      body: JSON.stringify({ description: 'd', out_trade_no: 'M00001', amount: { total: 1 } }),
+    });
+    expect([prepared.status, await prepared.text()]).toEqual([200, expect.any(String)]);
+    const kept = server.collections.get('pay.pay_record')?.docs.get('1900009191:order:M00001');
+    expect(kept).toMatchObject({ state: 'PREPARED', total_fen: 1, version: 1 });
+    expect(await service.stop()).toEqual({ code: 0, inOrder: true });
+    await server.close();
   });
 
   it('names the package when native SQLite is asked for and absent', async () => {
