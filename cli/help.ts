@@ -34,7 +34,8 @@ export const COMMAND_HELP: Readonly<Record<string, string>> = {
   单号从头开始，数据在内存中；某些金额触发各种异常：docs/local.md
   begins anew each time, in memory; some amounts provoke errors: docs/local.md
 `,
-  doctor: `node bin/pay-common doctor [--merchant KEY] [--live] [--faq] [--json] [--progress] [--env FILE] [--cert FILE] [--project FILE]
+  doctor: `node bin/pay-common doctor [--merchant KEY] [--live] [--faq] [--json] [--lang L] [--progress] [--env FILE] [--cert FILE] [--project FILE]
+  --lang L         zh | en | both：输出语言，默认随系统   language; by default that of the system
   --merchant KEY   检查 merchantsFile 中的此商户   looks at this merchant of merchantsFile
   --live           向微信支付发送一次无害的签名请求   signs a harmless call to WeChat Pay
   --cert FILE      apiclient_cert.pem：离线核对序列号与私钥   checks serial and key offline

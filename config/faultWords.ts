@@ -6,7 +6,7 @@ import { settingOf, type SettingName } from './schema';
 
 export type Words = readonly [zh: string, en: string];
 
-const WORDS = {
+export const FAULT_WORDS = {
   missing: ['缺少，{setting}', 'missing, {setting}'],
   environment_missing: ['缺少，云开发环境 ID', 'missing, environment id'],
   pair_absent: [
@@ -229,7 +229,7 @@ const WORDS = {
   amqp_url: ['应为 amqp:// 或 amqps:// 地址', 'must be amqp:// or amqps://'],
 } as const satisfies Readonly<Record<string, Words>>;
 
-export type FaultCode = keyof typeof WORDS;
+export type FaultCode = keyof typeof FAULT_WORDS;
 
 export interface ConfigFault {
   /** The variable, as it is written in the environment. */
@@ -247,7 +247,7 @@ export function faultWords({ code, params = {} }: ConfigFault): Words {
       const value = params[key] ?? '';
       return key === 'setting' ? settingOf(value as SettingName)[language] : value;
     });
-  const [zh, en] = WORDS[code];
+  const [zh, en] = FAULT_WORDS[code];
   return [fill('zh', zh), fill('en', en)];
 }
 

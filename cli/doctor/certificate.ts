@@ -1,8 +1,8 @@
-/** `--cert apiclient_cert.pem`: serial and key belong together, told without asking WeChat. */
+/** `--cert apiclient_cert.pem`: do serial and key belong together? Checked without asking WeChat. */
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { V3Credentials } from '../../config/types';
-import { fault, ok, warn, type Finding } from './findings';
+import { found, type Finding } from './findings';
 
 const DAY_MS = 24 * 3600_000;
 const SOON_DAYS = 30;
@@ -23,63 +23,27 @@ export function checkCertificate(
   nowMs: number,
 ): readonly Finding[] {
   const certificate = read(path);
-  if (certificate === undefined) {
-    return [
-      fault('cert.unreadable', ['--cert 不是可读的证书', '--cert is not a readable certificate'], {
-        fix: ['请给出 apiclient_cert.pem', 'give apiclient_cert.pem'],
-      }),
-    ];
-  }
+  if (certificate === undefined) return [found('cert.unreadable')];
   const findings = [
     ...serial(certificate, credentials),
     ...key(certificate, credentials),
     ...age(certificate, nowMs),
   ];
-  if (findings.length > 0) return findings;
-  return [
-    ok('cert.fits', ['证书、序列号与私钥相符', 'certificate, serial and key belong together']),
-  ];
+  return findings.length > 0 ? findings : [found('cert.fits')];
 }
 
-function serial(certificate: X509Certificate, credentials: V3Credentials): Finding[] {
-  if (bare(certificate.serialNumber) === bare(credentials.merchantSerialNumber)) return [];
-  const { serialNumber } = certificate;
-  return [
-    fault(
-      'cert.serial_differs',
-      [
-        'merchantSerialNumber 与证书不符',
-        'merchantSerialNumber is not the serial of the certificate',
-      ],
-      { fix: [`证书的序列号是 ${serialNumber}`, `the certificate has ${serialNumber}`] },
-    ),
-  ];
+function serial({ serialNumber }: X509Certificate, credentials: V3Credentials): Finding[] {
+  if (bare(serialNumber) === bare(credentials.merchantSerialNumber)) return [];
+  return [found('cert.serial_differs', { params: { serial: serialNumber } })];
 }
 
 function key(certificate: X509Certificate, credentials: V3Credentials): Finding[] {
   const ours = createPublicKey(createPrivateKey(credentials.privateKey));
-  if (certificate.publicKey.equals(ours)) return [];
-  return [
-    fault(
-      'cert.key_differs',
-      ['privateKey 不是这张证书的私钥', 'privateKey is not the key of this certificate'],
-      {
-        fix: [
-          '使用同一次申请得到的 apiclient_key.pem 与 apiclient_cert.pem',
-          'use apiclient_key.pem and apiclient_cert.pem of one and the same application',
-        ],
-      },
-    ),
-  ];
+  return certificate.publicKey.equals(ours) ? [] : [found('cert.key_differs')];
 }
 
 function age(certificate: X509Certificate, nowMs: number): Finding[] {
-  const daysLeft = Math.floor((Date.parse(certificate.validTo) - nowMs) / DAY_MS);
-  const fix = ['在商户平台更换商户 API 证书', 'renew it on the merchant platform'] as const;
-  if (daysLeft < 0) {
-    return [fault('cert.expired', ['商户证书已过期', 'the certificate has expired'], { fix })];
-  }
-  if (daysLeft >= SOON_DAYS) return [];
-  const words = [`商户证书 ${daysLeft} 天后过期`, `it expires in ${daysLeft} days`] as const;
-  return [warn('cert.expires', words, { fix })];
+  const days = Math.floor((Date.parse(certificate.validTo) - nowMs) / DAY_MS);
+  if (days < 0) return [found('cert.expired')];
+  return days >= SOON_DAYS ? [] : [found('cert.expires', { params: { days } })];
 }

@@ -1,4 +1,4 @@
-/** The database as it is: nothing is created and nothing migrated by looking. */
+/** The database as it is. Looking at it creates nothing and migrates nothing. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,7 +16,7 @@ import { MIGRATION_TABLE, migrations } from '../../services/stores/sql/sqlSchema
 import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
 import { silentLogger } from '../../utils/logger';
-import { fault, ok, warn, type Finding } from './findings';
+import { found, type Finding } from './findings';
 import { checkRecordSymptoms } from './recordSymptoms';
 
 export interface DatabaseDeps {
@@ -27,7 +27,7 @@ export interface DatabaseDeps {
 
 export async function checkDatabase(deps: DatabaseDeps): Promise<Finding[]> {
   const { databaseUrl } = deps.config;
-  if (databaseUrl === 'memory:') return [memory()];
+  if (databaseUrl === 'memory:') return [found('database.memory')];
   try {
     if (databaseUrl.startsWith('file:')) return await checkFile(deps);
     if (/^(cloudbase|mongodb)/.test(databaseUrl)) return await look(await open(deps), deps);
@@ -44,27 +44,12 @@ async function checkFile(deps: DatabaseDeps): Promise<Finding[]> {
   if (!isUsableFile(path)) return [unwritable(path)];
   const files = await openToOthers(path);
   const findings = await lookSql(await openDriver(deps), deps);
-  return files.length === 0 ? findings : [...findings, readableByOthers(files.join(' '))];
+  if (files.length === 0) return findings;
+  return [
+    ...findings,
+    found('database.readable_by_others', { params: { files: files.join(' ') } }),
+  ];
 }
-
-const readableByOthers = (files: string): Finding =>
-  warn(
-    'database.readable_by_others',
-    [`本机其他用户可以打开数据库文件：${files}`, `others on this machine may open: ${files}`],
-    { fix: [`chmod 600 ${files}`, `chmod 600 ${files}`] },
-  );
-
-const memory = (): Finding =>
-  warn(
-    'database.memory',
-    ['databaseUrl=memory:，进程结束后记录全部丢失', 'databaseUrl=memory: loses all on exit'],
-    {
-      fix: [
-        '使用 file: mysql:// postgres:// mongodb:// 或 cloudbase:',
-        'use a database that lasts',
-      ],
-    },
-  );
 
 /** As the store reads it: `file:data/x.db` starts at the working folder, `file:///data/x.db` does not. */
 function filePath(url: string, cwd: string): string {
@@ -78,7 +63,7 @@ function newFile(path: string): Finding {
   let folder = dirname(path);
   while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
   if (!isUsableFolder(folder)) return unwritable(path);
-  return ok('database.new', ['首次启动时创建数据库', 'the database is made at the first start']);
+  return found('database.new');
 }
 
 /** SQLite keeps its log beside the file, so both the file and its folder must be writable. */
@@ -100,36 +85,13 @@ function mayAccess(path: string, mode: number): boolean {
   }
 }
 
-const unwritable = (path: string): Finding =>
-  fault(
-    'database.unwritable',
-    [`无法打开或创建数据库文件：${path}`, `the database file cannot be opened or created: ${path}`],
-    {
-      fix: [
-        '应是可读写目录中的普通文件：检查权限，或更换 databaseUrl',
-        'it must be a plain file in a folder that may be written: check it, or change databaseUrl',
-      ],
-    },
-  );
+const unwritable = (path: string): Finding => found('database.unwritable', { params: { path } });
 
-function failure(error: AppError): Finding {
-  if (error.code === 'STORE_NEWER') {
-    return fault(
-      'database.schema_newer',
-      [
-        `数据库由更新的版本写入，本版本（${SCHEMA_VERSION}）拒绝使用`,
-        `the database demands a newer version than this (${SCHEMA_VERSION})`,
-      ],
-      { fix: ['升级 pay-common', 'upgrade pay-common'] },
-    );
+function failure({ code, detail }: AppError): Finding {
+  if (code === 'STORE_NEWER') {
+    return found('database.schema_newer', { params: { version: SCHEMA_VERSION } });
   }
-  const detail = error.detail ?? error.code;
-  return fault('database.unreachable', [`数据库不可用：${detail}`, `no database: ${detail}`], {
-    fix: [
-      '核对地址、账号、网络；云函数加入 VPC 后须保留公网出口',
-      'check address, account and network; a function in a VPC must keep its way out',
-    ],
-  });
+  return found('database.unreachable', { params: { detail: detail ?? code } });
 }
 
 const open = ({ config, clock }: DatabaseDeps): Promise<RecordStore> =>
@@ -157,7 +119,7 @@ async function lookSql(driver: SqlDriver, deps: DatabaseDeps): Promise<Finding[]
   const store = createSqlOrderStore({ driver, clock, logger: silentLogger, recordKeys });
   try {
     if ((await schemaVersion(driver)) < Math.max(...migrations.map((one) => one.version))) {
-      return [schemaOld()];
+      return [found('database.schema_old')];
     }
   } catch (error) {
     await store.close();
@@ -174,27 +136,13 @@ async function schemaVersion(driver: SqlDriver): Promise<number> {
   return Number(row?.['version'] ?? 0);
 }
 
-const schemaOld = (): Finding =>
-  warn(
-    'database.schema_old',
-    ['数据库表结构尚未升级', 'the tables of the database are not up to date'],
-    {
-      fix: [
-        '运行 node bin/pay-common migrate；有建表权限的服务启动时会自动升级',
-        'run node bin/pay-common migrate; a service that may make tables does it at its start',
-      ],
-    },
-  );
-
 async function look(store: RecordStore, { clock, config }: DatabaseDeps): Promise<Finding[]> {
   try {
     await store.ping();
     const { merchantId } = config.credentials;
-    const reached = ok('database.reached', [
-      `数据库可用（${store.name}）`,
-      `the database answers (${store.name})`,
-    ]);
-    const rules = store.name === 'cloudbase' ? [adminOnly()] : [];
+    const reached = found('database.reached', { params: { store: store.name } });
+    // The rules of CloudBase cannot be tested from here: a server key bypasses them.
+    const rules = store.name === 'cloudbase' ? [found('database.client_access')] : [];
     const damaged = await damagedRecords(store);
     const symptoms = await checkRecordSymptoms(store, merchantId, clock.now());
     return [reached, ...rules, ...damaged, ...symptoms];
@@ -203,39 +151,10 @@ async function look(store: RecordStore, { clock, config }: DatabaseDeps): Promis
   }
 }
 
-/** These rules cannot be tested from here: a server key bypasses them. */
-const adminOnly = (): Finding =>
-  warn(
-    'database.client_access',
-    [
-      '请确认三个集合的权限都是“仅管理端可读写”（ADMINONLY），此项无法自动检查',
-      'make sure that clients can neither read nor write the three collections: not checkable here',
-    ],
-    {
-      fix: [
-        '云开发控制台 → 文档型数据库 → pay_record、pay_reservation、pay_migration → 权限设置：' +
-          '“所有用户不可读写”，或安全规则 {"read": false, "write": false}',
-        'CloudBase console → document database → pay_record, pay_reservation, pay_migration → ' +
-          'permissions: ADMINONLY, or the rule {"read": false, "write": false}',
-      ],
-    },
-  );
-
-/** Of the newest records; the service itself alarms whatever it meets. */
+/** Among the newest records. The service itself raises an alarm for each it meets. */
 async function damagedRecords(store: RecordStore): Promise<Finding[]> {
   const { items } = await store.damaged({ limit: 100 });
   if (items.length === 0) return [];
-  const count = items.length === 100 ? '100+' : String(items.length);
-  return [
-    fault(
-      'records.damaged',
-      [`${count} 条记录不可信，不会被处理`, `${count} records are not believed and not acted upon`],
-      {
-        fix: [
-          'node bin/pay-common records damaged 列出；首次设置 recordKey 后须运行 migrate --seal',
-          'node bin/pay-common records damaged lists them; after recordKey was first set: migrate --seal',
-        ],
-      },
-    ),
-  ];
+  const count = items.length === 100 ? '100+' : items.length;
+  return [found('records.damaged', { params: { count } })];
 }

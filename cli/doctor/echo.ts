@@ -13,8 +13,7 @@ import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
 import { silentLogger } from '../../utils/logger';
 import { beijingDay } from '../../utils/time';
-import { fault, ok, warn, type Finding, type Words } from './findings';
-import { wrongApiV3Key } from './wechatAnswers';
+import { found, type Finding } from './findings';
 import { bodyOf, codeOf, proofFinding, proveByBill, type Line, type Proof } from './wechat';
 
 const PATH = '/v3/security/echo';
@@ -50,19 +49,13 @@ export async function checkEcho(deps: EchoDeps, options: EchoOptions): Promise<F
   if ('fault' in proof) return [proof.fault];
   const { status } = proof.reply;
   if (status < 200 || status >= 300) {
-    const not = notOffered(status, codeOf(proof.reply));
+    const not = found('echo.not_offered', { params: { status, code: codeOf(proof.reply) } });
     return [not, await proveByBill(line, beijingDay(clock.now() - TWO_DAYS_MS))];
   }
   const proven = proofFinding(proof.verdict);
   if (proof.verdict !== 'proven') return [proven];
   return [proven, await secret(deps), await callback(deps, options)];
 }
-
-const notOffered = (status: number, code: string): Finding =>
-  ok('echo.not_offered', [
-    `自检接口未向该商户开放（${status} ${code}），不是故障`,
-    `the self-test is not offered to this merchant (${status} ${code}); no fault`,
-  ]);
 
 /** Encrypted with WeChat's key there, with ours back: both pairs are used as sensitive fields use them. */
 async function secret(deps: EchoDeps): Promise<Finding> {
@@ -74,17 +67,9 @@ async function secret(deps: EchoDeps): Promise<Finding> {
   if ('fault' in proof) return proof.fault;
   const returned = textOf(bodyOf(proof.reply), 'encrypted_echo_message');
   const opened = returned === undefined ? undefined : decrypt(config, returned);
-  if (opened === text) {
-    return ok('echo.encryption', [
-      '敏感信息加解密往返成功',
-      'a secret went to WeChat Pay and came back whole',
-    ]);
-  }
-  const words: Words = [
-    `敏感信息加解密往返未成功（${proof.reply.status} ${codeOf(proof.reply)}）`,
-    `the secret did not come back (${proof.reply.status} ${codeOf(proof.reply)})`,
-  ];
-  return warn('echo.encryption_failed', words);
+  if (opened === text) return found('echo.encryption');
+  const { status } = proof.reply;
+  return found('echo.encryption_failed', { params: { status, code: codeOf(proof.reply) } });
 }
 
 function decrypt(config: Config, text: string): string | undefined {
@@ -97,12 +82,7 @@ function decrypt(config: Config, text: string): string | undefined {
 }
 
 async function callback(deps: EchoDeps, options: EchoOptions): Promise<Finding> {
-  if (options.url === undefined) {
-    return ok('echo.callback_not_asked', [
-      '未测试回调：将一个公网 https 地址转发到本机端口，再加 --echo-url 与 --echo-port',
-      'callbacks were not tested: lead a public https URL here, give --echo-url and --echo-port',
-    ]);
-  }
+  if (options.url === undefined) return found('echo.callback_not_asked');
   const strategy = createStrategy({
     ...deps,
     dialect: createDialect(deps.config),
@@ -115,7 +95,9 @@ async function callback(deps: EchoDeps, options: EchoOptions): Promise<Finding> 
     await strategy.start();
     const proof = await ask(deps, { echo_message: message(), notify_url: options.url });
     if ('fault' in proof) return proof.fault;
-    if (proof.reply.status !== 200) return refusedUrl(codeOf(proof.reply));
+    if (proof.reply.status !== 200) {
+      return found('echo.url_refused', { params: { code: codeOf(proof.reply) } });
+    }
     return await inbox.first(options.waitMs);
   } finally {
     await inbox.close();
@@ -123,43 +105,13 @@ async function callback(deps: EchoDeps, options: EchoOptions): Promise<Finding> 
   }
 }
 
-const refusedUrl = (code: string): Finding =>
-  fault(
-    'echo.url_refused',
-    [`微信支付不接受 --echo-url（${code}）`, `WeChat Pay does not take --echo-url (${code})`],
-    { fix: ['公网 https 地址，不带参数与端口', 'a public https URL without query and port'] },
-  );
-
-const missing = (): Finding =>
-  fault('callback.missing', ['没有收到回调', 'no callback has arrived'], {
-    fix: [
-      '检查 APIv3 密钥是否已设置、地址是否转发到本机、域名备案与证书',
-      'check that the APIv3 key is set, and that the URL leads here with a good certificate',
-    ],
-    faq: 'Q5',
-  });
-
 function unopened(error: unknown): Finding {
   if (!(error instanceof AppError)) throw error;
-  if (error.detail?.includes('apiV3Key') === true) return wrongApiV3Key();
+  if (error.detail?.includes('apiV3Key') === true) return found('apiV3Key.wrong');
   return unproven(error.detail ?? error.code);
 }
 
-const unproven = (detail: string): Finding =>
-  fault(
-    'callback.unproven',
-    [
-      `收到回调但未通过校验（${detail}）`,
-      `a callback has arrived, but does not prove itself (${detail})`,
-    ],
-    {
-      fix: [
-        '途中的代理不得改动请求头与正文',
-        'nothing on the way may change headers or body of a callback',
-      ],
-      faq: 'Q5',
-    },
-  );
+const unproven = (detail: string): Finding => found('callback.unproven', { params: { detail } });
 
 interface Inbox {
   listen(port: number): Promise<Finding | undefined>;
@@ -185,16 +137,13 @@ function openInbox(strategy: PayStrategy, clock: Clock): Inbox {
 
   async function judge(req: IncomingMessage): Promise<Finding> {
     const raw = await read(req);
-    if (raw === undefined) return missing();
+    if (raw === undefined) return found('callback.missing');
     try {
       const { headers } = req;
       const deadline = clock.now() + OPEN_MS;
       const opened = await strategy.openNotification({ headers, raw, expected: 'echo', deadline });
       if (!opened.proven) return unproven('headers_missing');
-      return ok('callback.proven', [
-        '收到回调，验签与解密都通过',
-        'a callback has arrived, verified and decrypted',
-      ]);
+      return found('callback.proven');
     } catch (error) {
       return unopened(error);
     }
@@ -217,7 +166,7 @@ function openInbox(strategy: PayStrategy, clock: Clock): Inbox {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Finding>((resolve) => {
       timer = setTimeout(() => {
-        resolve(missing());
+        resolve(found('callback.missing'));
       }, waitMs);
     });
     const finding = await Promise.race([arrived, late]);
@@ -229,11 +178,7 @@ function openInbox(strategy: PayStrategy, clock: Clock): Inbox {
 function listen(server: Server, port: number): Promise<Finding | undefined> {
   return new Promise((resolve) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const words: Words = [
-        `无法监听端口 ${port}（${error.code ?? ''}）`,
-        `cannot listen on ${port} (${error.code ?? ''})`,
-      ];
-      resolve(fault('echo.port_taken', words, { fix: ['更换 --echo-port', 'choose another'] }));
+      resolve(found('echo.port_taken', { params: { port, code: error.code ?? '' } }));
     });
     server.listen(port, () => {
       resolve(undefined);

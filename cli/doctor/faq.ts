@@ -1,5 +1,5 @@
 /** The ten questions everybody asks, answered; the number is what findings refer to. */
-import type { Words } from './findings';
+import type { Words } from './words/row';
 
 export interface Answered {
   readonly id: `Q${number}`;
@@ -26,7 +26,7 @@ export const FAQ: readonly Answered[] = [
       '缺少必填设置，doctor 会列出缺哪一个：在集成中心逐项核对 7 个凭证（平台证书模式不填公钥及其 ID），云函数内另须 databaseUrl；保存后等 1–2 分钟。',
       'Settings are missing, doctor lists which: check all seven credentials at Integration Center (no public key and id on platform certificates), inside SCF also databaseUrl; save, wait 1–2 minutes.',
     ],
-    seen: ['*.missing', '*.misspelt'],
+    seen: ['*.missing', '*.pair_absent', '*.misspelt'],
   },
   {
     id: 'Q3',

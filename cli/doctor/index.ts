@@ -10,7 +10,8 @@ import { adviseOnSettings } from './settingAdvice';
 import { checkDatabase } from './database';
 import { checkEcho, type EchoOptions } from './echo';
 import { FAQ } from './faq';
-import { ok, type Finding } from './findings';
+import { found, jsonOf, type Finding } from './findings';
+import { languageOf } from './language';
 import { answers, report } from './print';
 import { checkMerchants } from './merchants';
 import { checkProgram } from './program';
@@ -59,15 +60,7 @@ export async function examine(io: Io, env: Env, options: DoctorOptions): Promise
   ];
 }
 
-const skipped = (live: boolean): Finding[] =>
-  live
-    ? [
-        ok('live.skipped', [
-          '设置有误，未联系微信支付',
-          'WeChat Pay was not asked: the settings come first',
-        ]),
-      ]
-    : [];
+const skipped = (live: boolean): Finding[] => (live ? [found('live.skipped')] : []);
 
 async function live(config: Config, io: Io, echo: EchoOptions): Promise<readonly Finding[]> {
   const { clock } = io;
@@ -88,6 +81,7 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
     live: { type: 'boolean' },
     faq: { type: 'boolean' },
     json: { type: 'boolean' },
+    lang: { type: 'string' },
     progress: { type: 'boolean' },
     env: { type: 'string' },
     merchant: { type: 'string' },
@@ -98,8 +92,9 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
     'echo-wait': { type: 'string' },
   });
   positionals(given, 0);
+  const language = languageOf(values.lang, io.env);
   if (values.faq === true) {
-    io.out(values.json === true ? `${JSON.stringify(FAQ)}\n` : answers(FAQ));
+    io.out(values.json === true ? `${JSON.stringify(FAQ)}\n` : answers(FAQ, language));
     return 0;
   }
   const isLive = values.live ?? false;
@@ -127,8 +122,9 @@ export const doctor: Command = async (argv, io): Promise<ExitCode> => {
   }
   const failed = findings.some(isFault);
   const named = values.merchant === undefined ? {} : { merchant: values.merchant };
-  if (values.json === true)
-    io.out(`${JSON.stringify({ ok: !failed, live: isLive, ...named, findings })}\n`);
-  else io.out(merchantLine(values.merchant) + report(findings));
+  if (values.json === true) {
+    const shown = { ok: !failed, live: isLive, ...named, findings: findings.map(jsonOf) };
+    io.out(`${JSON.stringify(shown)}\n`);
+  } else io.out(merchantLine(values.merchant) + report(findings, language));
   return failed ? 1 : 0;
 };

@@ -2,7 +2,7 @@
 import { readMerchantsFile, type MerchantReading } from '../../config/merchantsFile';
 import type { Config } from '../../config/types';
 import { UsageError } from '../io';
-import { fault, ok, warn, type Finding } from './findings';
+import { found, type Finding } from './findings';
 import { findingOf } from './settings';
 
 /**
@@ -14,7 +14,7 @@ export function checkMerchants(
   { key, cwd }: { readonly key: string | undefined; readonly cwd: string },
 ): { readonly config: Config | undefined; readonly findings: readonly Finding[] } {
   const file = readMerchantsFile(own, cwd);
-  const refused = file.fault === undefined ? [] : [findingOf(file.fault, fault)];
+  const refused = file.fault === undefined ? [] : [findingOf(file.fault, 'fault')];
   const findings = [...refused, ...file.entries.flatMap(findingsOf)];
   if (key === undefined) return { config: own, findings };
   const entry = file.entries.find((one) => one.key === key);
@@ -25,30 +25,19 @@ export function checkMerchants(
 }
 
 function findingsOf({ place, key, config, faults, warnings }: MerchantReading): Finding[] {
-  const found = [
-    ...faults.map((one) => findingOf(one, fault)),
-    ...warnings.map((one) => findingOf(one, warn)),
+  const wrong = [
+    ...faults.map((one) => findingOf(one, 'fault')),
+    ...warnings.map((one) => findingOf(one, 'warn')),
   ];
-  if (config === undefined || key === undefined) return found;
+  if (config === undefined || key === undefined) return wrong;
   const { credentials, signMode, basePath } = config;
-  const name = `${key} (${credentials.merchantId})`;
-  found.push(ok(`${place}.complete`, [`商户 ${name} 设置齐全`, `merchant ${name} is complete`]));
-  if (signMode === 'gateway') found.push(gatewayAdvice(place, `${basePath}/m/${key}/`));
-  return found;
+  const merchant = `${key} (${credentials.merchantId})`;
+  return [
+    ...wrong,
+    found('complete', { setting: place, params: { merchant } }),
+    // From here nobody can see where Integration Center forwards to.
+    ...(signMode === 'gateway'
+      ? [found('forward', { setting: place, params: { path: `${basePath}/m/${key}/` } })]
+      : []),
+  ];
 }
-
-/** Nothing here can see where Integration Center forwards to. */
-const gatewayAdvice = (place: string, path: string): Finding =>
-  warn(
-    `${place}.forward`,
-    [
-      `signMode=gateway：该商户的集成中心须转发到 ${path}`,
-      `signMode=gateway: this merchant's Integration Center must forward to ${path}`,
-    ],
-    {
-      fix: [
-        `在该商户的集成中心将回调函数的路径设为 ${path}；或改用 signMode=sdk，由微信支付直接回调`,
-        `set ${path} as the path of the function there, or use signMode=sdk and let WeChat Pay call`,
-      ],
-    },
-  );

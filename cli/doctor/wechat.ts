@@ -13,7 +13,7 @@ import { invariant } from '../../utils/invariant';
 import type { Clock } from '../../utils/clock';
 import { silentLogger, type LogFields, type Logger } from '../../utils/logger';
 import { clockFindings, isClockOff } from './clock';
-import { ok, type Finding } from './findings';
+import { found, type Finding } from './findings';
 import {
   networkFinding,
   refusalFinding,
@@ -135,10 +135,7 @@ export async function callWechat(deps: LiveDeps): Promise<Live> {
   if (isClockOff(clock)) return stop(...clock);
   const refusal = refusalFinding(reply);
   if (refusal !== undefined) return stop(...clock, refusal);
-  const accepted = ok('wechat.accepted', [
-    '微信支付接受了我们的签名：商户号、序列号与私钥相符',
-    'WeChat Pay took our signature: merchant id, serial and private key belong together',
-  ]);
+  const accepted = found('wechat.accepted');
   await line.outbound.ring.start();
   if (line.outbound.ring.serials().length > 0) return { findings: [...clock, accepted], line };
   const last = events.find(({ event }) => event === 'platform certificates not loaded');
@@ -150,19 +147,9 @@ export async function proveByBill(line: Line, day: string): Promise<Finding> {
   const path = `/v3/bill/tradebill?bill_date=${day}&bill_type=ALL`;
   const proof = await line.prove({ method: 'GET', path });
   if ('fault' in proof) return proof.fault;
-  if (proof.reply.status !== 200) {
-    return ok('wechat.unproven_yet', [
-      '没有取得带签名的应答，微信支付公钥尚未验证（错误应答多不签名）',
-      'no signed answer was to be had, so the verification key is not tested yet',
-    ]);
-  }
+  if (proof.reply.status !== 200) return found('wechat.unproven_yet');
   return proofFinding(proof.verdict);
 }
 
-export function proofFinding(verdict: Verdict): Finding {
-  if (verdict !== 'proven') return unprovenFinding(verdict);
-  return ok('wechat.proven', [
-    '微信支付的应答验签通过',
-    "WeChat Pay's answer verifies with the key that is set",
-  ]);
-}
+export const proofFinding = (verdict: Verdict): Finding =>
+  verdict === 'proven' ? found('wechat.proven') : unprovenFinding(verdict);

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { SETTINGS } from '../../config/schema';
 import { openSqliteDriver } from '../../services/stores/sql/sqliteDriver';
 import { FAQ } from '../../cli/doctor/faq';
-import type { Finding } from '../../cli/doctor/findings';
+import type { ShownFinding } from '../../cli/doctor/findings';
 import type { Simulator, SimulatorOptions } from '../../simulator';
 import { keyPairOf } from '../../simulator/rsaKeys';
 import { createCertificate } from '../../simulator/x509';
@@ -89,7 +89,7 @@ async function setUp(options: SimulatorOptions = {}): Promise<SetUp> {
 
 interface Diagnosis {
   readonly code: number;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly ShownFinding[];
   /** Of everything that is not well. */
   readonly ids: readonly string[];
 }
@@ -103,7 +103,7 @@ async function examine(
   const env = { ...settings, ...more.settings };
   const argv = ['doctor', '--json', ...live, ...(more.argv ?? [])];
   const { code, out } = await cli(argv, { env, cwd: folder, ...more.around });
-  const { findings } = JSON.parse(out) as { findings: Finding[] };
+  const { findings } = JSON.parse(out) as { findings: ShownFinding[] };
   const ids = findings.filter(({ severity }) => severity !== 'ok').map(({ id }) => id);
   return { code, findings, ids: ids.sort() };
 }
@@ -213,54 +213,70 @@ const SETTINGS_BROKEN: readonly [what: string, settings: Settings, ids: readonly
   ['no wxPayPublicKeyId', { wxPayPublicKeyId: undefined }, ['wxPayPublicKeyId.missing']],
   ['no payment URL', { notifyURLPayURL: undefined }, ['notifyURLPayURL.missing']],
   ['no refund URL', { notifyURLRefundsURL: undefined }, ['notifyURLRefundsURL.missing']],
-  ['an appId that is none', { appId: '小程序' }, ['appId.invalid']],
-  ['an appId of strange shape', { appId: 'ww0123456789abcdef' }, ['appId.unusual']],
-  ['a merchantId with letters', { merchantId: 'mch190000' }, ['merchantId.invalid']],
-  ['a short serial', { merchantSerialNumber: '4ABC' }, ['merchantSerialNumber.invalid']],
-  ['a merchantId of five digits', { merchantId: '19000' }, ['merchantId.invalid']],
+  ['an appId that is none', { appId: '小程序' }, ['appId.not_appid']],
+  ['an appId of strange shape', { appId: 'ww0123456789abcdef' }, ['appId.unusual_appid']],
+  ['a merchantId with letters', { merchantId: 'mch190000' }, ['merchantId.not_mchid']],
+  ['a short serial', { merchantSerialNumber: '4ABC' }, ['merchantSerialNumber.not_serial']],
+  ['a merchantId of five digits', { merchantId: '19000' }, ['merchantId.not_mchid']],
   [
     'a serial with colons',
     { merchantSerialNumber: '4A:BC'.repeat(8) },
-    ['merchantSerialNumber.invalid'],
+    ['merchantSerialNumber.not_serial'],
   ],
-  ['a short APIv3 key', { apiV3Key: 'x'.repeat(31) }, ['apiV3Key.length']],
-  ['a long APIv3 key', { apiV3Key: 'x'.repeat(33) }, ['apiV3Key.length']],
-  ['a private key that is a certificate', { privateKey: made.pem }, ['privateKey.is_certificate']],
-  ['a private key that is public', { privateKey: other.publicPem }, ['privateKey.is_public_key']],
-  ['a cut private key', { privateKey: other.privatePem.slice(0, 900) }, ['privateKey.damaged']],
-  ['a private key of another kind', { privateKey: elliptic.privateKey }, ['privateKey.not_rsa']],
-  ['a private key under a password', { privateKey: locked }, ['privateKey.encrypted']],
-  ['a private key that is short', { privateKey: short.privateKey }, ['privateKey.not_rsa']],
+  ['a short APIv3 key', { apiV3Key: 'x'.repeat(31) }, ['apiV3Key.key_length']],
+  ['a long APIv3 key', { apiV3Key: 'x'.repeat(33) }, ['apiV3Key.key_length']],
+  [
+    'a private key that is a certificate',
+    { privateKey: made.pem },
+    ['privateKey.private_is_certificate'],
+  ],
+  [
+    'a private key that is public',
+    { privateKey: other.publicPem },
+    ['privateKey.private_is_public'],
+  ],
+  [
+    'a cut private key',
+    { privateKey: other.privatePem.slice(0, 900) },
+    ['privateKey.pem_incomplete'],
+  ],
+  [
+    'a private key of another kind',
+    { privateKey: elliptic.privateKey },
+    ['privateKey.pem_not_rsa'],
+  ],
+  ['a private key under a password', { privateKey: locked }, ['privateKey.pem_encrypted']],
+  ['a private key that is short', { privateKey: short.privateKey }, ['privateKey.pem_short']],
   [
     'a public key that is cut',
     { wxPayPublicKey: other.publicPem.slice(0, 200) },
-    ['wxPayPublicKey.damaged'],
+    ['wxPayPublicKey.pem_incomplete'],
   ],
   [
     'WeChat’s public key that is private',
     { wxPayPublicKey: other.privatePem },
-    ['wxPayPublicKey.is_private_key'],
+    ['wxPayPublicKey.public_is_private'],
   ],
   [
     'WeChat’s public key that is a certificate',
     { wxPayPublicKey: made.pem },
-    ['wxPayPublicKey.is_certificate'],
+    ['wxPayPublicKey.public_is_certificate'],
   ],
   [
     'WeChat’s public key that is the merchant’s own',
     { wxPayPublicKey: other.publicPem, privateKey: other.privatePem },
-    ['wxPayPublicKey.is_merchants_own'],
+    ['wxPayPublicKey.merchants_own_key'],
   ],
-  ['a key id that is none', { wxPayPublicKeyId: 'a b' }, ['wxPayPublicKeyId.invalid']],
+  ['a key id that is none', { wxPayPublicKeyId: 'a b' }, ['wxPayPublicKeyId.key_id']],
   [
     'a key id of another sort',
     { wxPayPublicKeyId: '5157F09EFDC096DE15EBE81A47057A72' },
-    ['wxPayPublicKeyId.unusual'],
+    ['wxPayPublicKeyId.unusual_key_id'],
   ],
   [
     'a key id that is the serial of a certificate',
     { wxPayPublicKeyId: '5157F09EFDC096DE15EBE81A47057A7200000001' },
-    ['wxPayPublicKeyId.invalid'],
+    ['wxPayPublicKeyId.key_id_is_serial'],
   ],
   ...NOTIFY.flatMap(([name, path]): [string, Settings, string[]][] => [
     [`${name} by plain http`, { [name]: `http://p.example.com${path}` }, [`${name}.not_https`]],
@@ -270,15 +286,19 @@ const SETTINGS_BROKEN: readonly [what: string, settings: Settings, ids: readonly
       { [name]: `https://p.example.com${path}#a` },
       [`${name}.has_query`],
     ],
-    [`${name} at a private host`, { [name]: `https://192.168.1.9${path}` }, [`${name}.local`]],
-    [`${name} at this machine`, { [name]: `https://localhost${path}` }, [`${name}.local`]],
-    [`${name} at a name of the house`, { [name]: `https://pay.lan${path}` }, [`${name}.local`]],
+    [`${name} at a private host`, { [name]: `https://192.168.1.9${path}` }, [`${name}.local_host`]],
+    [`${name} at this machine`, { [name]: `https://localhost${path}` }, [`${name}.local_host`]],
+    [
+      `${name} at a name of the house`,
+      { [name]: `https://pay.lan${path}` },
+      [`${name}.local_host`],
+    ],
   ]),
   ['no URL at all', { notifyURLPayURL: 'pay.example.com' }, ['notifyURLPayURL.not_url']],
   [
     'a port',
     { notifyURLPayURL: 'https://p.example.com:8443/wechatpay/order' },
-    ['notifyURLPayURL.port'],
+    ['notifyURLPayURL.has_port'],
   ],
   ['no path', { notifyURLPayURL: 'https://p.example.com' }, ['notifyURLPayURL.no_path']],
   ['a foreign path', { notifyURLPayURL: 'https://p.example.com/pay' }, ['notifyURLPayURL.path']],
@@ -303,14 +323,14 @@ const SETTINGS_BROKEN: readonly [what: string, settings: Settings, ids: readonly
   [
     'transfers at Integration Center',
     { transferNotifyUrl: 'https://i1.integration-callback.tcloudbase.com/wechatpay/transfer' },
-    ['transferNotifyUrl.not_forwarded'],
+    ['transferNotifyUrl.transfers_not_forwarded'],
   ],
   [
     'a name spelt otherwise',
     { appId: undefined, APPID: 'wx0123456789abcdef' },
     ['APPID.misspelt', 'appId.missing'],
   ],
-  ['a database of no kind', { databaseUrl: 'redis://x' }, ['databaseUrl.invalid']],
+  ['a database of no kind', { databaseUrl: 'redis://x' }, ['databaseUrl.database_scheme']],
   ['a database in memory', { databaseUrl: 'memory:' }, ['database.memory']],
   [
     'a database out of reach',
@@ -326,18 +346,22 @@ const SETTINGS_BROKEN: readonly [what: string, settings: Settings, ids: readonly
   ['prices of clients', { requirePreparedOrders: undefined }, ['prices.client']],
   ['no sweep', { sweepSeconds: '0' }, ['sweep.off']],
   ['no way to know a payer', { cloudbaseEnv: undefined }, ['payers.none']],
-  ['headers believed outside SCF', { trustWxHeaders: 'true' }, ['trustWxHeaders.outside_scf']],
+  [
+    'headers believed outside SCF',
+    { trustWxHeaders: 'true' },
+    ['trustWxHeaders.headers_outside_scf'],
+  ],
   [
     'no timer inside SCF, a file for a database, and the question of foreign tokens',
     { TENCENTCLOUD_RUNENV: 'SCF' },
-    ['bearer.undecided', 'databaseUrl.vanishes', 'host.unofficial', 'sweep.no_timer'],
+    ['bearer.undecided', 'databaseUrl.files_vanish', 'host.unofficial', 'sweep.no_timer'],
   ],
   [
     'an environment too large for SCF',
     { corsAllowOrigin: `https://${'a'.repeat(200)}.example.com,`.repeat(10) },
     ['settings.size'],
   ],
-  ['two sinks', { amqpUrl: 'amqp://127.0.0.1' }, ['webhookUrl+amqpUrl.both']],
+  ['two sinks', { amqpUrl: 'amqp://127.0.0.1' }, ['webhookUrl+amqpUrl.one_receiver']],
   [
     'no hooks module',
     { webhookUrl: undefined, webhookSecret: undefined, hooksModule: 'hooks.js' },
@@ -370,7 +394,7 @@ describe('settings broken in one way', () => {
   it('asks WeChat nothing before they are mended', async () => {
     const set = await setUp();
     const { ids } = await examine(set, { settings: { apiV3Key: 'short' } });
-    expect(ids).toEqual(['apiV3Key.length']);
+    expect(ids).toEqual(['apiV3Key.key_length']);
     expect(set.sim.requests).toEqual([]);
   });
 });
@@ -463,6 +487,7 @@ describe('what only WeChat can tell', () => {
     const { ids, findings } = await examine(set, { settings });
     expect(ids).toEqual([id]);
     expect(JSON.stringify(findings)).not.toMatch(/-----BEGIN|whsec_/);
+    expect(JSON.stringify(findings)).not.toMatch(/\{\w+\}/);
   });
 
   it.each([
@@ -777,8 +802,8 @@ describe('the FAQ', () => {
       },
     ],
     ['Q2', 'apiV3Key.missing', wrong({ apiV3Key: undefined })],
-    ['Q3', 'privateKey.damaged', wrong({ privateKey: 'MIIE' })],
-    ['Q4', 'appId.invalid', wrong({ appId: '-' })],
+    ['Q3', 'privateKey.pem_incomplete', wrong({ privateKey: 'MIIE' })],
+    ['Q4', 'appId.not_appid', wrong({ appId: '-' })],
     ['Q4', 'orders.appid_refused', trace('orders.appid_refused')],
     ['Q5', 'notifyURLPayURL.not_https', wrong({ notifyURLPayURL: 'http://x' })],
     ['Q5', 'callbacks.never', trace('callbacks.never')],
@@ -793,7 +818,7 @@ describe('the FAQ', () => {
     ['Q6', 'payments.never', trace('payments.never')],
     ['Q8', 'payments.tiny', trace('payments.tiny')],
     ['Q9', 'payers.none', wrong({ cloudbaseEnv: undefined })],
-    ['Q10', 'wxPayPublicKey.damaged', wrong({ wxPayPublicKey: 'x' })],
+    ['Q10', 'wxPayPublicKey.pem_incomplete', wrong({ wxPayPublicKey: 'x' })],
     [
       'Q10',
       'certificates.void',

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Finding } from '../../cli/doctor/findings';
+import type { ShownFinding } from '../../cli/doctor/findings';
 import type { Simulator } from '../../simulator';
 import { beijingDay } from '../../utils/time';
 import { entryOf, merchantsFile, startShops } from '../helpers/merchants';
@@ -27,12 +27,12 @@ async function setUp(more = {}, moreOfLast = {}): Promise<Around & { sim: Simula
 async function examine(
   around: Around,
   ...argv: string[]
-): Promise<{ code: number; findings: Finding[]; out: string }> {
+): Promise<{ code: number; findings: ShownFinding[]; out: string }> {
   const { code, out } = await cli(['doctor', '--json', ...argv], around);
-  return { code, out, ...(JSON.parse(out) as { findings: Finding[] }) };
+  return { code, out, ...(JSON.parse(out) as { findings: ShownFinding[] }) };
 }
 
-const about = (findings: readonly Finding[]): string[] =>
+const about = (findings: readonly ShownFinding[]): string[] =>
   findings
     .filter(({ id }) => id.startsWith('merchantsFile'))
     .map(({ severity, id }) => `${severity} ${id}`);
@@ -55,8 +55,8 @@ describe('doctor', () => {
     const around = await setUp({ apiV3Key: 'short' }, { databaseUrl: 'memory:' });
     const { code, findings } = await examine(around);
     expect(about(findings)).toEqual([
-      'fault merchantsFile[0].apiV3Key.length',
-      'fault merchantsFile[1].databaseUrl.invalid',
+      'fault merchantsFile[0].apiV3Key.key_length',
+      'fault merchantsFile[1].databaseUrl.of_deployment',
     ]);
     expect(code).toBe(1);
   });

@@ -1,8 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { clockFindings } from '../../cli/doctor/clock';
 import { networkFinding, refusalFinding } from '../../cli/doctor/wechatAnswers';
 import { report } from '../../cli/doctor/print';
 import { checkProgram } from '../../cli/doctor/program';
-import { fault, ok, warn } from '../../cli/doctor/findings';
+import { found, idOf, jsonOf, type Finding } from '../../cli/doctor/findings';
+import { languageOf } from '../../cli/doctor/language';
+import { CATALOGUE } from '../../cli/doctor/words';
+import type { Row } from '../../cli/doctor/words/row';
+import { FAULT_WORDS } from '../../config/faultWords';
+import { doctorPage } from '../../scripts/doctor';
 import { checkSettings } from '../../cli/doctor/settings';
 import { checkRecordSymptoms } from '../../cli/doctor/recordSymptoms';
 import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
@@ -17,22 +24,24 @@ describe('the sentences of config/', () => {
       TENCENTCLOUD_RUNENV: 'SCF',
       databaseUrl: 'file:x',
     });
-    const warned = findings.filter(({ severity }) => severity === 'warn').map(({ id }) => id);
+    const warned = findings.filter(({ severity }) => severity === 'warn').map(idOf);
     // The last two are absent, which is no fault: a merchant on platform certificates has neither.
     expect(warned.sort()).toEqual([
       'APPID.misspelt',
-      'databaseUrl.vanishes',
-      'wxPayPublicKey.missing',
-      'wxPayPublicKeyId.missing',
+      'databaseUrl.files_vanish',
+      'wxPayPublicKey.pair_absent',
+      'wxPayPublicKeyId.pair_absent',
     ]);
   });
 
   it('are shown in each language apart, with a slash of their own', () => {
-    const [found] = checkSettings({ basePath: 'pay' }).findings.filter(({ id }) =>
-      id.startsWith('base'),
+    const [fault] = checkSettings({ basePath: 'pay' }).findings.filter(
+      ({ setting }) => setting === 'basePath',
     );
-    expect(found).toMatchObject({
-      id: 'basePath.invalid',
+    expect(fault && jsonOf(fault)).toMatchObject({
+      id: 'basePath.base_path',
+      code: 'base_path',
+      setting: 'basePath',
       zh: 'basePath：应以 / 开头，如 /pay',
       en: 'basePath: must begin with /, as /pay',
     });
@@ -43,7 +52,7 @@ describe('a network that fails', () => {
   const config = { wxPayBaseUrl: 'https://api.mch.weixin.qq.com' } as Config;
   const failed = (code: string) =>
     networkFinding({ reason: 'network', code, sent: false, connection: true, stale: false }, config)
-      .id;
+      .code;
 
   it.each([
     ['ENOTFOUND', 'network.dns'],
@@ -61,7 +70,7 @@ describe('a network that fails', () => {
 
 describe('what WeChat answers to a number that cannot exist', () => {
   const answer = (status: number, body: object) =>
-    refusalFinding({ status, headers: {}, raw: Buffer.from(JSON.stringify(body)) })?.id;
+    refusalFinding({ status, headers: {}, raw: Buffer.from(JSON.stringify(body)) })?.code;
 
   it('is well when it says so, in either spelling', () => {
     expect(answer(404, { code: 'ORDER_NOT_EXIST' })).toBeUndefined();
@@ -87,7 +96,7 @@ describe('what WeChat answers to a number that cannot exist', () => {
 describe('the clock', () => {
   const at = Date.parse('2026-01-02T03:04:05Z');
   const date = new Date(at).toUTCString();
-  const ids = (offMs: number) => clockFindings(date, at + offMs).map(({ id }) => id);
+  const ids = (offMs: number) => clockFindings(date, at + offMs).map(idOf);
 
   it('is right, drifts, and is off', () => {
     expect(ids(0)).toEqual(['clock.right']);
@@ -118,7 +127,7 @@ describe('symptoms in the records', () => {
     }
     const found = await checkRecordSymptoms(store, '1900000001', NOW);
     await store.close();
-    return found.map(({ id }) => id);
+    return found.map(idOf);
   };
   const times = (count: number, fact: Partial<OrderRecord>): Partial<OrderRecord>[] =>
     new Array<Partial<OrderRecord>>(count).fill(fact);
@@ -161,34 +170,93 @@ it.each([
   ['18.15.0', []],
   ['20.0.0', []],
 ])('Node %s', (version, ids) => {
-  expect(checkProgram(__dirname, version).map(({ id }) => id)).toEqual(ids);
+  expect(checkProgram(__dirname, version).map(idOf)).toEqual(ids);
+});
+
+describe('the catalogue', () => {
+  const rows: readonly (readonly [string, Row])[] = Object.entries(CATALOGUE);
+
+  it.each(rows)('says %s in both languages', (_code, { says, fix }) => {
+    for (const [zh, en] of [says, ...(fix === undefined ? [] : [fix])]) {
+      expect(zh.length).toBeGreaterThan(0);
+      expect(en).toMatch(/^[^\u3000-\u9fff\uff00-\uffef]+$/);
+      const named = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
+      expect(named(zh)).toEqual(named(en));
+    }
+    expect(says[0]).toMatch(/[\u4e00-\u9fff]/);
+  });
+
+  it('shares no code with the faults of settings', () => {
+    const faults = Object.keys(FAULT_WORDS);
+    expect(Object.keys(CATALOGUE).filter((code) => faults.includes(code))).toEqual([]);
+  });
+
+  it('is what docs/doctor.md shows (npx tsx scripts/doctor.ts)', () => {
+    const page = readFileSync(join(__dirname, '../../docs/doctor.md'), 'utf8');
+    expect(page).toBe(doctorPage());
+    for (const code of [...Object.keys(CATALOGUE), ...Object.keys(FAULT_WORDS)]) {
+      expect(page).toContain(`\n| \`${code}\` |`);
+    }
+  });
 });
 
 describe('the report', () => {
+  const findings: readonly Finding[] = [
+    found('node.old', { params: { version: '16.0.0' } }),
+    found('package.bootstrap_crlf'),
+    found('package.bootstrap_shape'),
+    found('payments.never', { params: { count: 5 } }),
+    found('cert.fits'),
+  ];
+  const lines = (language: 'zh' | 'en' | 'both'): string[] =>
+    report([...findings].reverse(), language)
+      .split('\n')
+      .map((line) => line.trim());
+
   it('begins with the worst, says the same advice once, and counts', () => {
-    const fix = ['修', 'mend'] as const;
-    const text = report([
-      ok('fine', ['好', 'fine']),
-      warn('w', ['提醒', 'warning'], { faq: 'Q5' }),
-      fault('a', ['甲', 'first'], { fix }),
-      fault('b', ['乙', 'second'], { fix }),
-    ]);
-    expect(text.split('\n').map((line) => line.trim())).toEqual([
-      '✗ a',
-      '甲',
-      'first',
-      '✗ b',
-      '乙',
-      'second',
-      '→ 修',
-      '→ mend',
-      '! w  (Q5)',
-      '提醒',
-      'warning',
-      '✓ 好 / fine',
+    expect(lines('zh')).toEqual([
+      '✗ package.bootstrap_shape',
+      'scf_bootstrap 首行应为 #!/bin/bash，且以换行结尾',
+      '✗ package.bootstrap_crlf',
+      'scf_bootstrap 是 CRLF 换行（云函数报 405）',
+      '→ 用 npm run build 重新生成 dist/，不要用会改动换行或权限的工具打包',
+      '✗ node.old',
+      'Node 16.0.0 过旧',
+      '→ 至少需要 Node 18.15',
+      '! payments.never  (Q6)',
+      '最近 5 笔订单都未支付即关闭：可能调不起支付',
+      '→ 见 Q6（绑定与权限）、Q7（须用真机）、Q8（风控限额）',
+      '✓ 证书、序列号与私钥相符',
       '',
-      '故障 faults 2，提醒 warnings 1',
+      '故障 3，提醒 1',
       '',
     ]);
+  });
+
+  it('speaks one language or both, each on a line of its own', () => {
+    const chinese = /[\u4e00-\u9fff]/;
+    expect(lines('en').filter((line) => chinese.test(line))).toEqual([]);
+    expect(lines('both')).toEqual(
+      expect.arrayContaining(
+        [...lines('zh'), ...lines('en').map((line) => line.replace(/^✓ /, ''))].filter(
+          (line) => !/^(故障|faults)/.test(line),
+        ),
+      ),
+    );
+    expect(lines('both')).toContain('故障 faults 3，提醒 warnings 1');
+  });
+
+  it.each<[string | undefined, Record<string, string>, string]>([
+    [undefined, {}, 'both'],
+    [undefined, { LANG: 'en_US.UTF-8' }, 'both'],
+    [undefined, { LANG: 'zh_CN.UTF-8' }, 'zh'],
+    [undefined, { LANG: 'zh_CN.UTF-8', LC_ALL: 'C' }, 'both'],
+    ['en', { LANG: 'zh_CN.UTF-8' }, 'en'],
+  ])('--lang %s with %j is %s', (given, env, language) => {
+    expect(languageOf(given, env)).toBe(language);
+  });
+
+  it('knows no other language', () => {
+    expect(() => languageOf('fr', {})).toThrow('--lang');
   });
 });

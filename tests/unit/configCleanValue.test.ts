@@ -158,8 +158,9 @@ describe('names', () => {
 
   test('the doctor takes a misspelt setting of ours for a fault, another’s capitals for a hint', () => {
     const severity = (name: string) =>
-      checkSettings({ ...base, [name]: 'true' }).findings.find((f) => f.id === `${name}.misspelt`)
-        ?.severity;
+      checkSettings({ ...base, [name]: 'true' }).findings.find(
+        ({ code, setting }) => code === 'misspelt' && setting === name,
+      )?.severity;
     expect(severity('requirePreparedOrder')).toBe('fault');
     expect(severity('REQUIRE_PREPARED_ORDERS')).toBe('warn');
   });
