@@ -153,7 +153,9 @@ export function reverseKnown(
   check: (order: Order) => void,
 ): Order {
   const order = findOrder(world, request.params.no ?? '');
-  if (order === undefined || order.combine_out_trade_no !== undefined) throw orderNotExist(world);
+  if (order === undefined || order.combine_out_trade_no !== undefined || order.api !== undefined) {
+    throw orderNotExist(world);
+  }
   check(order);
   if (order.product !== 'codepay') throw invalidRequest('当前交易不允许撤销');
   const ageMs = world.now() - order.createdMs;

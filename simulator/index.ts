@@ -16,6 +16,9 @@ import type {
   Simulator,
   SimulatorOptions,
 } from './types';
+import { paymentFields, paymentNotice, refundNotice } from './v2/notices';
+import { merchantP12 } from './v2/p12';
+import { noticeFields } from './v2/refunds';
 import { Platform, World } from './world';
 
 export type * from './types';
@@ -33,6 +36,7 @@ function credentialsOf(world: World): Credentials {
     appId: world.appid,
     service_app_id: world.serviceAppid,
     apiV3Key: keys.apiV3Key,
+    apiKeyV2: keys.apiKeyV2,
     merchantSerialNumber: keys.merchantSerial,
     privateKey: keys.merchant.privatePem,
     merchantPublicKey: keys.merchant.publicPem,
@@ -74,6 +78,23 @@ function subMerchantsOf({ shops }: World): { subMerchants?: string } {
   return items.length === 0 ? {} : { subMerchants: items.join(',') };
 }
 
+/** Environment variables for the same merchant over API v2. */
+function envV2Of(world: World, extra: Record<string, string>): Record<string, string> {
+  const c = credentialsOf(world);
+  return {
+    signMode: 'v2',
+    appId: c.appId,
+    service_app_id: c.service_app_id,
+    merchantId: c.merchantId,
+    apiKeyV2: c.apiKeyV2,
+    clientCertificate: merchantP12(world),
+    notifyURLPayURL: `${NOTIFY_ORIGIN}/wechatpay/order`,
+    notifyURLRefundsURL: `${NOTIFY_ORIGIN}/wechatpay/refund`,
+    wxPayBaseUrl: world.url,
+    ...extra,
+  };
+}
+
 function need<T>(found: T | undefined, what: string): T {
   if (found === undefined) throw new SimulatorError(`unknown ${what}`);
   return found;
@@ -108,6 +129,11 @@ function facade(
     requests: platform.requests,
     callbacks: notifier.sent,
     env: (extra = {}) => envOf(world, extra),
+    envV2: (extra = {}) => envV2Of(world, extra),
+    makeXmlPayment: (no, o) =>
+      paymentNotice(world, paymentFields(need(findOrder(world, no), `order ${no}`)), o),
+    makeXmlRefund: (no, over) =>
+      refundNotice(world, noticeFields(need(world.refunds.get(no), `refund ${no}`)), over),
     pay: (no, o = {}) => pay(world, no, o),
     order: (no) => {
       const order = findOrder(world, no);

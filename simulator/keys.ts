@@ -22,6 +22,7 @@ export class KeyRing {
   readonly merchant: KeyPair;
   readonly merchantSerial: string;
   readonly apiV3Key: string;
+  readonly apiKeyV2: string;
   readonly publicKeyId: string;
   /** Newest last. */
   readonly certificates: PlatformCertificate[] = [];
@@ -37,6 +38,7 @@ export class KeyRing {
     this.wechat = keyPairOf(`${this.label}|wechat public key`);
     this.merchantSerial = `4${hash('merchant serial').slice(0, 39)}`.toUpperCase();
     this.apiV3Key = hash('api v3 key').slice(0, 32);
+    this.apiKeyV2 = hash('api v2 key').slice(0, 32);
     const digits = BigInt(`0x${hash('public key id')}`)
       .toString()
       .slice(0, 20);

@@ -22,6 +22,7 @@ import type {
   Plain,
   SentCallback,
 } from './types';
+import { isAcknowledged } from './v2/notices';
 import type { World } from './world';
 
 const S = SECOND_MS;
@@ -66,6 +67,8 @@ export interface Notification {
   readonly plain: Plain;
   readonly url: string;
   readonly create_time: string;
+  /** Makes it in the form of API v2. */
+  readonly xml: (() => Message) | undefined;
   attempts: number;
   acknowledged: boolean;
   cancelNext: () => void;
@@ -106,7 +109,13 @@ export class Notifier {
   /** Something final happened: makes the notification and sets its first attempt. */
   announce(
     kind: NotificationKind,
-    o: { no: string; plain: Plain; url: string; deliver?: 'auto' | 'never' | undefined },
+    o: {
+      no: string;
+      plain: Plain;
+      url: string;
+      deliver?: 'auto' | 'never' | undefined;
+      xml?: () => Message;
+    },
   ): void {
     const notification: Notification = {
       id: this.world.random.uuid(),
@@ -115,6 +124,7 @@ export class Notifier {
       plain: o.plain,
       url: o.url,
       create_time: rfc3339(this.world.now()),
+      xml: o.xml,
       attempts: 0,
       acknowledged: false,
       cancelNext: () => undefined,
@@ -208,10 +218,12 @@ export class Notifier {
 
   private build(n: Notification, o: DeliverOptions): Outgoing {
     const { world } = this;
-    const mode = o.mode ?? this.mode;
+    // Integration Center knows nothing of API v2.
+    const mode = n.xml === undefined ? (o.mode ?? this.mode) : 'direct';
     const labels = { id: n.id, create_time: n.create_time };
     let message: Message;
-    if (mode === 'gateway') {
+    if (n.xml !== undefined) message = n.xml();
+    else if (mode === 'gateway') {
       const ciphertext = o.ciphertext ?? this.gateway.ciphertext;
       const { body } = makeForward(world, n.kind, n.plain, { ...labels, ciphertext });
       message = {
@@ -242,7 +254,10 @@ export class Notifier {
   }
 
   private record(n: Notification, outgoing: Outgoing, answer: Answer): SentCallback {
-    const ok = answer.status === 200 || answer.status === 204;
+    const ok =
+      n.xml === undefined
+        ? answer.status === 200 || answer.status === 204
+        : answer.status === 200 && isAcknowledged(answer.body);
     if (ok) {
       n.acknowledged = true;
       n.cancelNext();

@@ -15,6 +15,7 @@ import type { Fields } from './schema';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseRfc3339, rfc3339 } from './time';
 import type { PayOptions, Plain } from './types';
 import { refuseProvider } from './shops';
+import { paymentXml } from './v2/notices';
 import type { ApiReply, ApiRequest, Route, World } from './world';
 
 export type Product = 'jsapi' | 'app' | 'h5' | 'native' | 'codepay';
@@ -23,6 +24,8 @@ export type TradeState =
   'NOTPAY' | 'USERPAYING' | 'SUCCESS' | 'REFUND' | 'CLOSED' | 'REVOKED' | 'PAYERROR';
 
 export interface Order {
+  /** Made over API v2, and known to no other; how its requests were signed. */
+  readonly api?: { readonly type: 'MD5' | 'HMAC-SHA256' };
   readonly product: Product;
   readonly appid: string;
   readonly mchid: string;
@@ -412,16 +415,23 @@ export function payOrder(world: World, order: Order, o: PayOptions): Plain {
   world.notifier.announce('payment', {
     no: order.out_trade_no,
     plain,
+    ...(order.api === undefined ? {} : { xml: () => paymentXml(world, order) }),
     url: order.notify_url,
     deliver: o.deliver,
   });
   return plain;
 }
 
+/** An order of API v2 is asked about and closed there. */
+function v3Order(world: World, request: ApiRequest): Order | undefined {
+  const order = findOrder(world, request.params.no ?? '');
+  return order?.api === undefined ? order : undefined;
+}
+
 function query(world: World, request: ApiRequest): ApiReply {
   refuseProvider(world);
   checkQueryMchid(world, request);
-  const order = findOrder(world, request.params.no ?? '');
+  const order = v3Order(world, request);
   if (order === undefined || order.combine_out_trade_no !== undefined) throw orderNotExist(world);
   return { status: 200, body: transactionOf(world, order) };
 }
@@ -430,7 +440,8 @@ function queryById(world: World, request: ApiRequest): ApiReply {
   refuseProvider(world);
   checkQueryMchid(world, request);
   const order = world.ordersByTransaction.get(request.params.id ?? '');
-  if (order === undefined || order.combine_out_trade_no !== undefined) throw orderNotExist(world);
+  if (order === undefined || order.api !== undefined || order.combine_out_trade_no !== undefined)
+    throw orderNotExist(world);
   return { status: 200, body: transactionOf(world, order) };
 }
 
@@ -447,7 +458,7 @@ export function closeKnown(
   request: ApiRequest,
   check: (order: Order) => void,
 ): ApiReply {
-  const order = findOrder(world, request.params.no ?? '');
+  const order = v3Order(world, request);
   if (order === undefined || order.combine_out_trade_no !== undefined) {
     if (world.switches.closeUnknown === 204) return { status: 204 };
     throw orderNotExist(world);

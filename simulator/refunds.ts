@@ -8,11 +8,14 @@ import type { Fields } from './schema';
 import { checkShopOf, checkShopOfBody, shopOfQuery, withShop } from './shops';
 import { DAY_MS, rfc3339 } from './time';
 import type { Plain, SettleOptions } from './types';
+import { refundXml } from './v2/notices';
 import type { ApiReply, ApiRequest, Route, World } from './world';
 
 export type RefundStatus = 'PROCESSING' | 'SUCCESS' | 'CLOSED' | 'ABNORMAL';
 
 export interface Refund {
+  /** Asked for over API v2: told in its form. */
+  readonly api?: 'v2';
   readonly refund_id: string;
   readonly out_refund_no: string;
   readonly order: Order;
@@ -72,9 +75,9 @@ interface RefundBody {
   transaction_id?: string;
   out_trade_no?: string;
   out_refund_no: string;
-  reason?: string;
-  notify_url?: string;
-  funds_account?: string;
+  reason?: string | undefined;
+  notify_url?: string | undefined;
+  funds_account?: string | undefined;
   amount: { refund: number; total: number; from?: { amount: number }[] };
 }
 
@@ -102,7 +105,11 @@ function paidOrder(world: World, body: RefundBody): Order {
   return order;
 }
 
-function checkRefundable(world: World, order: Order, body: RefundBody): void {
+export function checkRefundable(
+  world: World,
+  order: Order,
+  body: Pick<RefundBody, 'amount'>,
+): void {
   const now = world.now();
   if (body.amount.total !== order.total) {
     throw invalidRequest('订单金额或退款金额与之前请求不一致，请核实后再试');
@@ -138,7 +145,18 @@ function create(world: World, request: ApiRequest): ApiReply {
   const order = paidOrder(world, body);
   checkShopOf(order, request.body.sub_mchid);
   checkRefundable(world, order, body);
+  const refund = newRefund(world, order, body);
+  return { status: 200, body: refundOf(refund) };
+}
+
+/** Takes it in; it ends by itself, as the switches say. */
+export function newRefund(
+  world: World,
+  order: Order,
+  body: Omit<RefundBody, 'transaction_id' | 'out_trade_no'> & { readonly api?: 'v2' },
+): Refund {
   const refund: Refund = {
+    ...(body.api === undefined ? {} : { api: body.api }),
     refund_id: world.number('5030', 29),
     out_refund_no: body.out_refund_no,
     order,
@@ -159,10 +177,10 @@ function create(world: World, request: ApiRequest): ApiReply {
   order.state = 'REFUND';
   const { refundOutcome } = world.switches;
   settleLater(world, refund, magicOutcome(world, 'refund', refund.amount) ?? refundOutcome);
-  return { status: 200, body: refundOf(refund) };
+  return refund;
 }
 
-const fingerprintOf = (order: Order, body: RefundBody): string =>
+const fingerprintOf = (order: Order, body: Pick<RefundBody, 'amount'>): string =>
   canonical([order.out_trade_no, body.amount.refund, body.amount.total]);
 
 function replay(world: World, request: ApiRequest, known: Refund, body: RefundBody): ApiReply {
@@ -243,6 +261,7 @@ export function settleRefund(
   world.notifier.announce('refund', {
     no: refund.out_refund_no,
     plain,
+    ...(refund.api === undefined ? {} : { xml: () => refundXml(world, refund) }),
     url: refund.notify_url,
     deliver: o.deliver,
   });

@@ -8,6 +8,7 @@ import { flip } from './notifier';
 import { remember } from './remember';
 import { allRoutes } from './routes';
 import type { Fault, ObservedRequest, Simulator } from './types';
+import { answerV2, isV2, merchantOf } from './v2/gateway';
 import type { ApiReply, ApiRequest, Platform, World } from './world';
 
 const BODY_MAX_BYTES = 1024 * 1024;
@@ -102,8 +103,8 @@ export class ApiServer {
     this.server.keepAliveTimeout = 65_000;
   }
 
-  private worldOf(authorization: string | undefined): World {
-    const { mchid } = parseAuthorization(authorization ?? '') ?? {};
+  private worldOf(authorization: string | undefined, path: string, raw: Buffer): World {
+    const mchid = isV2(path) ? merchantOf(raw) : parseAuthorization(authorization ?? '')?.mchid;
     const [first] = this.worlds.values();
     return this.worlds.get(mchid ?? '') ?? (first as World);
   }
@@ -148,7 +149,7 @@ export class ApiServer {
     };
     remember(this.platform.requests, observed);
     const { method = '', headers } = request;
-    const world = this.worldOf(headers.authorization);
+    const world = this.worldOf(headers.authorization, parsed.pathname, raw);
     await this.answer({ method, url, parsed, raw, headers, observed, world }, response);
   }
 
@@ -173,7 +174,7 @@ export class ApiServer {
       this.faultReply(call, response, fault);
       return;
     }
-    const { reply, numeric } = this.execute(call);
+    const wire = this.executed(call, fault);
     if (fault?.kind === 'drop_after') {
       drop(response);
       return;
@@ -182,7 +183,20 @@ export class ApiServer {
       this.faultReply(call, response, fault);
       return;
     }
-    this.send(call, response, this.wire(call, reply, { numeric, fault }), fault);
+    this.send(call, response, wire(), fault);
+  }
+
+  /** Runs the call in its version of the API. @returns its answer, not signed yet. */
+  private executed(call: Call, fault: Fault | undefined): () => Wire {
+    if (isV2(call.parsed.pathname)) {
+      const answer = answerV2(call.world, call.parsed.pathname, call.raw, fault);
+      call.observed.signature = answer.signature;
+      const { status, body, type } = answer;
+      const headers = { 'Content-Type': type, 'Request-ID': this.requestId(0) };
+      return () => ({ status, body, headers });
+    }
+    const { reply, numeric } = this.execute(call);
+    return () => this.wire(call, reply, { numeric, fault });
   }
 
   /** Runs the call itself; everything it changes is done when this returns. */

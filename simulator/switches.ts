@@ -60,6 +60,8 @@ export interface Switches {
   refundIntervalMs: number;
   /** The platform setting that counts where a refund names no notify_url. */
   refundNotifyUrl: string;
+  /** Over plain HTTP no client certificate can be seen: API v2's secured paths take the call all the same, or not. */
+  clientCertificate: 'accept' | 'refuse';
   codepayResult: 'SUCCESS' | 'USERPAYING' | 'USERPAYING_202' | 'PAYERROR';
   reverseMinMs: number;
   /** `nine`: a day's bill exists from 9:00 of the next day. `always`: also today's, at once. */
@@ -116,6 +118,7 @@ export function defaultSwitches(): Switches {
     refundOutcome: 'SUCCESS',
     refundIntervalMs: 0,
     refundNotifyUrl: '',
+    clientCertificate: 'accept',
     codepayResult: 'SUCCESS',
     reverseMinMs: 15_000,
     billReady: 'nine',

@@ -58,6 +58,7 @@ export interface Credentials {
   readonly appId: string;
   readonly service_app_id: string;
   readonly apiV3Key: string;
+  readonly apiKeyV2: string;
   readonly merchantSerialNumber: string;
   readonly privateKey: string;
   readonly merchantPublicKey: string;
@@ -74,6 +75,8 @@ export type FaultKind =
   | 'status_after'
   | 'bad_signature'
   | 'no_signature'
+  /** API v2: rightly signed, but by the other of the two ways. */
+  | 'other_sign_type'
   | 'unknown_serial'
   | 'stale_timestamp'
   | 'probe'
@@ -189,6 +192,11 @@ export interface ForwardOverrides extends NotificationOverrides {
   rawDataAsString?: boolean;
 }
 
+export interface XmlOverrides {
+  type?: 'MD5' | 'HMAC-SHA256';
+  over?: Record<string, string>;
+}
+
 export interface ClockHandle {
   now(): number;
   advance(ms: number): Promise<void>;
@@ -217,6 +225,8 @@ export interface Simulator {
   gateway: GatewayOptions;
   autoDeliver: boolean;
   env(extra?: Record<string, string>): Record<string, string>;
+  /** The same for `signMode=v2`, without anything of API v3. */
+  envV2(extra?: Record<string, string>): Record<string, string>;
   pay(no: string, o?: PayOptions): Plain;
   order(no: string): Plain | undefined;
   refund(no: string): Plain | undefined;
@@ -230,6 +240,9 @@ export interface Simulator {
   failTransfer(no: string, fail_reason: string): Plain;
   deliver(kind: NotificationKind, no: string, o?: DeliverOptions): Promise<SentCallback[]>;
   makeNotification(kind: NotificationKind, plain: Plain, o?: NotificationOverrides): Message;
+  /** A payment notice of API v2; `over` replaces fields before it is signed. */
+  makeXmlPayment(no: string, o?: XmlOverrides): Message;
+  makeXmlRefund(out_refund_no: string, over?: Record<string, string>): Message;
   makeForward(kind: NotificationKind, plain: Plain, o?: ForwardOverrides): { body: string };
   /** Makes `openid` belong to `appid`: with another appid it is refused. */
   registerOpenid(openid: string, appid: string): void;

@@ -1,7 +1,7 @@
 import { createHash, sign, type KeyObject } from 'node:crypto';
 
 /** One DER element: tag, definite length, content. */
-function der(tag: number, ...parts: Buffer[]): Buffer {
+export function der(tag: number, ...parts: Buffer[]): Buffer {
   const content = Buffer.concat(parts);
   const n = content.length;
   let length: number[];
@@ -11,8 +11,8 @@ function der(tag: number, ...parts: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 
-const sequence = (...parts: Buffer[]): Buffer => der(0x30, ...parts);
-const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, 'hex'));
+export const sequence = (...parts: Buffer[]): Buffer => der(0x30, ...parts);
+export const oid = (hex: string): Buffer => der(0x06, Buffer.from(hex, 'hex'));
 
 const SHA256_WITH_RSA = sequence(oid('2a864886f70d01010b'), der(0x05));
 const NAME_OIDS = { C: '550406', O: '55040a', OU: '55040b', CN: '550403' } as const;

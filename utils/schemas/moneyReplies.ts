@@ -32,7 +32,11 @@ export const jsapi = exactly(
     timeStamp: word('Seconds since 1970, as text', '时间戳（秒），文本'),
     nonceStr: word('Random text', '随机串'),
     package: word('prepay_id=… as WeChat Pay wants it', '固定格式：prepay_id=…'),
-    signType: only('RSA', 'How paySign was made', '签名方式'),
+    signType: about(
+      'How paySign was made: RSA, or what API v2 is signed with',
+      '签名方式：RSA；API v2 为其签名方式',
+      { enum: ['RSA', 'HMAC-SHA256', 'MD5'] },
+    ),
     paySign: word(
       'Signature of the above: hand all of it to wx.requestPayment',
       '以上各项的签名；整体传给 wx.requestPayment',
