@@ -45,8 +45,9 @@ const COMMON: Readonly<Record<string, Rule>> = {
 /** @throws Unreadable for a sender that is not proven. */
 export function prove(world: World, fields: Fields | undefined): V2Request {
   if (fields === undefined) throw new Unreadable('XML格式错误');
-  const type = (fields.sign_type ?? 'MD5') as SignType;
-  if (type !== 'MD5' && type !== 'HMAC-SHA256') throw new Unreadable('签名类型错误');
+  const named = fields.sign_type ?? 'MD5';
+  if (named !== 'MD5' && named !== 'HMAC-SHA256') throw new Unreadable('签名类型错误');
+  const type: SignType = named;
   if (fields.mch_id !== world.mchid) throw new Unreadable('商户号mch_id与appid不匹配');
   if (fields.sign === undefined || fields.sign === '') throw new Unreadable('缺少参数');
   if (fields.sign !== sign(fields, world.keys.apiKeyV2, type)) {
