@@ -9,7 +9,8 @@ import {
   type StatusDeps,
 } from '../controllers/statusController';
 import type { AppDeps, Ready, Served } from '../routes/appDeps';
-import { createRequestSweep, type SweepService } from '../services/sweep/sweepService';
+import { createRequestSweep } from '../services/sweep/requestSweep';
+import type { SweepService } from '../services/sweep/sweepService';
 import { ConfigError } from '../utils/errors';
 import type { Clock } from '../utils/clock';
 import type { Logger } from '../utils/logger';

@@ -2,13 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join, parse, resolve } from 'node:path';
 import { reportCsv, reportTable, type ReconcileReport } from '../services/reconcile/report';
 import type { Progress } from '../services/reconcile/reconciler';
-import { beijingDay } from '../utils/time';
+import { DAY_MS, beijingDay } from '../utils/time';
 import { merchantLine, positionals, readArgs } from './args';
 import { connect, CONNECT_OPTIONS, type Connection } from './connect';
 import { CommandError, UsageError, type Command } from './io';
 import { createProgress, type Progress as ProgressLine } from './progress';
 
-const DAY_MS = 24 * 3600_000;
 /** A million rows take minutes. */
 const TIMEOUT_MS = 30 * 60_000;
 const DATE = /^\d{4}-\d{2}-\d{2}$/;

@@ -2,9 +2,9 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { V3Credentials } from '../../config/types';
+import { DAY_MS } from '../../utils/time';
 import { found, type Finding } from './findings';
 
-const DAY_MS = 24 * 3600_000;
 const SOON_DAYS = 30;
 
 function read(path: string): X509Certificate | undefined {

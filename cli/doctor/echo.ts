@@ -12,14 +12,14 @@ import type { PayStrategy } from '../../services/strategies/strategy';
 import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
 import { silentLogger } from '../../utils/logger';
-import { beijingDay } from '../../utils/time';
+import { beijingDay, DAY_MS } from '../../utils/time';
 import { found, type Finding } from './findings';
 import { bodyOf, codeOf, proofFinding, proveByBill, type Line, type Proof } from './wechat';
 
 const PATH = '/v3/security/echo';
 const BODY_BYTES_MAX = 64 * 1024;
 const OPEN_MS = 4_000;
-const TWO_DAYS_MS = 2 * 24 * 3600_000;
+const TWO_DAYS_MS = 2 * DAY_MS;
 const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' } as const;
 
 export interface EchoOptions {

@@ -12,9 +12,10 @@ import type { OrderStore } from '../stores/orderStore';
 import { ACTIVE_MAX } from '../stores/storeRules';
 import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
+import { DAY_MS } from '../../utils/time';
 
 /** An open order is not older: 7 days at most prepared, and 7 days at most until it expires. */
-const OPEN_LOOK_BACK_MS = 14 * 24 * 3600_000;
+const OPEN_LOOK_BACK_MS = 14 * DAY_MS;
 
 export interface OrderRate {
   /**

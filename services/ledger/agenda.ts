@@ -8,11 +8,19 @@ import type { AgendaItem, AgendaVerb, RecordBase } from './record';
 export const LANES = ['deliver', 'act', 'ask'] as const;
 export type Lane = (typeof LANES)[number];
 
-/** Money that moves is the default: a verb added later must not wait behind queries of unpaid orders. */
-export function laneOf(verb: AgendaVerb): Lane {
-  if (verb === 'deliver') return 'deliver';
-  return verb === 'query' || verb === 'expire' ? 'ask' : 'act';
-}
+/** One row a verb. */
+const LANE_OF: Readonly<Record<AgendaVerb, Lane>> = {
+  deliver: 'deliver',
+  query: 'ask',
+  expire: 'ask',
+  refund: 'act',
+  transfer: 'act',
+  reverse: 'act',
+};
+
+/** A verb of a later version must not wait behind queries of unpaid orders. */
+export const laneOf = (verb: AgendaVerb): Lane =>
+  Object.hasOwn(LANE_OF, verb) ? LANE_OF[verb] : 'act';
 
 type Planned = Pick<RecordBase, 'agenda' | 'lease_until'>;
 

@@ -32,6 +32,8 @@ export interface KindRow<R extends StoredRecord, E> {
   /** Numbers that `after` holds and `before` did not. */
   numbers(after: R, before: R | undefined): readonly NumberOf[];
   columns(record: R): ReportColumns;
+  /** Whether a copy of the request that an agenda item sends may have gone out. `key`: the item's. */
+  wasSent(record: R, key: string | undefined): boolean;
 }
 
 interface Kinds {
@@ -43,11 +45,35 @@ interface Kinds {
 }
 
 export const RECORD_KINDS: Kinds = {
-  order: { decide, numbers: orderNumbers, columns: orderColumns },
-  combination: { decide: decideCombination, numbers: partNumbers, columns: combinationColumns },
-  transfer: { decide: decideTransfer, numbers: transferNumbers, columns: transferColumns },
-  report: { decide: (_record, event) => event, numbers: () => [], columns: () => NO_COLUMNS },
+  order: {
+    decide,
+    numbers: orderNumbers,
+    columns: orderColumns,
+    wasSent: ({ refunds }, key) => wasRefundSent(refunds, key),
+  },
+  combination: {
+    decide: decideCombination,
+    numbers: partNumbers,
+    columns: combinationColumns,
+    wasSent: ({ sub_orders: parts }, key) =>
+      parts.some(({ refunds }) => wasRefundSent(refunds, key)),
+  },
+  transfer: {
+    decide: decideTransfer,
+    numbers: transferNumbers,
+    columns: transferColumns,
+    wasSent: ({ attempts }) => attempts > 0,
+  },
+  report: {
+    decide: (_record, event) => event,
+    numbers: () => [],
+    columns: () => NO_COLUMNS,
+    wasSent: () => false,
+  },
 };
+
+const wasRefundSent = (refunds: readonly Refund[], no: string | undefined): boolean =>
+  refunds.some((refund) => refund.out_refund_no === no && refund.attempts > 0);
 
 /** The row of a record, for callers that do not know its kind. */
 export const kindOf = (record: StoredRecord): KindRow<StoredRecord, never> =>

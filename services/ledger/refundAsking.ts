@@ -28,6 +28,7 @@ import {
   stateWith,
 } from './refundMoney';
 import { REFUND_FIRST_POLL_MS, refundItem } from './refundSeen';
+import { DAY_MS } from '../../utils/time';
 import { saysBalanceTooLow, saysNotDone } from './refusalCodes';
 
 /** What a caller asks to be refunded. */
@@ -77,7 +78,6 @@ type Handler<T extends RefundAskingEvent['type']> = (
  */
 export const REFUND_QUIET_MS = 10 * 60_000;
 export const REFUND_MISSING_APART_MS = 60_000;
-const DAY_MS = 24 * 3600_000;
 /** So long the same number is tried again where the merchant's balance was too low. */
 const BALANCE_TRIES_MS = 7 * DAY_MS;
 /** How often a refund nobody has refused is sent again by itself; after that it is only asked about. */

@@ -16,6 +16,7 @@ import { transferEffect } from './effectData';
 import { hintedLately } from './hint';
 import type { HistoryCode } from './reasons';
 import type { AgendaItem, EffectType, TransferRecord, TransferState } from './record';
+import { DAY_MS } from '../../utils/time';
 
 /** A transfer as WeChat proved it. */
 export interface TransferFacts {
@@ -56,7 +57,7 @@ const RANK: Readonly<Record<TransferState, number>> = {
 const FINAL_RANK = 6;
 export const TRANSFER_FIRST_POLL_MS = 60_000;
 /** A create is repeated no later than this after it was recorded. */
-export const TRANSFER_REPEAT_MAX_MS = 24 * 3600_000;
+export const TRANSFER_REPEAT_MAX_MS = DAY_MS;
 
 const FINAL_EFFECT: Readonly<Partial<Record<TransferState, EffectType>>> = {
   SUCCESS: 'transfer.succeeded',

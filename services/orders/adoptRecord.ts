@@ -11,12 +11,11 @@ import { asObject, asText } from '../wechat/readFacts';
 import type { OrderService } from '../orderService';
 import { QUERY_LADDER_MS } from '../ledger/orderState';
 import type { NewLine } from '../ledger/decision';
-import { newOrder, newRecord } from '../ledger/newRecord';
-import type { OrderRecord, Payment, TransferRecord } from '../ledger/record';
-import { decideTransfer, type TransferFacts } from '../ledger/transferState';
+import { newOrder } from '../ledger/newRecord';
+import type { OrderRecord, Payment } from '../ledger/record';
 import type { Clock } from '../../utils/clock';
-import { invariant } from '../../utils/invariant';
 import { isFen } from '../../utils/money';
+import { DAY_MS } from '../../utils/time';
 
 export interface RecordAdopterDeps {
   readonly orders: OrderService;
@@ -40,12 +39,10 @@ export interface RecordAdopter {
    * with the payment.
    */
   unpaid(no: string, body: Json, from: From): Promise<OrderRecord | undefined>;
-  /** @returns undefined where the answer does not say how much: such a transfer cannot be counted. */
-  transfer(body: Json, facts: TransferFacts, from: From): Promise<TransferRecord | undefined>;
 }
 
 /** WeChat closes an unpaid order by itself after seven days; then it is asked about once more, and closed here. */
-const UNPAID_MAX_MS = 7 * 24 * 3600_000;
+const UNPAID_MAX_MS = 7 * DAY_MS;
 
 interface Known {
   readonly no: string;
@@ -130,29 +127,6 @@ export function createRecordAdopter(deps: RecordAdopterDeps): RecordAdopter {
       const record = addEffect(base, { type: 'order.adopted', at: now, data, sink });
       if ((await orders.insert(record)) === 'inserted') return record;
       const again = await orders.apply(no, { type: 'paid', payment, refunded, ...from });
-      return again.outcome === 'absent' ? undefined : again.record;
-    },
-
-    async transfer(body, facts, from) {
-      if (facts.transfer_amount === undefined) return undefined;
-      const now = clock.now();
-      const bare = {
-        kind: 'transfer',
-        no: facts.out_bill_no,
-        state: 'CREATED',
-        appid: asText(body.appid) ?? '',
-        mchid: deps.dialect.account.mchid,
-        transfer_amount: facts.transfer_amount,
-        facts_hash: '',
-        attempts: 0,
-      } as const;
-      const seed = newRecord<TransferRecord>(bare, { at: now, what: 'adopted', ...from });
-      const event = { type: 'seen', facts, ...from } as const;
-      // What was seen makes it version 1.
-      const decision = decideTransfer({ ...seed, version: 0 }, event, orders.context());
-      invariant(decision.kind === 'next', 'a transfer is adopted by what was seen of it');
-      if ((await orders.insert(decision.record)) === 'inserted') return decision.record;
-      const again = await orders.applyTransfer(facts.out_bill_no, event);
       return again.outcome === 'absent' ? undefined : again.record;
     },
   };

@@ -20,13 +20,13 @@ import {
 import type { CallLimits } from '../wechat/wechatApi';
 import { saysNotFound } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
+import { DAY_MS } from '../../utils/time';
 
 export interface OrderStepsDeps extends SyncDeps, EscalationDeps {
   readonly store: Pick<OrderStore, 'find'>;
 }
 
 const EXPIRE_LADDER_MS = ladderOf(1, 1, 2, 5, 10, 30, 60);
-const DAY_MS = 24 * 3600_000;
 /** An order WeChat never gave a prepay for and says it does not hold, though not provably. */
 const UNPROVEN_MAX_MS = DAY_MS;
 /** Past this it is left to an operator. */

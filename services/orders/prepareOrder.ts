@@ -15,9 +15,10 @@ import { type OrderRecord, type Source } from '../ledger/record';
 import { wasRefused } from '../ledger/refusedAsk';
 import { confirmAbsent } from './confirmAbsent';
 import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
+import { DAY_MS } from '../../utils/time';
 
 /** Prepared without a time of its own, and nobody asks for it. */
-const IDLE_MAX_MS = 7 * 24 * 3600_000;
+const IDLE_MAX_MS = 7 * DAY_MS;
 
 export interface PrepareInput extends OrderInput {
   readonly expire_minutes?: number;

@@ -17,11 +17,12 @@ import { otherAnswer } from '../wechat/replyNumbers';
 import type { CallLimits } from '../wechat/wechatApi';
 import { provenBody, refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
+import { DAY_MS } from '../../utils/time';
 
 /** WeChat refuses a reversal sooner than this after the charge. */
 export const REVERSE_MIN_MS = 15_000;
-const REVERSE_MAX_MS = 7 * 24 * 3600_000;
-const UNPROVEN_MAX_MS = 24 * 3600_000;
+const REVERSE_MAX_MS = 7 * DAY_MS;
+const UNPROVEN_MAX_MS = DAY_MS;
 const REVERSE_LADDER_MS = [15, 15, 30, 60, 120, 300, 600, 1800, 3600].map((s) => s * 1000);
 
 type ReversingDeps = SyncDeps & { readonly strategy: Pick<PayStrategy, 'requireFor'> };

@@ -4,57 +4,22 @@
  */
 import type { AlarmCode } from '../ledger/reasons';
 import { createRecordAdopter } from './adoptRecord';
-import type { OrderRecord, Source } from '../ledger/record';
-import type { OrderService } from '../orderService';
-import type { ApiVersion, WechatReply } from '../strategies/strategy';
+import type { OrderRecord } from '../ledger/record';
 import { versionOf, type Dialect, type From, type Json, type OrderRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers, guardShop, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
-import type { CallLimits, WechatApi } from '../wechat/wechatApi';
+import {
+  fromReply,
+  type LearnOptions,
+  type SyncDeps,
+  type Synced,
+  type SyncOptions,
+} from '../wechat/syncDeps';
 import { provenBody } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
 import { UpstreamError } from '../../utils/errors';
-import type { Logger } from '../../utils/logger';
 
-/** Who holds a number, from the reservations. */
-export type OwnerOf = (
-  kind: 'refund' | 'transaction' | 'transfer_bill',
-  no: string,
-) => Promise<string | undefined>;
-
-/** What every part that asks WeChat and records the answer needs. */
-export interface SyncDeps {
-  readonly orders: OrderService;
-  readonly api: WechatApi;
-  readonly dialect: Dialect;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly ownerOf: OwnerOf;
-}
-
-export interface SyncOptions {
-  /** Default `query`. */
-  readonly source?: Source;
-  readonly limits?: CallLimits;
-}
-
-export interface Synced<R> {
-  readonly reply: WechatReply;
-  /** The record as it is after the answer; undefined when we hold none. */
-  readonly record: R | undefined;
-}
-
-export interface LearnOptions<R> {
-  /** What to do with a record we do not hold. */
-  readonly absent: 'adopt' | 'ignore';
-  readonly deadline?: number;
-  readonly known?: R;
-  /** The version in which a notification told it: none but that of the order is heard. */
-  readonly api?: ApiVersion;
-}
-
-/** An answer of WeChat's to a question of ours. */
-export const fromReply = (source: Source): From => ({ source, proof: 'signature' });
+export { fromReply } from '../wechat/syncDeps';
+export type { LearnOptions, SyncDeps, Synced, SyncOptions } from '../wechat/syncDeps';
 
 /** Queries an order and applies the proven answer. Adopts nothing. */
 export async function syncOrder(

@@ -13,6 +13,7 @@ import {
   type Step,
 } from '../sweep/steps';
 import { refusalOf, saysNotFound } from '../wechat/wechatErrors';
+import { DAY_MS } from '../../utils/time';
 
 export interface RefundStepsDeps extends RefundSyncDeps, EscalationDeps {
   readonly refunds: Refunds;
@@ -23,7 +24,7 @@ const REFUND_LADDER_MS = ladderOf(1, 1, 1, 1, 5, 10, 30, 60, 180, 360, 720, 1440
 /** While the balance is too low a refund is tried at least so often: money may come in at any time. */
 const BALANCE_APART_MS = 6 * 3600_000;
 /** WeChat tells of refunds that were made within a year. */
-export const REFUND_END_MS = 400 * 24 * 3600_000;
+export const REFUND_END_MS = 400 * DAY_MS;
 
 /** Of an order, or of the part of a combination seen as one. */
 export function refundStep(deps: RefundStepsDeps): Step<OrderRecord> {

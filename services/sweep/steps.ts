@@ -5,6 +5,7 @@
 import { withoutItem } from '../ledger/agenda';
 import type { AlarmCode, EscalationCode } from '../ledger/reasons';
 import type { AgendaItem, AgendaVerb, StoredRecord } from '../ledger/record';
+import { kindOf } from '../ledger/recordKinds';
 import type { RecordWriter } from '../records/recordWriter';
 import type { OrderStore } from '../stores/orderStore';
 import type { WechatReply } from '../strategies/strategy';
@@ -73,14 +74,6 @@ export async function leaveRefused(
   refused: AppError,
 ): Promise<void> {
   const record = (await deps.store.find(held.kind, held.no)) ?? held;
-  if (wasSent(record, item)) return;
+  if (kindOf(record).wasSent(record, item.key)) return;
   await escalate(deps, record, item, 'request_refused', refused.detail);
-}
-
-function wasSent(record: StoredRecord, item: AgendaItem): boolean {
-  if (record.kind === 'transfer') return record.attempts > 0;
-  if (record.kind === 'report') return false;
-  const refunds =
-    record.kind === 'order' ? record.refunds : record.sub_orders.flatMap((sub) => sub.refunds);
-  return refunds.some((one) => one.out_refund_no === item.key && one.attempts > 0);
 }

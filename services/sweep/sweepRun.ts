@@ -116,148 +116,176 @@ async function readNew(
   return { all: false, found };
 }
 
+/** A run as it goes. */
+interface Running {
+  readonly deps: RunDeps;
+  readonly options: RunOptions;
+  /** Records of each lane that no other can take away. */
+  readonly share: number;
+  readonly queues: readonly Queue[];
+  readonly underWay: Set<string>;
+  taken: number;
+  done: number;
+  closed: boolean;
+  fault: { readonly error: unknown } | undefined;
+  finish: () => void;
+  leaveDeliveries: () => void;
+  stopListening: () => void;
+}
+
 export function startRun(deps: RunDeps, options: RunOptions): Run {
-  const { places } = deps;
-  const { lanes, recordsMax } = options;
-  const share = Math.ceil(recordsMax / SHARES);
-  const queues = lanes.map(newQueue);
-  const underWay = new Set<string>();
-  let taken = 0;
-  let done = 0;
-  let closed = false;
-  let fault: { readonly error: unknown } | undefined;
-  let finish = (): void => undefined;
-  let leaveDeliveries = (): void => undefined;
-  const onlyDeliveries = new Promise<void>((resolve) => (leaveDeliveries = resolve));
-  const ended = new Promise<void>((resolve) => (finish = resolve));
-
-  const isOpen = (): boolean => !closed && deps.clock.now() < options.startUntil;
-
-  /** What this lane may still come to need of its share. */
-  function claim({ seen, waiting, taken: mine }: Queue): number {
-    const wanted = seen ? waiting.size : share;
-    return Math.max(0, Math.min(wanted, share - mine));
-  }
-
-  function mayTake(queue: Queue): boolean {
-    if (!isOpen() || queue.waiting.size === 0) return false;
-    const others = queues.filter((other) => other !== queue);
-    return recordsMax - taken > others.reduce((sum, other) => sum + claim(other), 0);
-  }
-
-  function take(queue: Queue): StoredRecord | undefined {
-    for (const [key, record] of queue.waiting) {
-      queue.waiting.delete(key);
-      // Another lane works on it: it is given back with what became of it, or found again.
-      if (!underWay.has(key)) return record;
-      queue.known.delete(key);
-    }
-    return undefined;
-  }
-
-  function begin(queue: Queue, record: StoredRecord): void {
-    const key = identityOf(record);
-    taken++;
-    queue.taken++;
-    queue.active++;
-    places.take(queue.lane);
-    underWay.add(key);
-    void deps.attempt(record, queue.lane, options.limits).then((tried) => {
-      queue.active--;
-      underWay.delete(key);
-      settle(queue, key, tried);
-      places.giveBack(queue.lane);
-    });
-  }
-
-  function settle(queue: Queue, key: string, { outcome, record }: Tried): void {
-    if (outcome === 'done') done++;
-    if (outcome === 'done' || outcome === 'moved') {
-      queue.known.delete(key);
-      queue.seen = false;
-    }
-    if (outcome === 'stuck') queue.stuck.add(key);
-    if (record !== undefined) handOn(queue, record);
-  }
-
-  /** What one lane's work made due in another is done in the same run. */
-  function handOn(from: Queue, record: StoredRecord): void {
-    const key = identityOf(record);
-    const now = deps.clock.now();
-    for (const queue of queues) {
-      if (queue !== from && queue.waiting.delete(key)) queue.known.delete(key);
-      if (queue.stuck.has(key) || (dueAt(record, queue.lane) ?? Infinity) > now) continue;
-      queue.known.add(key);
-      queue.waiting.set(key, record);
-    }
-  }
-
-  async function fill(queue: Queue): Promise<void> {
-    const { all, found } = await readNew(deps, queue);
-    queue.seen = all;
-    for (const record of queue.lane === 'ask' ? fairOrder(found) : found) {
-      queue.known.add(identityOf(record));
-      queue.waiting.set(identityOf(record), record);
-    }
-  }
-
-  function refill(queue: Queue): void {
-    queue.filling = true;
-    fill(queue)
-      .catch((error: unknown) => {
-        fault ??= { error };
-        closed = true;
-      })
-      .finally(() => {
-        queue.filling = false;
-        pump();
-      });
-  }
-
-  /** Until nothing is due that was not tried: what is done may make more due. */
-  function pump(): void {
-    // A lane's need is known before another takes what it might need.
-    const ready = queues.every((queue) => queue.seen || queue.known.size > 0 || queue.taken > 0);
-    for (const queue of queues) {
-      while (ready && !places.isFull(queue.lane) && mayTake(queue)) {
-        const record = take(queue);
-        if (record !== undefined) begin(queue, record);
-      }
-      const looks = queue.waiting.size === 0 && queue.active === 0 && !queue.seen;
-      if (looks && !queue.filling && isOpen() && recordsMax > taken) refill(queue);
-    }
-    // A lane that could go on but for its places waits for them: an earlier run may hold them all.
-    const still = queues.filter((queue) => queue.active > 0 || queue.filling || mayTake(queue));
-    if (still.every((queue) => queue.lane === 'deliver' && !queue.filling)) leaveDeliveries();
-    if (still.length > 0) return;
-    stopListening();
-    finish();
-  }
-
-  async function left(countMax: number): Promise<number> {
-    const now = deps.clock.now();
-    const keys = new Set<string>();
-    for (const queue of queues) {
-      if (queue.seen && queue.waiting.size === 0) continue;
-      const due = await deps.store.due(now, countMax, queue.lane);
-      for (const record of due)
-        if (!queue.stuck.has(identityOf(record))) keys.add(identityOf(record));
-    }
-    return Math.min(keys.size, countMax);
-  }
-
-  const stopListening = places.onFree(pump);
-  pump();
+  const nothing = (): void => undefined;
+  const run: Running = {
+    deps,
+    options,
+    share: Math.ceil(options.recordsMax / SHARES),
+    queues: options.lanes.map(newQueue),
+    underWay: new Set(),
+    taken: 0,
+    done: 0,
+    closed: false,
+    fault: undefined,
+    finish: nothing,
+    leaveDeliveries: nothing,
+    stopListening: nothing,
+  };
+  const onlyDeliveries = new Promise<void>((resolve) => (run.leaveDeliveries = resolve));
+  const ended = new Promise<void>((resolve) => (run.finish = resolve));
+  run.stopListening = deps.places.onFree(() => {
+    pump(run);
+  });
+  pump(run);
   return {
     finished: ended.then(() => {
-      if (fault !== undefined) throw fault.error;
+      if (run.fault !== undefined) throw run.fault.error;
     }),
     onlyDeliveries,
-    done: () => done,
+    done: () => run.done,
     close: () => {
-      closed = true;
-      pump();
+      run.closed = true;
+      pump(run);
     },
-    left,
+    left: (countMax) => left(run, countMax),
   };
+}
+
+/** Until nothing is due that was not tried: what is done may make more due. */
+function pump(run: Running): void {
+  const { queues, options, deps } = run;
+  // A lane's need is known before another takes what it might need.
+  const ready = queues.every((queue) => queue.seen || queue.known.size > 0 || queue.taken > 0);
+  for (const queue of queues) {
+    while (ready && !deps.places.isFull(queue.lane) && mayTake(run, queue)) {
+      const record = take(run, queue);
+      if (record !== undefined) begin(run, queue, record);
+    }
+    const looks = queue.waiting.size === 0 && queue.active === 0 && !queue.seen;
+    const more = isOpen(run) && options.recordsMax > run.taken;
+    if (looks && !queue.filling && more) refill(run, queue);
+  }
+  // A lane that could go on but for its places waits for them: an earlier run may hold them all.
+  const still = queues.filter((queue) => queue.active > 0 || queue.filling || mayTake(run, queue));
+  if (still.every((queue) => queue.lane === 'deliver' && !queue.filling)) run.leaveDeliveries();
+  if (still.length > 0) return;
+  run.stopListening();
+  run.finish();
+}
+
+const isOpen = ({ closed, deps, options }: Running): boolean =>
+  !closed && deps.clock.now() < options.startUntil;
+
+/** What this lane may still come to need of its share. */
+function claim({ share }: Running, { seen, waiting, taken: mine }: Queue): number {
+  const wanted = seen ? waiting.size : share;
+  return Math.max(0, Math.min(wanted, share - mine));
+}
+
+function mayTake(run: Running, queue: Queue): boolean {
+  if (!isOpen(run) || queue.waiting.size === 0) return false;
+  const others = run.queues.filter((other) => other !== queue);
+  const claimed = others.reduce((sum, other) => sum + claim(run, other), 0);
+  return run.options.recordsMax - run.taken > claimed;
+}
+
+function take({ underWay }: Running, queue: Queue): StoredRecord | undefined {
+  for (const [key, record] of queue.waiting) {
+    queue.waiting.delete(key);
+    // Another lane works on it: it is given back with what became of it, or found again.
+    if (!underWay.has(key)) return record;
+    queue.known.delete(key);
+  }
+  return undefined;
+}
+
+function begin(run: Running, queue: Queue, record: StoredRecord): void {
+  const { deps, options, underWay } = run;
+  const key = identityOf(record);
+  run.taken++;
+  queue.taken++;
+  queue.active++;
+  deps.places.take(queue.lane);
+  underWay.add(key);
+  void deps.attempt(record, queue.lane, options.limits).then((tried) => {
+    queue.active--;
+    underWay.delete(key);
+    settle(run, queue, key, tried);
+    deps.places.giveBack(queue.lane);
+  });
+}
+
+function settle(run: Running, queue: Queue, key: string, { outcome, record }: Tried): void {
+  if (outcome === 'done') run.done++;
+  if (outcome === 'done' || outcome === 'moved') {
+    queue.known.delete(key);
+    queue.seen = false;
+  }
+  if (outcome === 'stuck') queue.stuck.add(key);
+  if (record !== undefined) handOn(run, queue, record);
+}
+
+/** What one lane's work made due in another is done in the same run. */
+function handOn({ queues, deps }: Running, from: Queue, record: StoredRecord): void {
+  const key = identityOf(record);
+  const now = deps.clock.now();
+  for (const queue of queues) {
+    if (queue !== from && queue.waiting.delete(key)) queue.known.delete(key);
+    if (queue.stuck.has(key) || (dueAt(record, queue.lane) ?? Infinity) > now) continue;
+    queue.known.add(key);
+    queue.waiting.set(key, record);
+  }
+}
+
+function refill(run: Running, queue: Queue): void {
+  queue.filling = true;
+  fill(run, queue)
+    .catch((error: unknown) => {
+      run.fault ??= { error };
+      run.closed = true;
+    })
+    .finally(() => {
+      queue.filling = false;
+      pump(run);
+    });
+}
+
+async function fill({ deps }: Running, queue: Queue): Promise<void> {
+  const { all, found } = await readNew(deps, queue);
+  queue.seen = all;
+  for (const record of queue.lane === 'ask' ? fairOrder(found) : found) {
+    queue.known.add(identityOf(record));
+    queue.waiting.set(identityOf(record), record);
+  }
+}
+
+async function left({ deps, queues }: Running, countMax: number): Promise<number> {
+  const now = deps.clock.now();
+  const keys = new Set<string>();
+  for (const queue of queues) {
+    if (queue.seen && queue.waiting.size === 0) continue;
+    const due = await deps.store.due(now, countMax, queue.lane);
+    for (const record of due) {
+      if (!queue.stuck.has(identityOf(record))) keys.add(identityOf(record));
+    }
+  }
+  return Math.min(keys.size, countMax);
 }

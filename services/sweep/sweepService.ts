@@ -11,16 +11,15 @@ import type { AlarmCode } from '../ledger/reasons';
 import { dueAt, laneOf, LANES, type Lane } from '../ledger/agenda';
 import type { Deliverer } from '../delivery/deliverer';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
-import { createPlaces } from './places';
-import { startRun, type Outcome, type Run, type Tried } from './sweepRun';
+import { createPlaces, type Places } from './places';
+import { startRun, type Run, type Tried } from './sweepRun';
 import { isRequestRefused } from '../wechat/storedRequest';
 import { leaveRefused, type EscalationDeps, type Step, type Steps } from './steps';
 import type { OrderStore } from '../stores/orderStore';
 import type { CallLimits } from '../wechat/wechatApi';
 import { isLimited } from '../wechat/wechatErrors';
-import type { Clock } from '../../utils/clock';
 import { AppError } from '../../utils/errors';
-import type { Logger } from '../../utils/logger';
+import { DAY_MS } from '../../utils/time';
 
 export interface SweepService {
   /** Up to 10 s and 500 records. `left`: due ones it did not get to, counted up to 500. */
@@ -61,163 +60,198 @@ export const RECORDS_MAX = 500;
 export const TIME_MAX_MS = 10_000;
 /** Of the time: what is begun later would have too little of it left for a call or two. */
 export const START_SHARE = 0.7;
-const DAY_MS = 24 * 3600_000;
 /** Pause after a 429 of WeChat's, and over how long what waited is spread after it. */
 const BRAKE_MS = 30_000;
 const BRAKE_SPREAD_MS = 10_000;
 /** What this build does not know how to do is left to one that does. */
 const UNKNOWN_PAUSE_MS = 10 * 60_000;
 
+/** One sweep service's own state. */
+interface Sweeper {
+  readonly deps: SweepDeps;
+  readonly underWay: Set<Promise<unknown>>;
+  /** Until then a lane asks WeChat nothing, milliseconds. */
+  readonly brakes: Record<Lane, number>;
+  readonly places: Places;
+  ended: number | undefined;
+}
+
 export function createSweepService(deps: SweepDeps): SweepService {
-  const { store, writer, clock, logger, steps } = deps;
-  const underWay = new Set<Promise<unknown>>();
-  const brakes: Record<Lane, number> = { deliver: 0, act: 0, ask: 0 };
-  const places = createPlaces(AT_ONCE);
-  let ended: number | undefined;
-
-  /** Spread by number, so that not everything that waited asks in the same second. */
-  function afterBrake(no: string, lane: Lane): number {
-    let hash = 0;
-    for (let i = 0; i < no.length; i++) hash = (hash * 31 + no.charCodeAt(i)) % BRAKE_SPREAD_MS;
-    return Math.max(brakes[lane], clock.now()) + hash;
-  }
-
-  /** Each lane its own: queries that WeChat finds too many must not hold back a refund. */
-  function brake(lane: Lane): true {
-    const until = clock.now() + BRAKE_MS;
-    if (until > brakes[lane]) logger.warn({ code: 'FREQUENCY_LIMITED', lane }, 'sweep braked');
-    brakes[lane] = until;
-    return true;
-  }
-
-  async function putOff(record: StoredRecord, item: AgendaItem): Promise<Outcome> {
-    const moved = await writer.lease(record, item, { next: item, ms: 0 });
-    return moved === undefined ? 'lost' : 'moved';
-  }
-
-  async function deliver(record: StoredRecord, item: AgendaItem): Promise<Tried> {
-    // Nobody listens any more: looked at once a day, in case a sink comes back.
-    if (deps.deliverer === undefined) {
-      return { outcome: await putOff(record, { ...item, at: clock.now() + DAY_MS }) };
-    }
-    const result = await deps.deliverer.deliverDue(record);
-    if (result === 'none') return { outcome: 'stuck' };
-    if (result === 'lost') return { outcome: 'lost' };
-    const now = clock.now();
-    const more =
-      record.effects.filter((effect) => effect.state === 'pending').length > 1 ||
-      record.agenda.some((other) => other.do !== 'deliver' && other.at <= now);
-    return {
-      outcome: 'done',
-      record: more ? await store.find(record.kind, record.no) : undefined,
-    };
-  }
-
-  async function ask(record: StoredRecord, item: AgendaItem, limits: CallLimits): Promise<Tried> {
-    const now = clock.now();
-    const lane = laneOf(item.do);
-    const step = steps[`${record.kind}.${item.do}`];
-    if (step === undefined) {
-      const at = now + UNKNOWN_PAUSE_MS;
-      logger.warn({ kind: record.kind, no: record.no, code: item.do }, 'sweep cannot do this');
-      return { outcome: await putOff(record, { ...item, at, tries: item.tries + 1 }) };
-    }
-    if (now < brakes[lane]) {
-      return { outcome: await putOff(record, { ...item, at: afterBrake(record.no, lane) }) };
-    }
-    // Moved to its next moment, and so counted, before it is tried.
-    const next = step.next(record, item, now);
-    const held = await writer.lease(record, item, { next, ms: LEASE_MS });
-    if (held === undefined) return { outcome: 'lost' };
-    return tryStep(step, held, item, limits);
-  }
-
-  async function tryStep(
-    step: Step,
-    held: StoredRecord,
-    item: AgendaItem,
-    limits: CallLimits,
-  ): Promise<Tried> {
-    const lane = laneOf(item.do);
-    let limited = false;
-    let record: StoredRecord | undefined;
-    try {
-      limited = isLimited(await step.run(held, item, limits)) && brake(lane);
-    } catch (error) {
-      if (isRequestRefused(error)) await leaveRefused(deps, held, item, error);
-      else if (saysLimited(error)) limited = brake(lane);
-      else throw error;
-    } finally {
-      // Also after a failure: the item's next moment is written, the lease has nothing left to guard.
-      // Where WeChat refused to hear the question the try does not count.
-      const back = limited ? { ...item, at: afterBrake(held.no, lane) } : undefined;
-      record = await writer.release(held, back);
-    }
-    return { outcome: limited ? 'moved' : 'done', record };
-  }
-
-  /** A record whose columns say that it is due in a lane where nothing is: they are written anew. */
-  async function touch(record: StoredRecord): Promise<Tried> {
-    const next = await writer.patch(record, {});
-    return next === undefined ? { outcome: 'lost' } : { outcome: 'moved', record: next };
-  }
-
-  /** A record that always fails costs its own try, never another's. */
-  async function attempt(record: StoredRecord, lane: Lane, limits: CallLimits): Promise<Tried> {
-    const item = dueItem(record, lane, clock.now());
-    deps.onTry?.(lane);
-    try {
-      if (item === undefined) return await touch(record);
-      return lane === 'deliver' ? await deliver(record, item) : await ask(record, item, limits);
-    } catch (error) {
-      const { kind, no } = record;
-      if (error instanceof AppError && error.code !== 'INVARIANT_BROKEN') {
-        logger.warn({ kind, no, error: error.code }, 'sweep failed');
-      } else {
-        const code: AlarmCode = 'sweep.failed';
-        logger.error({ kind, no, code, err: error, alarm: true }, 'sweep failed');
-      }
-      return { outcome: 'stuck' };
-    }
-  }
-
-  async function sweep(limits: SweepLimits): Promise<{ done: number; left: number }> {
-    const ms = limits.ms ?? TIME_MAX_MS;
-    const start = clock.now();
-    const lanes = limits.deliver === false ? LANES.filter((lane) => lane !== 'deliver') : LANES;
-    const isDue = ((await store.oldestDue()) ?? Infinity) <= start;
-    let result = { done: 0, left: 0 };
-    if (isDue) {
-      const run = startRun(
-        { store, clock, attempt, places },
-        {
-          lanes,
-          recordsMax: limits.records ?? RECORDS_MAX,
-          startUntil: start + (limits.startMs ?? ms * START_SHARE),
-          limits: { deadline: start + ms },
-        },
-      );
-      await atMost(run, { ms, deliveryWaitMs: limits.deliveryWaitMs ?? ms }, underWay);
-      run.close();
-      result = { done: run.done(), left: await run.left(RECORDS_MAX) };
-    }
-    if (lanes.length === LANES.length) ended = clock.now();
-    return result;
-  }
-
+  const sweeper: Sweeper = {
+    deps,
+    underWay: new Set(),
+    brakes: { deliver: 0, act: 0, ask: 0 },
+    places: createPlaces(AT_ONCE),
+    ended: undefined,
+  };
+  const { underWay } = sweeper;
   return {
-    runOnce: (limits = {}) => tracked(sweep(limits), underWay),
+    runOnce: (limits = {}) => tracked(sweep(sweeper, limits), underWay),
     async hasWork() {
-      const now = clock.now();
-      const isDue = ((await store.oldestDue()) ?? Infinity) <= now;
-      if (!isDue) ended = now;
+      const now = deps.clock.now();
+      const isDue = ((await deps.store.oldestDue()) ?? Infinity) <= now;
+      if (!isDue) sweeper.ended = now;
       return isDue;
     },
-    lastEnd: () => ended,
+    lastEnd: () => sweeper.ended,
     async idle() {
       while (underWay.size > 0) await Promise.allSettled([...underWay]);
     },
   };
+}
+
+async function sweep(
+  sweeper: Sweeper,
+  limits: SweepLimits,
+): Promise<{ done: number; left: number }> {
+  const { deps, places, underWay } = sweeper;
+  const { store, clock } = deps;
+  const ms = limits.ms ?? TIME_MAX_MS;
+  const start = clock.now();
+  const lanes = limits.deliver === false ? LANES.filter((lane) => lane !== 'deliver') : LANES;
+  const isDue = ((await store.oldestDue()) ?? Infinity) <= start;
+  let result = { done: 0, left: 0 };
+  if (isDue) {
+    const run = startRun(
+      {
+        store,
+        clock,
+        places,
+        attempt: (record, lane, callLimits) => attempt(sweeper, record, lane, callLimits),
+      },
+      {
+        lanes,
+        recordsMax: limits.records ?? RECORDS_MAX,
+        startUntil: start + (limits.startMs ?? ms * START_SHARE),
+        limits: { deadline: start + ms },
+      },
+    );
+    await atMost(run, { ms, deliveryWaitMs: limits.deliveryWaitMs ?? ms }, underWay);
+    run.close();
+    result = { done: run.done(), left: await run.left(RECORDS_MAX) };
+  }
+  if (lanes.length === LANES.length) sweeper.ended = clock.now();
+  return result;
+}
+
+/** A record that always fails costs its own try, never another's. */
+async function attempt(
+  sweeper: Sweeper,
+  record: StoredRecord,
+  lane: Lane,
+  limits: CallLimits,
+): Promise<Tried> {
+  const { deps } = sweeper;
+  const item = dueItem(record, lane, deps.clock.now());
+  deps.onTry?.(lane);
+  try {
+    if (item === undefined) return await touch(deps, record);
+    return await (lane === 'deliver'
+      ? deliver(deps, record, item)
+      : ask(sweeper, record, item, limits));
+  } catch (error) {
+    const { kind, no } = record;
+    if (error instanceof AppError && error.code !== 'INVARIANT_BROKEN') {
+      deps.logger.warn({ kind, no, error: error.code }, 'sweep failed');
+    } else {
+      const code: AlarmCode = 'sweep.failed';
+      deps.logger.error({ kind, no, code, err: error, alarm: true }, 'sweep failed');
+    }
+    return { outcome: 'stuck' };
+  }
+}
+
+/** A record whose columns say that it is due in a lane where nothing is: they are written anew. */
+async function touch({ writer }: SweepDeps, record: StoredRecord): Promise<Tried> {
+  const next = await writer.patch(record, {});
+  return next === undefined ? { outcome: 'lost' } : { outcome: 'moved', record: next };
+}
+
+async function putOff(
+  { writer }: SweepDeps,
+  record: StoredRecord,
+  item: AgendaItem,
+): Promise<Tried> {
+  const moved = await writer.lease(record, item, { next: item, ms: 0 });
+  return { outcome: moved === undefined ? 'lost' : 'moved' };
+}
+
+async function deliver(deps: SweepDeps, record: StoredRecord, item: AgendaItem): Promise<Tried> {
+  const { deliverer, clock, store } = deps;
+  // Nobody listens any more: looked at once a day, in case a sink comes back.
+  if (deliverer === undefined) return putOff(deps, record, { ...item, at: clock.now() + DAY_MS });
+  const result = await deliverer.deliverDue(record);
+  if (result === 'none') return { outcome: 'stuck' };
+  if (result === 'lost') return { outcome: 'lost' };
+  const now = clock.now();
+  const more =
+    record.effects.filter((effect) => effect.state === 'pending').length > 1 ||
+    record.agenda.some((other) => other.do !== 'deliver' && other.at <= now);
+  return { outcome: 'done', record: more ? await store.find(record.kind, record.no) : undefined };
+}
+
+async function ask(
+  sweeper: Sweeper,
+  record: StoredRecord,
+  item: AgendaItem,
+  limits: CallLimits,
+): Promise<Tried> {
+  const { deps, brakes } = sweeper;
+  const now = deps.clock.now();
+  const lane = laneOf(item.do);
+  const step = deps.steps[`${record.kind}.${item.do}`];
+  if (step === undefined) {
+    const at = now + UNKNOWN_PAUSE_MS;
+    deps.logger.warn({ kind: record.kind, no: record.no, code: item.do }, 'sweep cannot do this');
+    return putOff(deps, record, { ...item, at, tries: item.tries + 1 });
+  }
+  if (now < brakes[lane]) {
+    return putOff(deps, record, { ...item, at: afterBrake(sweeper, record.no, lane) });
+  }
+  // Moved to its next moment, and so counted, before it is tried.
+  const next = step.next(record, item, now);
+  const held = await deps.writer.lease(record, item, { next, ms: LEASE_MS });
+  if (held === undefined) return { outcome: 'lost' };
+  return tryStep(sweeper, step, { held, item, limits });
+}
+
+async function tryStep(
+  sweeper: Sweeper,
+  step: Step,
+  { held, item, limits }: { held: StoredRecord; item: AgendaItem; limits: CallLimits },
+): Promise<Tried> {
+  const { deps } = sweeper;
+  const lane = laneOf(item.do);
+  let limited = false;
+  let record: StoredRecord | undefined;
+  try {
+    limited = isLimited(await step.run(held, item, limits)) && brake(sweeper, lane);
+  } catch (error) {
+    if (isRequestRefused(error)) await leaveRefused(deps, held, item, error);
+    else if (saysLimited(error)) limited = brake(sweeper, lane);
+    else throw error;
+  } finally {
+    // Also after a failure: the item's next moment is written, the lease has nothing left to guard.
+    // Where WeChat refused to hear the question the try does not count.
+    const back = limited ? { ...item, at: afterBrake(sweeper, held.no, lane) } : undefined;
+    record = await deps.writer.release(held, back);
+  }
+  return { outcome: limited ? 'moved' : 'done', record };
+}
+
+/** Each lane its own: queries that WeChat finds too many must not hold back a refund. */
+function brake({ deps, brakes }: Sweeper, lane: Lane): true {
+  const until = deps.clock.now() + BRAKE_MS;
+  if (until > brakes[lane]) deps.logger.warn({ code: 'FREQUENCY_LIMITED', lane }, 'sweep braked');
+  brakes[lane] = until;
+  return true;
+}
+
+/** Spread by number, so that not everything that waited asks in the same second. */
+function afterBrake({ deps, brakes }: Sweeper, no: string, lane: Lane): number {
+  let hash = 0;
+  for (let i = 0; i < no.length; i++) hash = (hash * 31 + no.charCodeAt(i)) % BRAKE_SPREAD_MS;
+  return Math.max(brakes[lane], deps.clock.now()) + hash;
 }
 
 /** The earliest thing due in a lane of a record. */
@@ -262,39 +296,4 @@ async function atMost(
     over = true;
     timers.forEach(clearTimeout);
   }
-}
-
-/** What an ordinary request inside SCF may trigger: little, rarely, and never a delivery. */
-const REQUEST_SWEEP: SweepLimits = { records: 3, ms: 2500, startMs: 300, deliver: false };
-const REQUEST_SWEEP_APART_MS = 10_000;
-
-/**
- * Where no timer runs: call it after an answer has gone out. At most one such sweep at a time, at most one in
- * 10 s, none shortly after a sweep. The platform may freeze the process in the middle of it.
- */
-export function createRequestSweep(deps: {
-  readonly sweep: SweepService;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}): () => void {
-  const { sweep, clock, logger } = deps;
-  let last = Number.NEGATIVE_INFINITY;
-  let busy = false;
-  const run = async (): Promise<void> => {
-    try {
-      await sweep.runOnce(REQUEST_SWEEP);
-    } catch (error) {
-      logger.warn({ err: error }, 'request sweep failed');
-    } finally {
-      busy = false;
-    }
-  };
-  return () => {
-    const now = clock.now();
-    const swept = Math.max(last, sweep.lastEnd() ?? Number.NEGATIVE_INFINITY);
-    if (busy || now - swept < REQUEST_SWEEP_APART_MS) return;
-    last = now;
-    busy = true;
-    void run();
-  };
 }

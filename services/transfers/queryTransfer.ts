@@ -4,13 +4,15 @@ import type { Answer } from '../access/answer';
 import { actsAsOperator, type Caller } from '../access/caller';
 import { askable } from '../access/ownership';
 import type { TransferRecord } from '../ledger/record';
-import type { QueryDeps } from '../orders/queryOrder';
-import { fromReply } from '../orders/syncOrder';
+import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
+import { fromReply, type SyncDeps } from '../wechat/syncDeps';
 import type { WechatReply } from '../strategies/strategy';
 import { ownRef } from '../wechat/dialect';
 import { guardNumbers } from '../wechat/replyNumbers';
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
+
+type QueryDeps = SyncDeps & { readonly foreignQueries: ForeignQueryLimit };
 
 export async function queryTransfer(deps: QueryDeps, no: string, caller: Caller): Promise<Answer> {
   const held = await deps.orders.findTransfer(no);

@@ -13,7 +13,7 @@ import {
   TRANSFER_FIRST_POLL_MS,
   TRANSFER_REPEAT_MAX_MS,
 } from '../ledger/transferState';
-import { fromReply, type SyncDeps } from '../orders/syncOrder';
+import { fromReply, type SyncDeps } from '../wechat/syncDeps';
 import type { OrderStore } from '../stores/orderStore';
 import { requireAbility, type PayStrategy } from '../strategies/strategy';
 import { ownRef } from '../wechat/dialect';

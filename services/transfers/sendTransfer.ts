@@ -4,7 +4,7 @@
  */
 import { applyTransfer } from './syncTransfer';
 import type { Source, TransferRecord } from '../ledger/record';
-import { fromReply, type SyncDeps } from '../orders/syncOrder';
+import { fromReply, type SyncDeps } from '../wechat/syncDeps';
 import type { WechatReply } from '../strategies/strategy';
 import { guardNumbers, isOtherAnswer } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';

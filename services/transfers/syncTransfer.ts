@@ -1,14 +1,14 @@
 /** Brings transfers up to date: asks WeChat, and lets a record learn from proven answers only. */
 import type { AlarmCode } from '../ledger/reasons';
 import type { TransferRecord } from '../ledger/record';
-import { createRecordAdopter } from '../orders/adoptRecord';
+import { adoptTransfer } from './adoptTransfer';
 import {
   fromReply,
   type LearnOptions,
   type SyncDeps,
   type Synced,
   type SyncOptions,
-} from '../orders/syncOrder';
+} from '../wechat/syncDeps';
 import type { From, Json, OrderRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers, guardTransferReply } from '../wechat/replyNumbers';
@@ -53,5 +53,5 @@ export async function applyTransfer(
   );
   if (applied.outcome !== 'absent') return applied.record;
   if (options.absent === 'ignore') return undefined;
-  return createRecordAdopter(deps).transfer(body, facts, from);
+  return adoptTransfer(deps, body, facts, from);
 }

@@ -3,9 +3,8 @@ import type { TransferRecord } from '../ledger/record';
 import type { OrderStore } from '../stores/orderStore';
 import { StoreError } from '../../utils/errors';
 import { sumFen } from '../../utils/money';
-import { beijingDay, beijingDayStart } from '../../utils/time';
+import { DAY_MS, beijingDay, beijingDayStart } from '../../utils/time';
 
-const DAY_MS = 24 * 3600_000;
 const PAGE = 500;
 const PAGES_MAX = 2000;
 

@@ -3,7 +3,7 @@ import type { Transfers } from './requestTransfer';
 import { syncTransfer } from './syncTransfer';
 import type { TransferRecord } from '../ledger/record';
 import { TRANSFER_REPEAT_MAX_MS } from '../ledger/transferState';
-import type { SyncDeps } from '../orders/syncOrder';
+import type { SyncDeps } from '../wechat/syncDeps';
 import {
   escalate,
   ladderDelay,
@@ -13,12 +13,12 @@ import {
   type Step,
 } from '../sweep/steps';
 import { isMissing } from '../wechat/wechatErrors';
+import { DAY_MS } from '../../utils/time';
 
 export interface TransferStepsDeps extends SyncDeps, EscalationDeps {
   readonly transfers: Transfers;
 }
 
-const DAY_MS = 24 * 3600_000;
 const TRANSFER_LADDER_MS = ladderOf(1, 1, 2, 5, 10, 30, 60);
 /** The receiver has 24 h and WeChat's closing lags; what is not over by then is looked at rarely. */
 const TRANSFER_SLOW_AFTER_MS = 2 * DAY_MS;

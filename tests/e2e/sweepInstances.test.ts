@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createRequestSweep } from '../../services/sweep/sweepService';
+import { createRequestSweep } from '../../services/sweep/requestSweep';
 import type { StoredRecord } from '../../services/ledger/record';
 import { anOrder } from '../helpers/storeRecords';
 import { freeTimers, holdTimers } from '../helpers/waiting';
