@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { ApiError, paramError } from './errors';
-import { TRADE_TYPE, type Order } from './orders';
+import type { Order } from './orders';
 import type { Refund } from './refunds';
 import { queryText, R, text } from './schema';
 import { beijingDate, beijingDayStart, billTime, DAY_MS, HOUR_MS, MINUTE_MS } from './time';
@@ -96,7 +96,7 @@ function first14(world: World, order: Order, o: { time: string; state: string; f
     order.payment?.transaction_id ?? '',
     order.out_trade_no,
     order.payment?.openid ?? '',
-    TRADE_TYPE[order.product],
+    order.payment?.trade_type ?? '',
     o.state,
     order.payment?.bank_type ?? '',
     'CNY',

@@ -20,7 +20,6 @@ import {
   orderPaid,
   prepayReply,
   settlePayment,
-  TRADE_TYPE,
   type Order,
   type Product,
 } from './orders';
@@ -184,7 +183,7 @@ function subOrderOf(order: Order): Plain {
     out_trade_no: order.out_trade_no,
     trade_state: order.state,
     transaction_id: payment?.transaction_id,
-    trade_type: payment && TRADE_TYPE[order.product],
+    trade_type: payment?.trade_type,
     bank_type: payment?.bank_type,
     attach: payment && (order.attach ?? ''),
     success_time: payment && rfc3339(payment.atMs),

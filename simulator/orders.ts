@@ -56,6 +56,7 @@ export interface Order {
     openid: string;
     payer_total: number;
     bank_type: string;
+    trade_type: string;
   };
   refundNos: string[];
   lastRefundMs?: number;
@@ -339,7 +340,7 @@ export function transactionOf(world: World, order: Order): Plain {
   return compact({
     ...common,
     transaction_id: payment.transaction_id,
-    trade_type: TRADE_TYPE[order.product],
+    trade_type: payment.trade_type,
     bank_type: payment.bank_type,
     attach: order.attach ?? '',
     success_time: rfc3339(payment.atMs),
@@ -404,6 +405,7 @@ export function settlePayment(world: World, order: Order, o: PayOptions): void {
     openid: o.openid ?? order.openid ?? DEFAULT_OPENID,
     payer_total: o.payer_total ?? order.total,
     bank_type: o.bank_type ?? 'OTHERS',
+    trade_type: o.trade_type ?? TRADE_TYPE[order.product],
   };
   world.ordersByTransaction.set(order.payment.transaction_id, order);
 }

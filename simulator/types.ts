@@ -164,6 +164,8 @@ export interface PayOptions {
   atMs?: number;
   payer_total?: number;
   bank_type?: string;
+  /** Paid another way than it was ordered, as by a face scan (`FACEPAY`), which no route here orders. */
+  trade_type?: string;
 }
 
 export interface DeliverOptions {
