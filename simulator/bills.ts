@@ -4,6 +4,7 @@ import { ApiError, paramError } from './errors';
 import type { Order } from './orders';
 import type { Refund } from './refunds';
 import { queryText, R, text } from './schema';
+import { checkShop, isProvider, SUB_MCHID } from './shops';
 import { beijingDate, beijingDayStart, billTime, DAY_MS, HOUR_MS, MINUTE_MS } from './time';
 import type { Bills } from './types';
 import type { ApiReply, ApiRequest, Route, World } from './world';
@@ -77,12 +78,15 @@ interface Day {
   readonly refunds: readonly Refund[];
 }
 
-/** What happened on a Beijing day: orders paid, refunds begun. */
-function dayOf(world: World, date: string): Day {
+/** What happened on a Beijing day: orders paid, refunds begun; of one shop of a service provider, or of all. */
+function dayOf(world: World, date: string, shop: string): Day {
   const onDay = (ms: number): boolean => beijingDate(ms) === date;
+  const ofShop = (order: Order): boolean => shop === '' || order.sub_mchid === shop;
   return {
-    payments: [...world.orders.values()].filter((o) => o.payment && onDay(o.payment.atMs)),
-    refunds: [...world.refunds.values()].filter((r) => onDay(r.createdMs)),
+    payments: [...world.orders.values()].filter(
+      (o) => o.payment && onDay(o.payment.atMs) && ofShop(o),
+    ),
+    refunds: [...world.refunds.values()].filter((r) => onDay(r.createdMs) && ofShop(r.order)),
   };
 }
 
@@ -91,7 +95,7 @@ function first14(world: World, order: Order, o: { time: string; state: string; f
     o.time,
     order.appid,
     order.mchid,
-    '0',
+    order.sub_mchid ?? '0',
     order.device_id ?? '',
     order.payment?.transaction_id ?? '',
     order.out_trade_no,
@@ -156,8 +160,8 @@ function countText(world: World, count: number): string {
 }
 
 /** A trade bill: BOM, names, rows, names of the sums, sums. */
-function tradeBill(world: World, date: string, type: BillType): string {
-  const day = dayOf(world, date);
+function tradeBill(world: World, date: string, type: BillType, shop = ''): string {
+  const day = dayOf(world, date, shop);
   const payments = type === 'REFUND' ? [] : day.payments;
   const refunds = type === 'SUCCESS' ? [] : day.refunds;
   const rows = [
@@ -220,11 +224,15 @@ function refundFlow(world: World, refund: Refund): Flow {
   };
 }
 
-/** Every movement of the merchant's balance since the world began, in order. */
-function flows(world: World): Flow[] {
+/**
+ * Every movement of the merchant's balance since the world began, in order. A service provider's own account sees
+ * nothing of what its shops take in.
+ */
+function flows(world: World, shop?: string): Flow[] {
+  const ofAccount = (order: Order): boolean => order.sub_mchid === shop;
   const { feeRatePercent } = world.switches;
   const paid = [...world.orders.values()].flatMap((order): Flow[] => {
-    if (order.payment === undefined) return [];
+    if (order.payment === undefined || !ofAccount(order)) return [];
     const common = {
       atMs: order.payment.atMs,
       business: order.payment.transaction_id,
@@ -238,10 +246,10 @@ function flows(world: World): Flow[] {
     ];
   });
   const refunded = [...world.refunds.values()]
-    .filter((refund) => refund.status !== 'CLOSED')
+    .filter((refund) => refund.status !== 'CLOSED' && ofAccount(refund.order))
     .map((refund) => refundFlow(world, refund));
   const sent = [...world.transfers.values()]
-    .filter((transfer) => transfer.state === 'SUCCESS')
+    .filter((transfer) => transfer.state === 'SUCCESS' && shop === undefined)
     .map((transfer) => ({
       atMs: transfer.updatedMs,
       business: transfer.transfer_bill_no,
@@ -253,10 +261,10 @@ function flows(world: World): Flow[] {
   return [...paid, ...refunded, ...sent].sort((a, b) => a.atMs - b.atMs);
 }
 
-function fundFlowBill(world: World, date: string): string {
+function fundFlowBill(world: World, date: string, shop?: string): string {
   let balance = 0;
   const rows: { flow: Flow; row: Row }[] = [];
-  for (const flow of flows(world)) {
+  for (const flow of flows(world, shop)) {
     balance += flow.fen;
     if (beijingDate(flow.atMs) !== date) continue;
     rows.push({
@@ -343,11 +351,13 @@ function tradeBillReply(world: World, request: ApiRequest): ApiReply {
   const allowed = text('账单类型', 32, { oneOf: ['ALL', 'SUCCESS', 'REFUND'] });
   const type = (queryText(request.query, 'bill_type', allowed) || 'ALL') as BillType;
   const date = checkDate(world, request);
-  const day = dayOf(world, date);
+  const shop = isProvider(world) ? queryText(request.query, 'sub_mchid', SUB_MCHID) : '';
+  if (shop !== '') checkShop(world, shop);
+  const day = dayOf(world, date, shop);
   const rows =
     (type === 'REFUND' ? 0 : day.payments.length) + (type === 'SUCCESS' ? 0 : day.refunds.length);
   if (rows === 0) throw noStatement();
-  return reply(world, request, tradeBill(world, date, type));
+  return reply(world, request, tradeBill(world, date, type, shop));
 }
 
 function fundFlowReply(world: World, request: ApiRequest): ApiReply {

@@ -25,6 +25,7 @@ import {
 } from './orders';
 import { array, bool, canonical, checkFields, int, object, R, refuseEmoji, text } from './schema';
 import type { Fields } from './schema';
+import { checkShop, checkSubAppid, isProvider, SUB_APPID, SUB_MCHID } from './shops';
 import { rfc3339 } from './time';
 import type { PayOptions, Plain } from './types';
 import type { ApiReply, ApiRequest, Route, World } from './world';
@@ -46,7 +47,7 @@ export interface Combination {
 /** 10 million yuan. */
 const SUB_TOTAL_MAX_FEN = 1_000_000_000;
 
-const SUB_ORDER = object('子单', {
+const SUB_FIELDS: Fields = {
   mchid: MCHID,
   attach: text('附加数据', 128),
   amount: object(
@@ -65,19 +66,27 @@ const SUB_ORDER = object('子单', {
     profit_sharing: bool('是否指定分账'),
     subsidy_amount: int('补差金额', { min: 0 }),
   }),
-});
+};
 
-function combineFields(product: Exclude<Product, 'codepay'>): Fields {
+/** A service provider's part names its shop, and always has an attach. */
+const PARTNER_SUB_FIELDS: Fields = {
+  ...SUB_FIELDS,
+  sub_mchid: SUB_MCHID,
+  sub_appid: SUB_APPID,
+  attach: text('附加数据', 128, R),
+};
+
+function combineFields(world: World, product: Exclude<Product, 'codepay'>): Fields {
   const h5 = product === 'h5';
+  const provider = isProvider(world);
+  const openid = text('用户标识', 128, product === 'jsapi' && !provider ? R : {});
+  const payer = provider ? { openid, sub_openid: text('用户子标识', 128) } : { openid };
+  const parts = object('子单', provider ? PARTNER_SUB_FIELDS : SUB_FIELDS);
   return {
     combine_appid: { ...APPID, label: '合单商户appid' },
     combine_mchid: { ...MCHID, label: '合单商户号' },
     combine_out_trade_no: { ...OUT_TRADE_NO, label: '合单商户订单号' },
-    combine_payer_info: object(
-      '支付者',
-      { openid: text('用户标识', 128, product === 'jsapi' ? R : {}) },
-      product === 'jsapi' ? R : {},
-    ),
+    combine_payer_info: object('支付者', payer, product === 'jsapi' ? R : {}),
     scene_info: object(
       '场景信息',
       {
@@ -87,7 +96,7 @@ function combineFields(product: Exclude<Product, 'codepay'>): Fields {
       },
       h5 ? R : {},
     ),
-    sub_orders: array('子单信息', SUB_ORDER, { ...R, min: 2, max: 10 }),
+    sub_orders: array('子单信息', parts, { ...R, min: 2, max: provider ? 50 : 10 }),
     time_start: text('交易起始时间', 32),
     time_expire: text('交易结束时间', 32),
     notify_url: text('通知地址', 255, R),
@@ -98,10 +107,12 @@ interface CombineBody {
   combine_appid: string;
   combine_mchid: string;
   combine_out_trade_no: string;
-  combine_payer_info?: { openid?: string };
+  combine_payer_info?: { openid?: string; sub_openid?: string };
   scene_info?: { device_id?: string };
   sub_orders: {
     mchid: string;
+    sub_mchid?: string;
+    sub_appid?: string;
     attach?: string;
     amount: { total_amount: number };
     out_trade_no: string;
@@ -112,14 +123,26 @@ interface CombineBody {
 }
 
 function check(world: World, body: Plain, product: Exclude<Product, 'codepay'>): CombineBody {
-  checkFields(body, combineFields(product));
+  checkFields(body, combineFields(world, product));
   if (world.switches.emoji === 'refuse') refuseEmoji(body);
   const typed = body as unknown as CombineBody;
   checkMchid(world, typed.combine_mchid);
   checkAppid(world, typed.combine_appid);
   checkNotifyUrl(world, typed.notify_url);
-  const openid = typed.combine_payer_info?.openid;
+  const { openid, sub_openid } = typed.combine_payer_info ?? {};
   if (openid !== undefined) checkOpenid(world, openid, typed.combine_appid);
+  if (isProvider(world)) {
+    for (const sub of typed.sub_orders) {
+      checkShop(world, sub.sub_mchid);
+      checkSubAppid(world, sub.sub_mchid, sub.sub_appid);
+      if (sub_openid === undefined) continue;
+      if (sub.sub_appid === undefined) throw paramError('传入sub_openid时，sub_appid必填');
+      checkOpenid(world, sub_openid, sub.sub_appid);
+    }
+    if (product === 'jsapi' && (openid === undefined) === (sub_openid === undefined)) {
+      throw paramError('openid和sub_openid必须二选一');
+    }
+  }
   const numbers = new Set(typed.sub_orders.map((sub) => sub.out_trade_no));
   if (numbers.size !== typed.sub_orders.length) throw paramError('子单商户订单号重复');
   return typed;
@@ -140,16 +163,19 @@ function create(world: World, request: ApiRequest, product: Exclude<Product, 'co
     throw new ApiError(403, 'OUT_TRADE_NO_USED', '商户订单号重复');
   }
   const expireMs = expiryOf(world, body.time_expire);
+  const openid = body.combine_payer_info?.sub_openid ?? body.combine_payer_info?.openid;
   const orders = body.sub_orders.map((sub): Order => ({
     product,
     appid: body.combine_appid,
     mchid: sub.mchid,
+    sub_mchid: sub.sub_mchid,
+    sub_appid: sub.sub_appid,
     out_trade_no: sub.out_trade_no,
     description: sub.description,
     attach: sub.attach,
     notify_url: '',
     total: sub.amount.total_amount,
-    openid: body.combine_payer_info?.openid,
+    openid,
     device_id: undefined,
     fingerprint: `${fingerprint}|${sub.out_trade_no}`,
     createdMs: world.now(),
@@ -166,7 +192,7 @@ function create(world: World, request: ApiRequest, product: Exclude<Product, 'co
     combine_out_trade_no: body.combine_out_trade_no,
     product,
     notify_url: body.notify_url,
-    openid: body.combine_payer_info?.openid,
+    openid,
     device_id: body.scene_info?.device_id,
     fingerprint,
     orders,
@@ -180,6 +206,8 @@ function subOrderOf(order: Order): Plain {
   const { payment } = order;
   return compact({
     mchid: order.mchid,
+    sub_mchid: order.sub_mchid,
+    sub_appid: order.sub_appid,
     out_trade_no: order.out_trade_no,
     trade_state: order.state,
     transaction_id: payment?.transaction_id,
@@ -198,12 +226,14 @@ function subOrderOf(order: Order): Plain {
 
 /** Answer of the query, plaintext of the notification. */
 export function combinationOf(combination: Combination): Plain {
-  const openid = combination.orders[0]?.payment?.openid ?? combination.openid;
+  const [first] = combination.orders;
+  const openid = first?.payment?.openid ?? combination.openid;
+  const field = first?.sub_appid === undefined ? 'openid' : 'sub_openid';
   return compact({
     combine_appid: combination.combine_appid,
     combine_mchid: combination.combine_mchid,
     combine_out_trade_no: combination.combine_out_trade_no,
-    combine_payer_info: openid === undefined ? undefined : { openid },
+    combine_payer_info: openid === undefined ? undefined : { [field]: openid },
     scene_info:
       combination.device_id === undefined ? undefined : { device_id: combination.device_id },
     sub_orders: combination.orders.map(subOrderOf),
@@ -235,10 +265,18 @@ function find(world: World, request: ApiRequest): Combination {
   return combination;
 }
 
+type Closed = Pick<Order, 'mchid' | 'sub_mchid' | 'sub_appid' | 'out_trade_no'>;
+
+const closeFields = (world: World): Fields => ({
+  mchid: MCHID,
+  out_trade_no: OUT_TRADE_NO,
+  ...(isProvider(world) ? { sub_mchid: SUB_MCHID, sub_appid: SUB_APPID } : {}),
+});
+
 function close(world: World, request: ApiRequest): ApiReply {
   checkFields(request.body, {
     combine_appid: { ...APPID, label: '合单商户appid' },
-    sub_orders: array('子单信息', object('子单', { mchid: MCHID, out_trade_no: OUT_TRADE_NO }), R),
+    sub_orders: array('子单信息', object('子单', closeFields(world)), R),
   });
   const known = world.combinations.has(request.params.no ?? '');
   if (!known && world.switches.closeUnknown === 204) return { status: 204 };
@@ -246,9 +284,9 @@ function close(world: World, request: ApiRequest): ApiReply {
   if (request.body.combine_appid !== combination.combine_appid) {
     throw invalidRequest('合单商户appid与下单时不一致');
   }
-  const subs = request.body.sub_orders as { mchid: string; out_trade_no: string }[];
-  const key = (sub: { mchid: string; out_trade_no: string }): string =>
-    `${sub.mchid}|${sub.out_trade_no}`;
+  const subs = request.body.sub_orders as Closed[];
+  const key = (sub: Closed): string =>
+    [sub.mchid, sub.sub_mchid, sub.sub_appid, sub.out_trade_no].join('|');
   const got = subs.map(key).sort();
   const want = combination.orders.map(key).sort();
   // Seen in reality: a list that is not exactly that of the order ends in a 500.

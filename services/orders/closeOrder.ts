@@ -10,7 +10,7 @@ import type { CombinationRecord, OrderRecord, Source } from '../ledger/record';
 import type { Applied } from '../orderService';
 import type { WechatReply } from '../strategies/strategy';
 import { askAccounts } from '../wechat/askAccounts';
-import { provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
+import { isUnknown, provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, NotFoundError } from '../../utils/errors';
 
@@ -90,9 +90,10 @@ export async function closeFor(
   no: string,
   caller: Caller,
 ): Promise<Answer> {
-  const held = await deps.orders.findOrder(no);
-  if (held === undefined && caller.role === 'operator') return closeForeign(deps, no, caller);
-  if (held === undefined || !mayAct(held, caller)) {
+  const found = await deps.orders.findOrder(no);
+  const held = found !== undefined && mayAct(found, caller) ? found : undefined;
+  if (held === undefined) {
+    if (caller.role === 'operator') return closeForeign(deps, no, caller);
     deps.foreignQueries.guard(caller);
     throw new NotFoundError('ORDER_NOT_FOUND');
   }
@@ -116,7 +117,7 @@ async function closeForeign(
     api.closeOrder({ no, ...account }),
   );
   if (reply.kind === 'proven' && reply.status === 204) return { status: 204, data: null };
-  throw upstreamError(reply);
+  throw isUnknown(reply) ? new NotFoundError('ORDER_NOT_FOUND') : upstreamError(reply);
 }
 
 const recordOf = <R>(applied: Applied<R>): R | undefined =>

@@ -71,12 +71,12 @@ export function createRecordService(deps: {
     },
     get: async (kind, no, caller) => viewRecord(await find(kind, no, caller)),
     async redeliver({ kind, no }, effectId, caller) {
+      await find(kind, no, caller);
       if (!deps.sink) {
         throw new ConflictError('MOVE_FORBIDDEN', {
           detail: '未设置 webhookUrl、amqpUrl 或 hooksModule / no sink is configured',
         });
       }
-      await find(kind, no, caller);
       const done = await deps.writer.change({ kind, no }, (record) => {
         if (effectId !== undefined && !record.effects.some((e) => e.id === effectId)) {
           throw new NotFoundError('RECORD_NOT_FOUND', { detail: 'effect_id' });

@@ -3,7 +3,7 @@
  * to be told which: then each is asked in turn, until one has it.
  */
 import type { AccountRef } from './dialect';
-import { isMissing, saysOtherShop } from './wechatErrors';
+import { isUnknown } from './wechatErrors';
 import type { WechatReply } from '../strategies/strategy';
 import { invariant } from '../../utils/invariant';
 
@@ -17,7 +17,7 @@ export async function askAccounts<A extends AccountRef>(
   for (const account of accounts) {
     if (reply !== undefined) again();
     reply = await ask(account);
-    if (!isMissing(reply) && !saysOtherShop(reply)) return reply;
+    if (!isUnknown(reply)) return reply;
   }
   invariant(reply !== undefined, 'there is an account to ask about');
   return reply;

@@ -110,8 +110,11 @@ export function isMissing(reply: WechatReply): boolean {
 /** Stands behind the dash of Request-ID: the number is another shop's of the same service provider. */
 const OTHER_SHOP = '268447845';
 
-export const saysOtherShop = (reply: WechatReply): boolean =>
+const saysOtherShop = (reply: WechatReply): boolean =>
   refusalOf(reply) !== undefined && reply.requestId?.endsWith(`-${OTHER_SHOP}`) === true;
+
+/** true: WeChat holds no such number of ours, or of the shop that was named. */
+export const isUnknown = (reply: WechatReply): boolean => isMissing(reply) || saysOtherShop(reply);
 
 /** The body of WeChat's proven success. @throws for any other reply; `missing` where WeChat holds no such number. */
 export function bodyOrThrow(
@@ -120,6 +123,5 @@ export function bodyOrThrow(
 ): Readonly<Record<string, unknown>> {
   const body = provenBody(reply);
   if (body !== undefined) return body;
-  const unknown = isMissing(reply) || saysOtherShop(reply);
-  throw missing !== undefined && unknown ? missing() : upstreamError(reply);
+  throw missing !== undefined && isUnknown(reply) ? missing() : upstreamError(reply);
 }
