@@ -53,6 +53,17 @@ const notCorrectable = (record: OrderRecord): Decision<OrderRecord> =>
     ? conflict('ORDER_BUSY', 'WeChat may yet hold the first facts')
     : conflict('ORDER_PARAMS_DIFFER', 'WeChat may hold the first facts');
 
+/**
+ * Prepared again for nobody, or for another payer. A payer who asked for the order himself keeps it; one whom only the
+ * operator named does not: the name may be the mistake. What somebody else asked is not counted for the new payer.
+ */
+function withPayerOf(record: OrderRecord, named: string | undefined): OrderRecord {
+  const { payer, payer_asks: asks } = record;
+  if (named === undefined)
+    return asks === undefined ? (drop(record, 'payer') as OrderRecord) : record;
+  return named === payer ? record : (drop(record, 'payer_asks') as OrderRecord);
+}
+
 export const onPrepare: Handler<'prepare'> = (record, event, ctx) => {
   if (record.state === 'CLOSED') return conflict('ORDER_CLOSED', 'closed');
   if (record.payment !== undefined) return conflict('ORDER_PAID', 'paid');
@@ -73,7 +84,7 @@ export const onPrepare: Handler<'prepare'> = (record, event, ctx) => {
     ...base
   } = withoutAnswer(record);
   const { facts } = event;
-  return next(base, event, ctx, {
+  return next(withPayerOf(base as OrderRecord, facts.payer), event, ctx, {
     to: 'PREPARED',
     patch: { product: 'jsapi', payer_named: false, ...facts },
     what: 'prepared_again',

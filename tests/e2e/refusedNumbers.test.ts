@@ -10,6 +10,7 @@ import {
   orderBody,
   OTHER,
   payer,
+  PAYER,
   skewedClock,
   startService,
   startSim,
@@ -106,6 +107,18 @@ describe.each([true, false])('an order whose refusal is signed: %s', (signed) =>
     expect(JSON.parse(sim.requests.at(-1)?.body ?? '')).toMatchObject({ description: '改正' });
     const late = await run.call(PREPARE, described(no, '再改'), operator());
     expect(gist(late)).toEqual([409, 'ORDER_PARAMS_DIFFER']);
+  });
+
+  test('prepared for a wrong openid: prepared again without one, it is free', async () => {
+    const no = number('N');
+    const named = { ...orderBody(no), payer: { openid: OTHER } };
+    await run.call(PREPARE, named, operator());
+    refuse();
+    expect(gist(await run.call(ORDER, named, operator()))).toEqual([400, 'WECHATPAY_REJECTED']);
+    expect((await run.call(PREPARE, orderBody(no), operator())).status).toBe(200);
+    expect(await run.order(no)).not.toHaveProperty('payer');
+    expect((await run.call(ORDER, { out_trade_no: no }, payer())).status).toBe(200);
+    expect((await run.order(no)).payer).toBe(PAYER);
   });
 
   test('prepared: the payer corrects what was his part of it', async () => {
