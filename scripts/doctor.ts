@@ -1,13 +1,11 @@
-/** Writes `docs/doctor.md` from the catalogue of findings. `tsx scripts/doctor.ts`; a test fails when it is stale. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** `docs/doctor.md`, made from the catalogue of findings. `scripts/settings.ts` writes it. */
 import { CATALOGUE } from '../cli/doctor/words';
 import type { Row, Words } from '../cli/doctor/words/row';
 import { FAULT_WORDS } from '../config/faultWords';
 
 const HEAD = `# 诊断结果 / Findings of \`doctor\`
 
-Made by \`npx tsx scripts/doctor.ts\` from \`cli/doctor/words/\` and \`config/faultWords.ts\`; do not edit by hand.
+Made by \`npx tsx scripts/settings.ts\` from \`cli/doctor/words/\` and \`config/faultWords.ts\`; do not edit by hand.
 How to run it: [cli.md](cli.md#doctor). \`{x}\` stands for what was found.
 
 \`node bin/pay-common doctor\` 的全部结果代码；用法见 [cli.md](cli.md#doctor)。\`{x}\` 处为实际内容。
@@ -43,5 +41,3 @@ export function doctorPage(): string {
   );
   return HEAD + own.join('') + FAULTS + faults.join('');
 }
-
-if (require.main === module) writeFileSync(join(__dirname, '../docs/doctor.md'), doctorPage());

@@ -1,10 +1,11 @@
 /**
- * Writes what is made from the list of settings: `.env.example`, the variables of `cloudbaserc.json`,
- * and `docs/settings.md`. `tsx scripts/settings.ts`; a test fails when one of them is stale.
+ * Writes what is made from the list of settings: `.env.example`, the variables of `cloudbaserc.json`, `docs/settings.md`,
+ * and, with the codes of their faults, `docs/doctor.md`. `tsx scripts/settings.ts`; a test fails when one is stale.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SETTINGS, type Setting } from '../config/schema';
+import { doctorPage } from './doctor';
 
 const root = join(__dirname, '..');
 const settings: readonly Setting[] = SETTINGS;
@@ -101,6 +102,7 @@ export const generated = (): ReadonlyMap<string, string> =>
     ['.env.example', envExample()],
     ['cloudbaserc.json', cloudbaseRc()],
     ['docs/settings.md', settingsPage()],
+    ['docs/doctor.md', doctorPage()],
   ]);
 
 if (require.main === module) {
