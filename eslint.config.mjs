@@ -120,15 +120,24 @@ const OWN_TIMEOUT = {
 const syntax = (...rules) => ({ 'no-restricted-syntax': ['error', ...rules] });
 
 const SERVICE = ['app.ts', '{bin,cli,config,routes,controllers,services,utils}/**/*.ts'];
-const APART = ['{tests,simulator,demo,bench,scripts,examples,console}/**/*.ts'];
+const APART = ['{tests,simulator,demo,bench,scripts,examples,console}/**/*.{ts,tsx}'];
 
 export default tseslint.config(
   {
     // Plain JavaScript is small here and read by Prettier; examples are copied by others, as they are.
-    ignores: ['dist/**', 'node_modules/**', 'coverage/**', '**/*.js', '**/*.cjs', '**/*.mjs'],
+    ignores: [
+      'dist/**',
+      'node_modules/**',
+      'coverage/**',
+      '**/*.js',
+      '**/*.cjs',
+      '**/*.mjs',
+      '**/*.mts',
+      '**/*.generated.ts',
+    ],
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     linterOptions: { reportUnusedDisableDirectives: 'error' },

@@ -4,6 +4,7 @@ import { countedLogger } from './counted';
 import type { Shared, Wing } from './assembleMerchant';
 import { assembleMerchants } from './assembleMerchants';
 import { doorOf } from './merchantsDoor';
+import { createConsoleFiles } from './consoleFiles';
 import { createReference } from './reference';
 import { createApp } from '../app';
 import { loadConfig, loadListen } from '../config/config';
@@ -158,7 +159,8 @@ function whole(
   const timerless = config.scf && config.sweepSeconds === 0;
   const basis = { ...statusBasis(config), clock, metrics, store, sweepExpected: timerless };
   const door = doorOf(merchants, { clock, logger, basis, timerless });
-  const app = createApp({ listen: config, logger, metrics, ...door });
+  const page = config.console ? { consoleFiles: createConsoleFiles() } : {};
+  const app = createApp({ listen: config, logger, metrics, ...door, ...page });
   const timer = createSweepTimer(config.sweepSeconds * 1000, sweep, logger);
   return {
     app,

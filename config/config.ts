@@ -64,6 +64,7 @@ function readDeployment(values: Values, scf: boolean): DeploymentSettings {
     ...readWxPayHosts(values),
     merchantsFile: values.given('merchantsFile'),
     sweepSeconds: values.integer('sweepSeconds', scf ? 0 : SWEEP_SECONDS),
+    console: values.boolean('console'),
   };
 }
 

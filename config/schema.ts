@@ -244,6 +244,14 @@ export const SETTINGS = [
     zh: '校验访问令牌所属的云开发环境；默认 TCB_ENV 或 SCF_NAMESPACE',
   },
   {
+    name: 'console',
+    type: 'boolean',
+    deployment: true,
+    fallback: 'true',
+    en: 'serve /console, the page of the merchant’s people, where an operator key is set',
+    zh: '已设置运营密钥时提供运营页面 /console',
+  },
+  {
     name: 'requirePreparedOrders',
     type: 'boolean',
     fallback: 'false',

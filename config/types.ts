@@ -110,6 +110,8 @@ export interface DeploymentSettings {
   readonly cloudbaseEnv: string | undefined;
   /** 0 = off. */
   readonly sweepSeconds: number;
+  /** Serve the operator's page. */
+  readonly console: boolean;
   readonly wxPayBaseUrl: string;
   readonly wxPayBackupUrl: string | undefined;
 }

@@ -33,6 +33,9 @@ export interface Served {
   readonly status: MerchantStatus;
 }
 
+/** A file of the operator's page; undefined where there is none of that name. */
+export type ConsoleFiles = (name: string) => Promise<Buffer | undefined>;
+
 export interface AppDeps {
   readonly listen: ListenConfig;
   readonly logger: Logger;
@@ -42,6 +45,8 @@ export interface AppDeps {
   readonly ready: Ready | ConfigError;
   /** Who serves what is below `/m/<key>`; undefined = there is no such merchant. */
   readonly merchant?: (key: string) => Served | undefined;
+  /** undefined: the operator's page is switched off. */
+  readonly consoleFiles?: ConsoleFiles;
   /** Keys of the merchants that may be asked for. */
   readonly merchantKeys?: readonly string[];
   /**

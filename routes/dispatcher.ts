@@ -1,6 +1,7 @@
 /** Every path of this surface and its handler: what Express mounts, and what the shortcut of `bin/listen.ts` may take. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppDeps } from './appDeps';
+import { consoleEndpoints } from './consoleRoutes';
 import { createExchangeOpener, fail, type Exchange, type Open } from './exchange';
 import { NOTIFY_ROUTES, notifyEndpoints, receiveOnUnknownPath } from './notifyRoutes';
 import { oldDispatchEndpoint } from './oldDispatch';
@@ -32,6 +33,7 @@ export function createDispatcher(deps: AppDeps): Dispatcher {
     ...notifyEndpoints(context),
     oldDispatchEndpoint(context),
     ...statusEndpoints(context),
+    ...consoleEndpoints(deps.consoleFiles),
   ];
   const named = endpoints.map(({ path }) => path).filter((path) => !path.includes(':'));
   const open = createExchangeOpener(deps, new Set(named));

@@ -1,7 +1,7 @@
 /** What every API request passes, in this order: who, whether, what, answer. */
 import { authorize, guardEnabled } from './access';
 import type { AppDeps } from './appDeps';
-import { readyOf, type Exchange } from './exchange';
+import { readyOf, setHeaders, type Exchange } from './exchange';
 import type { RouteSpec } from './route';
 import type { Call, Reply } from '../controllers/types';
 import { requireAbility } from '../services/strategies/strategy';
@@ -47,6 +47,19 @@ export const payEndpoint = (context: Context, spec: RouteSpec): Endpoint => ({
   async handle(exchange, { params, query } = NO_MATCH) {
     const body = spec.method === 'POST' ? await readJson(context, exchange) : {};
     await serve(context, spec, { body, params, query }, exchange);
+  },
+});
+
+/** A page or a status: answered as it likes. */
+export const get = (
+  path: string,
+  answer: (exchange: Exchange, match: Match) => Promise<void> | void,
+): Endpoint => ({
+  method: 'GET',
+  path,
+  async handle(exchange, match = NO_MATCH) {
+    setHeaders(exchange);
+    await answer(exchange, match);
   },
 });
 

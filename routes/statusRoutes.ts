@@ -1,8 +1,8 @@
 /** How the service is, and the document of its surface. */
 import { authorize, guardEnabled } from './access';
-import { readyOf, setHeaders, type Exchange } from './exchange';
+import { readyOf, type Exchange } from './exchange';
+import { get, holdsKey, type Context, type Endpoint } from './pipeline';
 import { NotFoundError } from '../utils/errors';
-import { holdsKey, type Context, type Endpoint } from './pipeline';
 
 export function statusEndpoints({ status }: Context): Endpoint[] {
   return [
@@ -25,19 +25,8 @@ export function statusEndpoints({ status }: Context): Endpoint[] {
   ];
 }
 
-type Answer = (exchange: Exchange) => Promise<void> | void;
-
-const get = (path: string, answer: Answer): Endpoint => ({
-  method: 'GET',
-  path,
-  async handle(exchange) {
-    setHeaders(exchange);
-    await answer(exchange);
-  },
-});
-
 /** They tell about the whole process, which is not for one merchant's people. */
-const ofProcess = (path: string, answer: Answer): Endpoint =>
+const ofProcess = (path: string, answer: (exchange: Exchange) => Promise<void> | void): Endpoint =>
   get(path, (exchange) => {
     if (exchange.merchant !== undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
     return answer(exchange);

@@ -14,6 +14,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { build as buildPage } from 'vite';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(path.join(root, 'package.json'));
@@ -236,6 +237,13 @@ async function bundleAll() {
   return files;
 }
 
+/** The operator's page, by a bundler of its own: nothing of it is in what the service runs. */
+async function consoleFiles() {
+  const configFile = path.join(root, 'console/vite.config.mts');
+  const { output } = await buildPage({ configFile, logLevel: 'warn', build: { write: false } });
+  return output.map((file) => [`console/${file.fileName}`, file.code ?? file.source]);
+}
+
 function git(...args) {
   try {
     const stdio = ['ignore', 'pipe', 'ignore'];
@@ -311,6 +319,7 @@ async function main() {
   const files = await bundleAll();
   const id = buildId(files);
   for (const [name, text] of files) files.set(name, text.replaceAll(BUILD_ID, id));
+  for (const [name, text] of await consoleFiles()) files.set(name, text);
   for (const [name, text] of plainFiles()) files.set(name, text);
   const { entry, drivers } = checkSizes(files);
   const target = outDir();

@@ -85,6 +85,7 @@ export function configOf(options: TestConfig): Config {
     port: 0,
     basePath: '',
     corsAllowOrigin: undefined,
+    console: false,
     logLevel: 'error',
     scf: false,
     present: {},
