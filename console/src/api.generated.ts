@@ -14,8 +14,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * JSAPI / Mini Program order → payment parameters
-         * @description a payer for himself, an operator for anyone · 用户本人、运营方
+         * Mini Program or official account order: payment parameters · 小程序或公众号下单，返回支付参数
+         * @description A user for himself, an operator for anyone · 用户本人、运营方
          */
         post: operations["wxpay_order"];
         delete?: never;
@@ -34,8 +34,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * H5 order → h5_url
-         * @description a payer for himself, an operator for anyone · 用户本人、运营方
+         * H5 order: h5_url · H5 下单，返回 h5_url
+         * @description A user for himself, an operator for anyone · 用户本人、运营方
          */
         post: operations["wxpay_order_h5"];
         delete?: never;
@@ -54,8 +54,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Native order → code_url
-         * @description a payer for himself, an operator for anyone · 用户本人、运营方
+         * Native order: code_url for a QR code · Native 下单，返回二维码链接
+         * @description A user for himself, an operator for anyone · 用户本人、运营方
          */
         post: operations["wxpay_order_native"];
         delete?: never;
@@ -74,8 +74,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * App order → app parameters
-         * @description a payer for himself, an operator for anyone · 用户本人、运营方
+         * App order: parameters of the App SDK · App 下单，返回 SDK 参数
+         * @description A user for himself, an operator for anyone · 用户本人、运营方
          */
         post: operations["wxpay_order_app"];
         delete?: never;
@@ -94,8 +94,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Combined order (合单): type says what comes back
-         * @description a payer for himself, an operator for anyone · 用户本人、运营方
+         * Combined order: several parts paid at once · 合单下单
+         * @description A user for himself, an operator for anyone · 用户本人、运营方
          */
         post: operations["wxpay_order_combine"];
         delete?: never;
@@ -114,8 +114,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Combined order by combine_out_trade_no
-         * @description the owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * Combined order by its number · 查询合单
+         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
          */
         post: operations["wxpay_combine_query"];
         delete?: never;
@@ -134,8 +134,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Query, close, query, record: all parts at once
-         * @description the owner, an operator · 所有者、运营方
+         * Closes a combined order, all parts at once · 关闭合单（全部子单）
+         * @description The owner, an operator · 所有者、运营方
          */
         post: operations["wxpay_combine_close"];
         delete?: never;
@@ -154,8 +154,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Payment-code order (付款码): paid at once, or 202
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Payment-code order: paid at once, or 202 · 付款码支付
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_order_codepay"];
         delete?: never;
@@ -174,8 +174,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Reverses a payment-code order (撤销)
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Reverses a payment-code order · 撤销付款码订单
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_reverse"];
         delete?: never;
@@ -194,8 +194,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Fixes number, price and description beforehand
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Fixes number, price and description beforehand · 预下单：由商户定单号、金额与描述
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_prepare_order"];
         delete?: never;
@@ -214,8 +214,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Order by out_trade_no
-         * @description the owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * Order by your number · 按商户订单号查询订单
+         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
          */
         post: operations["wxpay_query_order_by_out_trade_no"];
         delete?: never;
@@ -234,8 +234,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Order by transaction_id
-         * @description the owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * Order by WeChat Pay's number · 按微信支付订单号查询订单
+         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
          */
         post: operations["wxpay_query_order_by_transaction_id"];
         delete?: never;
@@ -254,8 +254,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Query, close, query, record
-         * @description the owner, an operator · 所有者、运营方
+         * Closes an unpaid order · 关闭未支付的订单
+         * @description The owner, an operator · 所有者、运营方
          */
         post: operations["wxpay_close_order"];
         delete?: never;
@@ -274,8 +274,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Refund
-         * @description an operator, by key or openid · 运营方（密钥或 openid）
+         * Refund, whole or in part · 申请退款（全部或部分）
+         * @description An operator, by key or openid · 运营方（密钥或 openid）
          */
         post: operations["wxpay_refund"];
         delete?: never;
@@ -294,8 +294,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Abnormal refund (异常退款)
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Sends an abnormal refund to a bank card · 异常退款：退到银行卡
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_refund_abnormal"];
         delete?: never;
@@ -314,8 +314,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Refund by out_refund_no
-         * @description the owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * Refund by your number · 查询退款
+         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
          */
         post: operations["wxpay_refund_query"];
         delete?: never;
@@ -334,8 +334,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Merchant transfer (商家转账)
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Transfer to a user · 商家转账到用户
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_transfer"];
         delete?: never;
@@ -354,8 +354,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancels a transfer the receiver has not confirmed
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Cancels a transfer that was not confirmed · 撤销用户未确认的转账
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_transfer_cancel"];
         delete?: never;
@@ -374,8 +374,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Transfer by out_bill_no
-         * @description the owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * Transfer by your number · 按商户转账单号查询转账
+         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
          */
         post: operations["wxpay_transfer_bill_query"];
         delete?: never;
@@ -394,8 +394,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Transfer by out_bill_no
-         * @description the owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * The same under its old name · 同上（旧名称）
+         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
          */
         post: operations["wxpay_transfer_batch_query"];
         delete?: never;
@@ -414,8 +414,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Transfer by transfer_bill_no
-         * @description the owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * Transfer by WeChat Pay's number · 按微信转账单号查询转账
+         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
          */
         post: operations["wxpay_transfer_bill_query_by_no"];
         delete?: never;
@@ -434,8 +434,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Trade or fund bill of a day, as CSV
-         * @description an operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * Trade or fund-flow bill of a day, as CSV · 下载交易账单或资金账单（CSV）
+         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
          */
         post: operations["wxpay_bill"];
         delete?: never;
@@ -454,8 +454,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Compares a day with WeChat’s bills, repairs, reports
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Compares a day with WeChat Pay's bills and repairs · 对账：比对并修复一天的记录
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_reconcile"];
         delete?: never;
@@ -474,8 +474,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Runs the sweep once
-         * @description an operator, by a full or sweep key · 运营方（全权或 sweep 密钥）
+         * Runs the sweep once: what a timer calls · 巡检一次，由定时器调用
+         * @description An operator, by a full or sweep key · 运营方（全权或 sweep 密钥）
          */
         post: operations["wxpay_sweep"];
         delete?: never;
@@ -494,8 +494,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Records, newest first
-         * @description an operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * Records, newest first · 列出记录，从新到旧
+         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
          */
         post: operations["wxpay_records"];
         delete?: never;
@@ -514,8 +514,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * One record with its history
-         * @description an operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * One record with its history · 查看一条记录及其历史
+         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
          */
         post: operations["wxpay_record"];
         delete?: never;
@@ -534,8 +534,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Delivers an effect again, or all dead ones
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Delivers an effect again, or all that were given up · 重新投递事件
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["wxpay_redeliver"];
         delete?: never;
@@ -552,8 +552,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Records, newest first
-         * @description an operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * Records, newest first · 列出记录，从新到旧
+         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
          */
         get: operations["get_records"];
         put?: never;
@@ -572,8 +572,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * One record with its history
-         * @description an operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * One record with its history · 查看一条记录及其历史
+         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
          */
         get: operations["get_records_kind_no"];
         put?: never;
@@ -594,8 +594,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Delivers an effect again, or all dead ones
-         * @description an operator, by a full key · 运营方（全权密钥）
+         * Delivers an effect again, or all that were given up · 重新投递事件
+         * @description An operator, by a full key · 运营方（全权密钥）
          */
         post: operations["post_records_kind_no_redeliver"];
         delete?: never;
@@ -614,7 +614,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notification: payment
+         * Notification of a payment · 支付结果回调
          * @description WeChat Pay, proven by signature, ciphertext or query · 微信支付，须经证实
          */
         post: operations["notify_wechatpay_order"];
@@ -634,7 +634,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notification: refund
+         * Notification of a refund · 退款结果回调
          * @description WeChat Pay, proven by signature, ciphertext or query · 微信支付，须经证实
          */
         post: operations["notify_wechatpay_refund"];
@@ -654,7 +654,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notification: transfer
+         * Notification of a transfer · 转账结果回调
          * @description WeChat Pay, proven by signature, ciphertext or query · 微信支付，须经证实
          */
         post: operations["notify_wechatpay_transfer"];
@@ -674,7 +674,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notification: echo
+         * Probe of the callback address · 回调地址探测
          * @description WeChat Pay, proven by signature, ciphertext or query · 微信支付，须经证实
          */
         post: operations["notify_wechatpay_echo"];
@@ -694,7 +694,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notification: payment
+         * Notification of a payment · 支付结果回调
          * @description WeChat Pay, proven by signature, ciphertext or query · 微信支付，须经证实
          */
         post: operations["notify_wx_pay_unifiedOrderTrigger"];
@@ -714,7 +714,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notification: refund
+         * Notification of a refund · 退款结果回调
          * @description WeChat Pay, proven by signature, ciphertext or query · 微信支付，须经证实
          */
         post: operations["notify_wx_pay_refundTrigger"];
@@ -734,7 +734,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Notification: transfer
+         * Notification of a transfer · 转账结果回调
          * @description WeChat Pay, proven by signature, ciphertext or query · 微信支付，须经证实
          */
         post: operations["notify_wx_pay_transferTrigger"];
@@ -754,8 +754,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Old dispatch by _action or path; notifications as Integration Center forwards them, which are also taken on any path that is not ours
-         * @description as its target · 与目标路由相同
+         * Any route by _action or path; forwarded notifications · 统一入口，也接收转发的回调
+         * @description As its target · 与目标路由相同
          */
         post: operations["dispatch"];
         delete?: never;
@@ -772,8 +772,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Liveness, settings present, last sweep, whether work is overdue (with a key: for how long)
-         * @description anyone · 任何人
+         * Is the process alive, and configured · 存活检查与配置情况
+         * @description Anyone · 任何人
          */
         get: operations["healthz"];
         put?: never;
@@ -792,8 +792,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Store and credentials
-         * @description anyone · 任何人
+         * Are store and keys ready · 就绪检查
+         * @description Anyone · 任何人
          */
         get: operations["readyz"];
         put?: never;
@@ -812,8 +812,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Prometheus text
-         * @description an operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * Counters for Prometheus · 监控指标
+         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
          */
         get: operations["metrics"];
         put?: never;
@@ -832,8 +832,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * This document
-         * @description anyone · 任何人
+         * This document, as JSON · 本文档（JSON）
+         * @description Anyone · 任何人
          */
         get: operations["openapi"];
         put?: never;
@@ -852,8 +852,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * This document, rendered
-         * @description anyone · 任何人
+         * This document, to read · 本文档（网页）
+         * @description Anyone · 任何人
          */
         get: operations["docs"];
         put?: never;
@@ -868,26 +868,1885 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** By an operator · 运营方调用 */
+        wxpay_order_request: {
+            /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+            out_trade_no: string;
+            /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+            sub_mchid?: string;
+            /** @description What is bought, as the payer sees it; may be left out for a prepared number. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户；预下单的单号可不填。最多 127 字节（UTF-8，一个汉字 3 字节） */
+            description?: string;
+            /** @description Price of the order · 订单金额 */
+            amount?: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total: number;
+                /**
+                 * @description CNY, also when left out · 币种，只有 CNY，可不填
+                 * @constant
+                 */
+                currency?: "CNY";
+            };
+            /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+            attach?: string;
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            payer?: {
+                /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
+                openid: string;
+            };
+            /** @description Until when it can be paid: RFC 3339, as 2026-01-02T03:04:05+08:00 · 支付截止时间：RFC 3339 格式，如 2026-01-02T03:04:05+08:00 */
+            time_expire?: string;
+            /** @description Mark for WeChat Pay's coupons and discounts. At most 32 bytes of UTF-8 (a Han character is 3) · 订单优惠标记，代金券等营销使用。最多 32 字节（UTF-8，一个汉字 3 字节） */
+            goods_tag?: string;
+            /** @description What was bought. At most 6144 bytes of UTF-8 (a Han character is 3) · 商品详情。最多 6144 字节（UTF-8，一个汉字 3 字节） */
+            detail?: {
+                /** @description Price of the whole before discounts, where one receipt is several orders, in fen · 订单原价；一张小票分多单支付时填写，单位：分 */
+                cost_price?: number;
+                /** @description Number of the receipt. At most 32 bytes of UTF-8 (a Han character is 3) · 商品小票 ID。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                invoice_id?: string;
+                /** @description One line for each kind of goods · 单品列表 */
+                goods_detail?: {
+                    /** @description Your number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 商户侧商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    merchant_goods_id: string;
+                    /** @description WeChat Pay's number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 微信支付商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    wechatpay_goods_id?: string;
+                    /** @description Name of the goods. At most 256 bytes of UTF-8 (a Han character is 3) · 商品名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    goods_name?: string;
+                    /** @description How many · 商品数量 */
+                    quantity: number;
+                    /** @description Price of one, in fen · 商品单价，单位：分 */
+                    unit_price: number;
+                }[];
+            };
+            /** @description How the money is settled · 结算信息 */
+            settle_info?: {
+                /** @description true: the money is frozen until it has been shared · 是否分账；true 时资金冻结至分账完成 */
+                profit_sharing: boolean;
+            };
+            /** @description Ways of paying that are refused · 指定不可用（或仅可用）的支付方式 */
+            limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
+            /** @description true: the payment message offers an electronic invoice · 是否在支付凭证上显示开票入口 */
+            support_fapiao?: boolean;
+            /** @description Where it is bought · 支付场景 */
+            scene_info?: {
+                /** @description IPv4 or IPv6 address of the payer's device · 用户终端的 IPv4 或 IPv6 地址 */
+                payer_client_ip: string | unknown | unknown;
+                /** @description Device of the merchant. At most 32 bytes of UTF-8 (a Han character is 3) · 商户端设备号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                device_id?: string;
+                /** @description The shop · 商户门店信息 */
+                store_info?: {
+                    /** @description Number of the shop. At most 32 bytes of UTF-8 (a Han character is 3) · 门店编号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    id: string;
+                    /** @description Name of the shop. At most 256 bytes of UTF-8 (a Han character is 3) · 门店名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    name?: string;
+                    /** @description Area code of the shop (GB/T 2260). At most 32 bytes of UTF-8 (a Han character is 3) · 门店地区编码（国标 GB/T 2260）。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    area_code?: string;
+                    /** @description Address of the shop. At most 512 bytes of UTF-8 (a Han character is 3) · 门店详细地址。最多 512 字节（UTF-8，一个汉字 3 字节） */
+                    address?: string;
+                };
+                /** @description What opens WeChat · H5 场景信息 */
+                h5_info?: {
+                    /** @description iOS, Android or Wap. At most 32 bytes of UTF-8 (a Han character is 3) · 场景类型：iOS、Android 或 Wap。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    type: string;
+                    /** @description Name of the app or site. At most 64 bytes of UTF-8 (a Han character is 3) · 应用或网站名称。最多 64 字节（UTF-8，一个汉字 3 字节） */
+                    app_name?: string;
+                    /** @description Address of the site. At most 128 bytes of UTF-8 (a Han character is 3) · 网站 URL。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    app_url?: string;
+                    /** @description Bundle id, of iOS. At most 128 bytes of UTF-8 (a Han character is 3) · iOS 平台 BundleID。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    bundle_id?: string;
+                    /** @description Package name, of Android. At most 128 bytes of UTF-8 (a Han character is 3) · Android 平台 PackageName。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    package_name?: string;
+                };
+            };
+        };
+        /** By a user · 用户调用 */
+        wxpay_order_user_request: {
+            /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+            out_trade_no: string;
+            /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+            sub_mchid?: string;
+            /** @description What is bought, as the payer sees it; may be left out for a prepared number. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户；预下单的单号可不填。最多 127 字节（UTF-8，一个汉字 3 字节） */
+            description?: string;
+            /** @description Price of the order · 订单金额 */
+            amount?: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total: number;
+                /**
+                 * @description CNY, also when left out · 币种，只有 CNY，可不填
+                 * @constant
+                 */
+                currency?: "CNY";
+            };
+            /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+            attach?: string;
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            payer?: {
+                /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
+                openid: string;
+            };
+            /** @description Where it is bought · 支付场景 */
+            scene_info?: {
+                /** @description IPv4 or IPv6 address of the payer's device · 用户终端的 IPv4 或 IPv6 地址 */
+                payer_client_ip?: string | unknown | unknown;
+                /** @description Device of the merchant. At most 32 bytes of UTF-8 (a Han character is 3) · 商户端设备号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                device_id?: string;
+                /** @description The shop · 商户门店信息 */
+                store_info?: {
+                    /** @description Number of the shop. At most 32 bytes of UTF-8 (a Han character is 3) · 门店编号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    id: string;
+                    /** @description Name of the shop. At most 256 bytes of UTF-8 (a Han character is 3) · 门店名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    name?: string;
+                    /** @description Area code of the shop (GB/T 2260). At most 32 bytes of UTF-8 (a Han character is 3) · 门店地区编码（国标 GB/T 2260）。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    area_code?: string;
+                    /** @description Address of the shop. At most 512 bytes of UTF-8 (a Han character is 3) · 门店详细地址。最多 512 字节（UTF-8，一个汉字 3 字节） */
+                    address?: string;
+                };
+                /** @description What opens WeChat · H5 场景信息 */
+                h5_info?: {
+                    /** @description iOS, Android or Wap. At most 32 bytes of UTF-8 (a Han character is 3) · 场景类型：iOS、Android 或 Wap。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    type: string;
+                    /** @description Name of the app or site. At most 64 bytes of UTF-8 (a Han character is 3) · 应用或网站名称。最多 64 字节（UTF-8，一个汉字 3 字节） */
+                    app_name?: string;
+                    /** @description Address of the site. At most 128 bytes of UTF-8 (a Han character is 3) · 网站 URL。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    app_url?: string;
+                    /** @description Bundle id, of iOS. At most 128 bytes of UTF-8 (a Han character is 3) · iOS 平台 BundleID。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    bundle_id?: string;
+                    /** @description Package name, of Android. At most 128 bytes of UTF-8 (a Han character is 3) · Android 平台 PackageName。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    package_name?: string;
+                };
+            };
+        };
+        wxpay_order_reply: {
+            /** @description appid of the Mini Program · 小程序的 appid */
+            appId: string;
+            /** @description Seconds since 1970, as text · 时间戳（秒），文本 */
+            timeStamp: string;
+            /** @description Random text · 随机串 */
+            nonceStr: string;
+            /** @description prepay_id=… as WeChat Pay wants it · 固定格式：prepay_id=… */
+            package: string;
+            /**
+             * @description How paySign was made · 签名方式
+             * @constant
+             */
+            signType: "RSA";
+            /** @description Signature of the above: hand all of it to wx.requestPayment · 以上各项的签名；整体传给 wx.requestPayment */
+            paySign: string;
+            /** @description Prepay session, valid for 2 hours · 预支付交易会话标识，2 小时内有效 */
+            prepay_id: string;
+        };
         Failure: {
-            /** @constant */
+            /**
+             * @description Failure · 失败
+             * @constant
+             */
             code: -1;
-            /** @description Chinese and English: what to do next */
+            /** @description What to do next, in Chinese and English · 下一步怎么做（中英文） */
             msg: string;
-            /** @description see docs/errors.md */
-            error: string;
+            /**
+             * @description What went wrong: see docs/errors.md · 错误码，见 docs/errors.md
+             * @enum {string}
+             */
+            error: "PARAM_INVALID" | "BODY_INVALID" | "BODY_TOO_LARGE" | "CONTENT_TYPE_UNSUPPORTED" | "UNAUTHENTICATED" | "FORBIDDEN" | "OPERATOR_DISABLED" | "ORDER_NOT_PREPARED" | "NOT_IN_V2" | "SIGNATURE_INVALID" | "TIMESTAMP_EXPIRED" | "SERIAL_UNKNOWN" | "NOTIFICATION_UNPROVEN" | "NOTIFICATION_REFUSED" | "ORDER_NOT_FOUND" | "REFUND_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "RECORD_NOT_FOUND" | "ROUTE_NOT_FOUND" | "ORDER_PARAMS_DIFFER" | "ORDER_PAID" | "ORDER_CLOSED" | "ORDER_TAKEN" | "ORDER_NOT_PAID" | "MOVE_FORBIDDEN" | "REFUND_PARAMS_DIFFER" | "REFUND_EXCEEDS" | "REFUND_NUMBER_TAKEN" | "REFUND_CLOSED" | "TRANSFER_PARAMS_DIFFER" | "TRANSFER_LIMIT" | "RATE_LIMITED" | "WECHATPAY_REJECTED" | "WECHATPAY_UNAVAILABLE" | "WECHATPAY_UNPROVEN" | "WECHATPAY_TIMEOUT" | "BILL_UNREADABLE" | "KEYS_UNAVAILABLE" | "IDENTITY_UNAVAILABLE" | "STORE_UNAVAILABLE" | "STORE_CONTENTION" | "STORE_NEWER" | "RECORD_DAMAGED" | "REQUEST_REFUSED" | "ORDER_BUSY" | "OVERLOADED" | "SHUTTING_DOWN" | "MISSING_CREDENTIALS" | "CONFIG_INVALID" | "INVARIANT_BROKEN";
+            /** @description Number of this request in the logs · 本次请求在日志中的编号 */
             requestId: string;
             data: null | {
+                /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                 status?: number;
+                /** @description WeChat Pay's error code · 微信支付错误码 */
                 code?: string;
+                /** @description WeChat Pay's words · 微信支付错误描述 */
                 message?: string;
+                /** @description WeChat Pay's Request-ID, for its support · 微信支付 Request-ID，供其客服查询 */
                 requestId?: string | null;
+                /** @description The same request may be sent again · 可用相同请求重试 */
                 retryable?: boolean;
-                /** @description of a refund: what happens next */
+                /** @description Of a refund: code of what happens next · 退款的下一步，代码 */
                 next?: string;
             };
         };
+        /** By an operator · 运营方调用 */
+        wxpay_order_h5_request: {
+            /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+            out_trade_no: string;
+            /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+            sub_mchid?: string;
+            /** @description What is bought, as the payer sees it; may be left out for a prepared number. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户；预下单的单号可不填。最多 127 字节（UTF-8，一个汉字 3 字节） */
+            description?: string;
+            /** @description Price of the order · 订单金额 */
+            amount?: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total: number;
+                /**
+                 * @description CNY, also when left out · 币种，只有 CNY，可不填
+                 * @constant
+                 */
+                currency?: "CNY";
+            };
+            /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+            attach?: string;
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            payer?: {
+                /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
+                openid: string;
+            };
+            /** @description Until when it can be paid: RFC 3339, as 2026-01-02T03:04:05+08:00 · 支付截止时间：RFC 3339 格式，如 2026-01-02T03:04:05+08:00 */
+            time_expire?: string;
+            /** @description Mark for WeChat Pay's coupons and discounts. At most 32 bytes of UTF-8 (a Han character is 3) · 订单优惠标记，代金券等营销使用。最多 32 字节（UTF-8，一个汉字 3 字节） */
+            goods_tag?: string;
+            /** @description What was bought. At most 6144 bytes of UTF-8 (a Han character is 3) · 商品详情。最多 6144 字节（UTF-8，一个汉字 3 字节） */
+            detail?: {
+                /** @description Price of the whole before discounts, where one receipt is several orders, in fen · 订单原价；一张小票分多单支付时填写，单位：分 */
+                cost_price?: number;
+                /** @description Number of the receipt. At most 32 bytes of UTF-8 (a Han character is 3) · 商品小票 ID。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                invoice_id?: string;
+                /** @description One line for each kind of goods · 单品列表 */
+                goods_detail?: {
+                    /** @description Your number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 商户侧商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    merchant_goods_id: string;
+                    /** @description WeChat Pay's number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 微信支付商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    wechatpay_goods_id?: string;
+                    /** @description Name of the goods. At most 256 bytes of UTF-8 (a Han character is 3) · 商品名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    goods_name?: string;
+                    /** @description How many · 商品数量 */
+                    quantity: number;
+                    /** @description Price of one, in fen · 商品单价，单位：分 */
+                    unit_price: number;
+                }[];
+            };
+            /** @description How the money is settled · 结算信息 */
+            settle_info?: {
+                /** @description true: the money is frozen until it has been shared · 是否分账；true 时资金冻结至分账完成 */
+                profit_sharing: boolean;
+            };
+            /** @description Ways of paying that are refused · 指定不可用（或仅可用）的支付方式 */
+            limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
+            /** @description true: the payment message offers an electronic invoice · 是否在支付凭证上显示开票入口 */
+            support_fapiao?: boolean;
+            /** @description The browser that pays · 支付场景（浏览器） */
+            scene_info: {
+                /** @description Public IPv4 or IPv6 address of the payer's browser; WeChat Pay compares it · 用户浏览器的公网 IPv4 或 IPv6 地址，微信支付会核对 */
+                payer_client_ip: string | unknown | unknown;
+                /** @description Device of the merchant. At most 32 bytes of UTF-8 (a Han character is 3) · 商户端设备号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                device_id?: string;
+                /** @description The shop · 商户门店信息 */
+                store_info?: {
+                    /** @description Number of the shop. At most 32 bytes of UTF-8 (a Han character is 3) · 门店编号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    id: string;
+                    /** @description Name of the shop. At most 256 bytes of UTF-8 (a Han character is 3) · 门店名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    name?: string;
+                    /** @description Area code of the shop (GB/T 2260). At most 32 bytes of UTF-8 (a Han character is 3) · 门店地区编码（国标 GB/T 2260）。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    area_code?: string;
+                    /** @description Address of the shop. At most 512 bytes of UTF-8 (a Han character is 3) · 门店详细地址。最多 512 字节（UTF-8，一个汉字 3 字节） */
+                    address?: string;
+                };
+                /** @description What opens WeChat · H5 场景信息 */
+                h5_info: {
+                    /** @description iOS, Android or Wap. At most 32 bytes of UTF-8 (a Han character is 3) · 场景类型：iOS、Android 或 Wap。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    type: string;
+                    /** @description Name of the app or site. At most 64 bytes of UTF-8 (a Han character is 3) · 应用或网站名称。最多 64 字节（UTF-8，一个汉字 3 字节） */
+                    app_name?: string;
+                    /** @description Address of the site. At most 128 bytes of UTF-8 (a Han character is 3) · 网站 URL。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    app_url?: string;
+                    /** @description Bundle id, of iOS. At most 128 bytes of UTF-8 (a Han character is 3) · iOS 平台 BundleID。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    bundle_id?: string;
+                    /** @description Package name, of Android. At most 128 bytes of UTF-8 (a Han character is 3) · Android 平台 PackageName。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    package_name?: string;
+                };
+            };
+        };
+        /** By a user · 用户调用 */
+        wxpay_order_h5_user_request: {
+            /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+            out_trade_no: string;
+            /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+            sub_mchid?: string;
+            /** @description What is bought, as the payer sees it; may be left out for a prepared number. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户；预下单的单号可不填。最多 127 字节（UTF-8，一个汉字 3 字节） */
+            description?: string;
+            /** @description Price of the order · 订单金额 */
+            amount?: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total: number;
+                /**
+                 * @description CNY, also when left out · 币种，只有 CNY，可不填
+                 * @constant
+                 */
+                currency?: "CNY";
+            };
+            /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+            attach?: string;
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            payer?: {
+                /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
+                openid: string;
+            };
+            /** @description The browser that pays; its address may be left out behind a trusted proxy · 支付场景（浏览器）；在可信代理之后可不填 IP */
+            scene_info: {
+                /** @description Public IPv4 or IPv6 address of the payer's browser; WeChat Pay compares it · 用户浏览器的公网 IPv4 或 IPv6 地址，微信支付会核对 */
+                payer_client_ip?: string | unknown | unknown;
+                /** @description Device of the merchant. At most 32 bytes of UTF-8 (a Han character is 3) · 商户端设备号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                device_id?: string;
+                /** @description The shop · 商户门店信息 */
+                store_info?: {
+                    /** @description Number of the shop. At most 32 bytes of UTF-8 (a Han character is 3) · 门店编号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    id: string;
+                    /** @description Name of the shop. At most 256 bytes of UTF-8 (a Han character is 3) · 门店名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    name?: string;
+                    /** @description Area code of the shop (GB/T 2260). At most 32 bytes of UTF-8 (a Han character is 3) · 门店地区编码（国标 GB/T 2260）。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    area_code?: string;
+                    /** @description Address of the shop. At most 512 bytes of UTF-8 (a Han character is 3) · 门店详细地址。最多 512 字节（UTF-8，一个汉字 3 字节） */
+                    address?: string;
+                };
+                /** @description What opens WeChat · H5 场景信息 */
+                h5_info: {
+                    /** @description iOS, Android or Wap. At most 32 bytes of UTF-8 (a Han character is 3) · 场景类型：iOS、Android 或 Wap。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    type: string;
+                    /** @description Name of the app or site. At most 64 bytes of UTF-8 (a Han character is 3) · 应用或网站名称。最多 64 字节（UTF-8，一个汉字 3 字节） */
+                    app_name?: string;
+                    /** @description Address of the site. At most 128 bytes of UTF-8 (a Han character is 3) · 网站 URL。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    app_url?: string;
+                    /** @description Bundle id, of iOS. At most 128 bytes of UTF-8 (a Han character is 3) · iOS 平台 BundleID。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    bundle_id?: string;
+                    /** @description Package name, of Android. At most 128 bytes of UTF-8 (a Han character is 3) · Android 平台 PackageName。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    package_name?: string;
+                };
+            };
+        };
+        wxpay_order_h5_reply: {
+            /** @description Page that opens WeChat, valid for 5 minutes · 拉起微信的页面，5 分钟内有效 */
+            h5_url: string;
+        };
+        wxpay_order_native_reply: {
+            /** @description Show it as a QR code, valid for 2 hours · 生成二维码展示，2 小时内有效 */
+            code_url: string;
+        };
+        wxpay_order_app_reply: {
+            /** @description appid of the app · App 的 appid */
+            appid: string;
+            /** @description Merchant number · 商户号 */
+            partnerid: string;
+            /** @description Prepay session, valid for 2 hours · 预支付交易会话标识，2 小时内有效 */
+            prepayid: string;
+            /** @description Sign=WXPay, always · 固定为 Sign=WXPay */
+            package: string;
+            /** @description Random text · 随机串 */
+            noncestr: string;
+            /** @description Seconds since 1970, as text · 时间戳（秒），文本 */
+            timestamp: string;
+            /** @description Signature of the above · 以上各项的签名 */
+            sign: string;
+        };
+        /** By an operator · 运营方调用 */
+        wxpay_order_combine_request: {
+            /**
+             * @description How it is paid; says what comes back · 支付方式，决定返回内容
+             * @enum {string}
+             */
+            type: "jsapi" | "h5" | "native" | "app";
+            /** @description Your number of the whole · 合单商户订单号 */
+            combine_out_trade_no: string;
+            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            combine_payer_info?: {
+                /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
+                openid: string;
+            };
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+            /** @description Where it is bought · 支付场景 */
+            scene_info?: {
+                /** @description IPv4 or IPv6 address of the payer's device · 用户终端的 IPv4 或 IPv6 地址 */
+                payer_client_ip: string | unknown | unknown;
+                /** @description Device of the merchant. At most 16 bytes of UTF-8 (a Han character is 3) · 商户端设备号。最多 16 字节（UTF-8，一个汉字 3 字节） */
+                device_id?: string;
+                /** @description What opens WeChat · H5 场景信息 */
+                h5_info?: {
+                    /** @description iOS, Android or Wap. At most 32 bytes of UTF-8 (a Han character is 3) · 场景类型：iOS、Android 或 Wap。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    type: string;
+                    /** @description Name of the app or site. At most 64 bytes of UTF-8 (a Han character is 3) · 应用或网站名称。最多 64 字节（UTF-8，一个汉字 3 字节） */
+                    app_name?: string;
+                    /** @description Address of the site. At most 128 bytes of UTF-8 (a Han character is 3) · 网站 URL。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    app_url?: string;
+                    /** @description Bundle id, of iOS. At most 128 bytes of UTF-8 (a Han character is 3) · iOS 平台 BundleID。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    bundle_id?: string;
+                    /** @description Package name, of Android. At most 128 bytes of UTF-8 (a Han character is 3) · Android 平台 PackageName。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    package_name?: string;
+                };
+            };
+            /** @description The parts, paid together or not at all · 子单，一起支付 */
+            sub_orders: {
+                /** @description Must be our merchant number; may be left out · 必须是本商户号，可不填 */
+                mchid?: string;
+                /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+                sub_mchid?: string;
+                /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+                out_trade_no: string;
+                /** @description What is bought, as the payer sees it. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户。最多 127 字节（UTF-8，一个汉字 3 字节） */
+                description: string;
+                /** @description Price of this part · 子单金额 */
+                amount: {
+                    /** @description Price of this part, in fen · 子单金额，单位：分 */
+                    total_amount: number;
+                    /**
+                     * @description CNY · 币种，只有 CNY
+                     * @constant
+                     */
+                    currency: "CNY";
+                };
+                /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                attach?: string;
+                /** @description Mark for WeChat Pay's coupons and discounts. At most 32 bytes of UTF-8 (a Han character is 3) · 订单优惠标记，代金券等营销使用。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                goods_tag?: string;
+                /** @description What was bought, as one text. At most 6000 bytes of UTF-8 (a Han character is 3) · 商品详情，一段文本。最多 6000 字节（UTF-8，一个汉字 3 字节） */
+                detail?: string;
+                /** @description How the money is settled · 结算信息 */
+                settle_info?: {
+                    /** @description true: the money is frozen until it has been shared · 是否分账；true 时资金冻结至分账完成 */
+                    profit_sharing: boolean;
+                };
+            }[];
+            /** @description Until when it can be paid: RFC 3339, as 2026-01-02T03:04:05+08:00 · 支付截止时间：RFC 3339 格式，如 2026-01-02T03:04:05+08:00 */
+            time_expire?: string;
+        };
+        /** By a user · 用户调用 */
+        wxpay_order_combine_user_request: {
+            /**
+             * @description How it is paid; says what comes back · 支付方式，决定返回内容
+             * @enum {string}
+             */
+            type: "jsapi" | "h5" | "native" | "app";
+            /** @description Your number of the whole · 合单商户订单号 */
+            combine_out_trade_no: string;
+            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            combine_payer_info?: {
+                /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
+                openid: string;
+            };
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+            /** @description Where it is bought · 支付场景 */
+            scene_info?: {
+                /** @description IPv4 or IPv6 address of the payer's device · 用户终端的 IPv4 或 IPv6 地址 */
+                payer_client_ip?: string | unknown | unknown;
+                /** @description Device of the merchant. At most 16 bytes of UTF-8 (a Han character is 3) · 商户端设备号。最多 16 字节（UTF-8，一个汉字 3 字节） */
+                device_id?: string;
+                /** @description What opens WeChat · H5 场景信息 */
+                h5_info?: {
+                    /** @description iOS, Android or Wap. At most 32 bytes of UTF-8 (a Han character is 3) · 场景类型：iOS、Android 或 Wap。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    type: string;
+                    /** @description Name of the app or site. At most 64 bytes of UTF-8 (a Han character is 3) · 应用或网站名称。最多 64 字节（UTF-8，一个汉字 3 字节） */
+                    app_name?: string;
+                    /** @description Address of the site. At most 128 bytes of UTF-8 (a Han character is 3) · 网站 URL。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    app_url?: string;
+                    /** @description Bundle id, of iOS. At most 128 bytes of UTF-8 (a Han character is 3) · iOS 平台 BundleID。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    bundle_id?: string;
+                    /** @description Package name, of Android. At most 128 bytes of UTF-8 (a Han character is 3) · Android 平台 PackageName。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                    package_name?: string;
+                };
+            };
+            /** @description The parts, paid together or not at all · 子单，一起支付 */
+            sub_orders: {
+                /** @description Must be our merchant number; may be left out · 必须是本商户号，可不填 */
+                mchid?: string;
+                /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+                sub_mchid?: string;
+                /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+                out_trade_no: string;
+                /** @description What is bought, as the payer sees it. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户。最多 127 字节（UTF-8，一个汉字 3 字节） */
+                description: string;
+                /** @description Price of this part · 子单金额 */
+                amount: {
+                    /** @description Price of this part, in fen · 子单金额，单位：分 */
+                    total_amount: number;
+                    /**
+                     * @description CNY · 币种，只有 CNY
+                     * @constant
+                     */
+                    currency: "CNY";
+                };
+                /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+                attach?: string;
+            }[];
+        };
+        wxpay_order_combine_reply: {
+            /** @description appid of the Mini Program · 小程序的 appid */
+            appId: string;
+            /** @description Seconds since 1970, as text · 时间戳（秒），文本 */
+            timeStamp: string;
+            /** @description Random text · 随机串 */
+            nonceStr: string;
+            /** @description prepay_id=… as WeChat Pay wants it · 固定格式：prepay_id=… */
+            package: string;
+            /**
+             * @description How paySign was made · 签名方式
+             * @constant
+             */
+            signType: "RSA";
+            /** @description Signature of the above: hand all of it to wx.requestPayment · 以上各项的签名；整体传给 wx.requestPayment */
+            paySign: string;
+            /** @description Prepay session, valid for 2 hours · 预支付交易会话标识，2 小时内有效 */
+            prepay_id: string;
+        } | {
+            /** @description Page that opens WeChat, valid for 5 minutes · 拉起微信的页面，5 分钟内有效 */
+            h5_url: string;
+        } | {
+            /** @description Show it as a QR code, valid for 2 hours · 生成二维码展示，2 小时内有效 */
+            code_url: string;
+        } | {
+            /** @description appid of the app · App 的 appid */
+            appid: string;
+            /** @description Merchant number · 商户号 */
+            partnerid: string;
+            /** @description Prepay session, valid for 2 hours · 预支付交易会话标识，2 小时内有效 */
+            prepayid: string;
+            /** @description Sign=WXPay, always · 固定为 Sign=WXPay */
+            package: string;
+            /** @description Random text · 随机串 */
+            noncestr: string;
+            /** @description Seconds since 1970, as text · 时间戳（秒），文本 */
+            timestamp: string;
+            /** @description Signature of the above · 以上各项的签名 */
+            sign: string;
+        };
+        wxpay_combine_query_request: {
+            /** @description Your number of the whole · 合单商户订单号 */
+            combine_out_trade_no: string;
+        };
+        wxpay_combine_query_reply: {
+            /** @description appid the order was made for · 下单时的 appid */
+            combine_appid?: string;
+            /** @description Merchant number · 商户号 */
+            combine_mchid?: string;
+            /** @description Your number of the whole · 合单商户订单号 */
+            combine_out_trade_no: string;
+            /** @description Who paid · 付款用户 */
+            combine_payer_info?: {
+                /** @description openid of the payer · 付款用户的 openid */
+                openid?: string;
+            };
+            /** @description The parts · 子单 */
+            sub_orders: {
+                /** @description Merchant number · 商户号 */
+                mchid?: string;
+                /** @description Your number of the order · 商户订单号 */
+                out_trade_no: string;
+                /** @description WeChat Pay's number of the payment · 微信支付订单号 */
+                transaction_id?: string;
+                /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY · 交易类型：JSAPI、NATIVE、APP、MWEB、MICROPAY 或 FACEPAY */
+                trade_type?: string;
+                /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR · 交易状态：SUCCESS、REFUND、NOTPAY、CLOSED、REVOKED、USERPAYING 或 PAYERROR */
+                trade_state: string;
+                /** @description Bank or balance, WeChat Pay's code · 付款银行或零钱，微信支付编码 */
+                bank_type?: string;
+                /** @description As sent with the order · 下单时的附加数据 */
+                attach?: string;
+                /** @description When it was paid; RFC 3339, +08:00 · 支付完成时间，RFC 3339 格式，+08:00 */
+                success_time?: string;
+                /** @description What was paid for this part · 子单支付金额 */
+                amount?: {
+                    /** @description Price of this part, in fen · 子单金额，单位：分 */
+                    total_amount?: number;
+                    /** @description What the payer paid for this part, in fen · 子单实付金额，单位：分 */
+                    payer_amount?: number;
+                    /** @description CNY · 币种，只有 CNY */
+                    currency?: string;
+                    /** @description CNY · 币种，只有 CNY */
+                    payer_currency?: string;
+                };
+            }[];
+        };
+        /** @description Closed: data.status is 204 · 已关闭：data.status 为 204 */
+        wxpay_combine_close_reply: null;
+        wxpay_order_codepay_request: {
+            /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+            out_trade_no: string;
+            /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+            sub_mchid?: string;
+            /** @description What is bought, as the payer sees it. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户。最多 127 字节（UTF-8，一个汉字 3 字节） */
+            description: string;
+            /** @description Price of the order · 订单金额 */
+            amount: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total: number;
+                /**
+                 * @description CNY, also when left out · 币种，只有 CNY，可不填
+                 * @constant
+                 */
+                currency?: "CNY";
+            };
+            /** @description Who pays · 支付者 */
+            payer: {
+                /** @description The payment code on the payer's phone: 18 digits, good for a minute, never stored · 用户手机上的付款码：18 位数字，一分钟内有效，服务不保存 */
+                auth_code: string;
+            };
+            /** @description Where the code was scanned · 收款场景 */
+            scene_info: {
+                /** @description Device of the merchant. At most 32 bytes of UTF-8 (a Han character is 3) · 商户端设备号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                device_id?: string;
+                /** @description Address of the till · 收款设备的 IP 地址 */
+                device_ip?: string | unknown | unknown;
+                /** @description The shop · 商户门店信息 */
+                store_info?: {
+                    /** @description WeChat Pay's number of the shop. At most 32 bytes of UTF-8 (a Han character is 3) · 微信支付门店编号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    id: string;
+                    /** @description Your number of the shop. At most 32 bytes of UTF-8 (a Han character is 3) · 商户侧门店编号。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    out_id?: string;
+                };
+            };
+            /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+            attach?: string;
+            /** @description Mark for WeChat Pay's coupons and discounts. At most 32 bytes of UTF-8 (a Han character is 3) · 订单优惠标记，代金券等营销使用。最多 32 字节（UTF-8，一个汉字 3 字节） */
+            goods_tag?: string;
+            /** @description What was bought. At most 6144 bytes of UTF-8 (a Han character is 3) · 商品详情。最多 6144 字节（UTF-8，一个汉字 3 字节） */
+            detail?: {
+                /** @description Price of the whole before discounts, where one receipt is several orders, in fen · 订单原价；一张小票分多单支付时填写，单位：分 */
+                cost_price?: number;
+                /** @description Number of the receipt. At most 32 bytes of UTF-8 (a Han character is 3) · 商品小票 ID。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                invoice_id?: string;
+                /** @description One line for each kind of goods · 单品列表 */
+                goods_detail?: {
+                    /** @description Your number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 商户侧商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    merchant_goods_id: string;
+                    /** @description WeChat Pay's number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 微信支付商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    wxpay_goods_id?: string;
+                    /** @description Name of the goods. At most 256 bytes of UTF-8 (a Han character is 3) · 商品名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    goods_name?: string;
+                    /** @description How many · 商品数量 */
+                    quantity: number;
+                    /** @description Price of one, in fen · 商品单价，单位：分 */
+                    unit_price: number;
+                }[];
+            };
+            /** @description How the money is settled · 结算信息 */
+            settle_info?: {
+                /** @description true: the money is frozen until it has been shared · 是否分账；true 时资金冻结至分账完成 */
+                profit_sharing: boolean;
+            };
+            /** @description true: the payment message offers an electronic invoice · 是否在支付凭证上显示开票入口 */
+            support_fapiao?: boolean;
+        };
+        wxpay_order_codepay_reply: {
+            /** @description appid the order was made for · 下单时的 appid */
+            appid?: string;
+            /** @description Merchant number · 商户号 */
+            mchid?: string;
+            /** @description Your number of the order · 商户订单号 */
+            out_trade_no: string;
+            /** @description WeChat Pay's number of the payment · 微信支付订单号 */
+            transaction_id?: string;
+            /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY · 交易类型：JSAPI、NATIVE、APP、MWEB、MICROPAY 或 FACEPAY */
+            trade_type?: string;
+            /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR · 交易状态：SUCCESS、REFUND、NOTPAY、CLOSED、REVOKED、USERPAYING 或 PAYERROR */
+            trade_state: string;
+            /** @description WeChat Pay's words for the state · 交易状态描述 */
+            trade_state_desc?: string;
+            /** @description Bank or balance, WeChat Pay's code · 付款银行或零钱，微信支付编码 */
+            bank_type?: string;
+            /** @description As sent with the order · 下单时的附加数据 */
+            attach?: string;
+            /** @description When it was paid; RFC 3339, +08:00 · 支付完成时间，RFC 3339 格式，+08:00 */
+            success_time?: string;
+            /** @description Who paid · 付款用户 */
+            payer?: {
+                /** @description openid of the payer · 付款用户的 openid */
+                openid?: string;
+            };
+            /** @description What was paid · 支付金额 */
+            amount?: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total?: number;
+                /** @description What the payer paid, in fen · 用户实付金额，单位：分 */
+                payer_total?: number;
+                /** @description CNY · 币种，只有 CNY */
+                currency?: string;
+                /** @description CNY · 币种，只有 CNY */
+                payer_currency?: string;
+            };
+            /** @description Where it was bought · 支付场景 */
+            scene_info?: {
+                /** @description Device of the merchant · 商户端设备号 */
+                device_id?: string;
+            };
+            /** @description Coupons, as WeChat Pay states them; amounts in fen · 优惠信息，按微信支付原样返回，金额单位：分 */
+            promotion_detail?: Record<string, never>[];
+        };
+        wxpay_order_codepay_accepted: {
+            /** @description appid the order was made for · 下单时的 appid */
+            appid?: string;
+            /** @description Merchant number · 商户号 */
+            mchid?: string;
+            /** @description Your number of the order · 商户订单号 */
+            out_trade_no: string;
+            /** @description WeChat Pay's number of the payment · 微信支付订单号 */
+            transaction_id?: string;
+            /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY · 交易类型：JSAPI、NATIVE、APP、MWEB、MICROPAY 或 FACEPAY */
+            trade_type?: string;
+            /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR · 交易状态：SUCCESS、REFUND、NOTPAY、CLOSED、REVOKED、USERPAYING 或 PAYERROR */
+            trade_state?: string;
+            /** @description WeChat Pay's words for the state · 交易状态描述 */
+            trade_state_desc?: string;
+            /** @description Bank or balance, WeChat Pay's code · 付款银行或零钱，微信支付编码 */
+            bank_type?: string;
+            /** @description As sent with the order · 下单时的附加数据 */
+            attach?: string;
+            /** @description When it was paid; RFC 3339, +08:00 · 支付完成时间，RFC 3339 格式，+08:00 */
+            success_time?: string;
+            /** @description Who paid · 付款用户 */
+            payer?: {
+                /** @description openid of the payer · 付款用户的 openid */
+                openid?: string;
+            };
+            /** @description What was paid · 支付金额 */
+            amount?: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total?: number;
+                /** @description What the payer paid, in fen · 用户实付金额，单位：分 */
+                payer_total?: number;
+                /** @description CNY · 币种，只有 CNY */
+                currency?: string;
+                /** @description CNY · 币种，只有 CNY */
+                payer_currency?: string;
+            };
+            /** @description Where it was bought · 支付场景 */
+            scene_info?: {
+                /** @description Device of the merchant · 商户端设备号 */
+                device_id?: string;
+            };
+            /** @description Coupons, as WeChat Pay states them; amounts in fen · 优惠信息，按微信支付原样返回，金额单位：分 */
+            promotion_detail?: Record<string, never>[];
+            /**
+             * @description Not known yet: send the same number again to ask · 结果未知：用同一单号再次请求即可查询
+             * @constant
+             */
+            state: "PROCESSING";
+        };
+        wxpay_reverse_request: {
+            /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+            out_trade_no: string;
+        };
+        wxpay_reverse_reply: {
+            /** @description appid the order was made for · 下单时的 appid */
+            appid?: string;
+            /** @description Merchant number · 商户号 */
+            mchid?: string;
+            /** @description Your number of the order · 商户订单号 */
+            out_trade_no: string;
+        };
+        wxpay_prepare_order_request: {
+            /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
+            out_trade_no: string;
+            /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+            sub_mchid?: string;
+            /** @description What is bought, as the payer sees it; may be left out for a prepared number. At most 127 bytes of UTF-8 (a Han character is 3) · 商品描述，展示给用户；预下单的单号可不填。最多 127 字节（UTF-8，一个汉字 3 字节） */
+            description: string;
+            /** @description Price of the order · 订单金额 */
+            amount: {
+                /** @description Price of the order, in fen · 订单总金额，单位：分 */
+                total: number;
+                /**
+                 * @description CNY, also when left out · 币种，只有 CNY，可不填
+                 * @constant
+                 */
+                currency?: "CNY";
+            };
+            /** @description Comes back unchanged in queries and notifications. At most 128 bytes of UTF-8 (a Han character is 3) · 附加数据，在查询与回调中原样返回。最多 128 字节（UTF-8，一个汉字 3 字节） */
+            attach?: string;
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            payer?: {
+                /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
+                openid: string;
+            };
+            /** @description Until when it can be paid: RFC 3339, as 2026-01-02T03:04:05+08:00 · 支付截止时间：RFC 3339 格式，如 2026-01-02T03:04:05+08:00 */
+            time_expire?: string;
+            /** @description Mark for WeChat Pay's coupons and discounts. At most 32 bytes of UTF-8 (a Han character is 3) · 订单优惠标记，代金券等营销使用。最多 32 字节（UTF-8，一个汉字 3 字节） */
+            goods_tag?: string;
+            /** @description What was bought. At most 6144 bytes of UTF-8 (a Han character is 3) · 商品详情。最多 6144 字节（UTF-8，一个汉字 3 字节） */
+            detail?: {
+                /** @description Price of the whole before discounts, where one receipt is several orders, in fen · 订单原价；一张小票分多单支付时填写，单位：分 */
+                cost_price?: number;
+                /** @description Number of the receipt. At most 32 bytes of UTF-8 (a Han character is 3) · 商品小票 ID。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                invoice_id?: string;
+                /** @description One line for each kind of goods · 单品列表 */
+                goods_detail?: {
+                    /** @description Your number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 商户侧商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    merchant_goods_id: string;
+                    /** @description WeChat Pay's number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 微信支付商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                    wechatpay_goods_id?: string;
+                    /** @description Name of the goods. At most 256 bytes of UTF-8 (a Han character is 3) · 商品名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                    goods_name?: string;
+                    /** @description How many · 商品数量 */
+                    quantity: number;
+                    /** @description Price of one, in fen · 商品单价，单位：分 */
+                    unit_price: number;
+                }[];
+            };
+            /** @description How the money is settled · 结算信息 */
+            settle_info?: {
+                /** @description true: the money is frozen until it has been shared · 是否分账；true 时资金冻结至分账完成 */
+                profit_sharing: boolean;
+            };
+            /** @description Ways of paying that are refused · 指定不可用（或仅可用）的支付方式 */
+            limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
+            /** @description true: the payment message offers an electronic invoice · 是否在支付凭证上显示开票入口 */
+            support_fapiao?: boolean;
+            /** @description How long the payer has, in minutes: to come, and then to pay · 用户来付款的时限，以及下单后的支付时限，单位：分钟 */
+            expire_minutes?: number;
+        };
+        wxpay_prepare_order_reply: {
+            /** @description Your number of the order · 商户订单号 */
+            out_trade_no: string;
+            /** @description PREPARED: a payer may order this number · PREPARED：用户可以用此单号下单 */
+            state: string;
+        };
+        wxpay_query_order_by_transaction_id_request: {
+            /** @description WeChat Pay's number of the payment · 微信支付订单号 */
+            transaction_id: string;
+        };
+        wxpay_refund_request: {
+            /** @description Your number of the order; this or transaction_id · 商户订单号，与 transaction_id 至少填一个 */
+            out_trade_no?: string;
+            /** @description WeChat Pay's number of the payment; this or out_trade_no · 微信支付订单号，与 out_trade_no 至少填一个 */
+            transaction_id?: string;
+            /** @description Your number of the refund; sent again, it is the same refund · 商户退款单号；重复发送仍是同一笔退款 */
+            out_refund_no: string;
+            /** @description Why, as the payer sees it. At most 80 bytes of UTF-8 (a Han character is 3) · 退款原因，展示给用户。最多 80 字节（UTF-8，一个汉字 3 字节） */
+            reason?: string;
+            /** @description Required, but for a release · 退款金额；release 之外必填 */
+            amount?: {
+                /** @description To be refunded, in fen · 退款金额，单位：分 */
+                refund: number;
+                /** @description Price of the order, in fen · 原订单金额，单位：分 */
+                total: number;
+                /**
+                 * @description CNY, also when left out · 币种，只有 CNY，可不填
+                 * @constant
+                 */
+                currency?: "CNY";
+            };
+            /** @description true: nothing is sent; the amount is freed once WeChat proves twice that it has no such refund · true：不发送退款；微信支付两次证实查无此退款后释放金额 */
+            release?: boolean;
+            /**
+             * @description Balance the refund is taken from · 退款资金来源
+             * @enum {string}
+             */
+            funds_account?: "AVAILABLE" | "UNSETTLED";
+            /** @description Which goods are given back · 退款商品 */
+            goods_detail?: {
+                /** @description Your number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 商户侧商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                merchant_goods_id: string;
+                /** @description WeChat Pay's number of the goods. At most 32 bytes of UTF-8 (a Han character is 3) · 微信支付商品编码。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                wechatpay_goods_id?: string;
+                /** @description Name of the goods. At most 256 bytes of UTF-8 (a Han character is 3) · 商品名称。最多 256 字节（UTF-8，一个汉字 3 字节） */
+                goods_name?: string;
+                /** @description Price of one, in fen · 商品单价，单位：分 */
+                unit_price: number;
+                /** @description Refunded for these goods, in fen · 商品退款金额，单位：分 */
+                refund_amount: number;
+                /** @description How many are given back · 退货数量 */
+                refund_quantity: number;
+            }[];
+        };
+        wxpay_refund_reply: {
+            /** @description Your number of the order · 商户订单号 */
+            out_trade_no: string;
+            /** @description WeChat Pay's number of the payment · 微信支付订单号 */
+            transaction_id?: string;
+            /** @description Your number of the refund · 商户退款单号 */
+            out_refund_no: string;
+            /** @description WeChat Pay's number of the refund · 微信支付退款单号 */
+            refund_id?: string;
+            /** @description PROCESSING, SUCCESS, CLOSED or ABNORMAL · 退款状态：PROCESSING、SUCCESS、CLOSED 或 ABNORMAL */
+            status: string;
+            /** @description ORIGINAL, BALANCE, OTHER_BALANCE or OTHER_BANKCARD · 退款渠道：ORIGINAL、BALANCE、OTHER_BALANCE 或 OTHER_BANKCARD */
+            channel?: string;
+            /** @description Where the money goes · 退款入账账户 */
+            user_received_account?: string;
+            /** @description When it succeeded; RFC 3339, +08:00 · 退款成功时间，RFC 3339 格式，+08:00 */
+            success_time?: string;
+            /** @description When WeChat Pay took it; RFC 3339, +08:00 · 退款受理时间，RFC 3339 格式，+08:00 */
+            create_time?: string;
+            /** @description What is refunded · 退款金额 */
+            amount?: {
+                /** @description Refunded, in fen · 退款金额，单位：分 */
+                refund?: number;
+                /** @description Price of the order, in fen · 原订单金额，单位：分 */
+                total?: number;
+                /** @description What the payer had paid, in fen · 用户实付金额，单位：分 */
+                payer_total?: number;
+                /** @description What the payer gets back, in fen · 退给用户的金额，单位：分 */
+                payer_refund?: number;
+                /** @description Refunded without coupons that cost nothing, in fen · 应结退款金额，单位：分 */
+                settlement_refund?: number;
+                /** @description Price without coupons that cost nothing, in fen · 应结订单金额，单位：分 */
+                settlement_total?: number;
+                /** @description Refunded in coupons, in fen · 优惠退款金额，单位：分 */
+                discount_refund?: number;
+                /** @description Fee given back, in fen · 手续费退款金额，单位：分 */
+                refund_fee?: number;
+                /** @description CNY · 币种，只有 CNY */
+                currency?: string;
+            };
+            /** @description Code of what happens next; to operators · 下一步的代码，仅运营方可见 */
+            next?: string;
+            /** @description What happens next, in Chinese and English; to operators · 下一步的说明（中英文），仅运营方可见 */
+            next_msg?: string;
+            /** @description When it happens; RFC 3339, +08:00 · 下一步的时间，RFC 3339 格式，+08:00 */
+            next_at?: string | null;
+        };
+        wxpay_refund_abnormal_request: {
+            /** @description Your number of the refund; sent again, it is the same refund · 商户退款单号；重复发送仍是同一笔退款 */
+            out_refund_no: string;
+            /**
+             * @description Where the money goes: the payer's bank card, or the merchant's · 退到用户银行卡，或退回商户银行账户
+             * @enum {string}
+             */
+            type: "USER_BANK_CARD" | "MERCHANT_BANK_CARD";
+            /** @description Bank, WeChat Pay's code; for the payer's card. At most 16 bytes of UTF-8 (a Han character is 3) · 开户银行，退到用户时必填。最多 16 字节（UTF-8，一个汉字 3 字节） */
+            bank_type?: string;
+            /** @description Number of the payer's card, in clear: the service encrypts it. At most 64 bytes of UTF-8 (a Han character is 3) · 用户银行卡号，明文，由服务加密。最多 64 字节（UTF-8，一个汉字 3 字节） */
+            bank_account?: string;
+            /** @description Name of the card's owner, in clear: the service encrypts it. At most 64 bytes of UTF-8 (a Han character is 3) · 收款人姓名，明文，由服务加密。最多 64 字节（UTF-8，一个汉字 3 字节） */
+            real_name?: string;
+        };
+        wxpay_refund_query_request: {
+            /** @description Your number of the refund; sent again, it is the same refund · 商户退款单号；重复发送仍是同一笔退款 */
+            out_refund_no: string;
+        };
+        wxpay_transfer_request: {
+            /** @description Your number of the transfer; sent again, it is the same transfer · 商户转账单号；重复发送仍是同一笔转账 */
+            out_bill_no: string;
+            /** @description Scene that WeChat Pay granted, as 1000 for marketing · 转账场景 ID，如 1000 现金营销，须已开通 */
+            transfer_scene_id: string;
+            /** @description openid of the receiver · 收款用户的 openid */
+            openid: string;
+            /** @description Receiver's name in clear, checked by WeChat Pay; the service encrypts it. Required from 2,000 yuan. At most 64 bytes of UTF-8 (a Han character is 3) · 收款用户姓名，明文，由服务加密，微信支付会核验；满 2000 元必填。最多 64 字节（UTF-8，一个汉字 3 字节） */
+            user_name?: string;
+            /** @description To be transferred, in fen · 转账金额，单位：分 */
+            transfer_amount: number;
+            /** @description Remark that the receiver sees. At most 32 bytes of UTF-8 (a Han character is 3) · 转账备注，展示给收款用户。最多 32 字节（UTF-8，一个汉字 3 字节） */
+            transfer_remark: string;
+            /** @description What the receiver reads it is; one of the words of the scene. At most 32 bytes of UTF-8 (a Han character is 3) · 用户收款时感知到的收款原因，须为场景允许的文案。最多 32 字节（UTF-8，一个汉字 3 字节） */
+            user_recv_perception?: string;
+            /** @description What the scene asks for, line by line · 转账场景报备信息，逐条填写 */
+            transfer_scene_report_infos: {
+                /** @description Name of the line, as the scene asks for it. At most 45 bytes of UTF-8 (a Han character is 3) · 信息类型，按转账场景的要求填写。最多 45 字节（UTF-8，一个汉字 3 字节） */
+                info_type: string;
+                /** @description What is reported. At most 32 bytes of UTF-8 (a Han character is 3) · 信息内容。最多 32 字节（UTF-8，一个汉字 3 字节） */
+                info_content: string;
+            }[];
+            /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
+            useServiceAccount?: boolean;
+        };
+        wxpay_transfer_reply: {
+            /** @description Your number of the transfer · 商户转账单号 */
+            out_bill_no: string;
+            /** @description WeChat Pay's number of the transfer · 微信转账单号 */
+            transfer_bill_no?: string;
+            /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED · 转账状态：ACCEPTED、PROCESSING、WAIT_USER_CONFIRM、TRANSFERING、SUCCESS、FAIL、CANCELING 或 CANCELLED */
+            state: string;
+            /** @description Merchant number · 商户号 */
+            mchId: string;
+            /** @description Merchant number · 商户号 */
+            mch_id?: string;
+            /** @description appid the order was made for · 下单时的 appid */
+            appid?: string;
+            /** @description openid of the receiver · 收款用户的 openid */
+            openid?: string;
+            /** @description Name of the receiver, encrypted · 收款用户姓名，密文 */
+            user_name?: string;
+            /** @description Transferred, in fen · 转账金额，单位：分 */
+            transfer_amount?: number;
+            /** @description As sent · 转账备注 */
+            transfer_remark?: string;
+            /** @description WeChat Pay's code of why it failed · 失败原因，微信支付编码 */
+            fail_reason?: string;
+            /** @description For wx.requestMerchantTransfer: the receiver confirms with it · 传给 wx.requestMerchantTransfer，由收款用户确认收款 */
+            package_info?: string;
+            /** @description When WeChat Pay took it; RFC 3339, +08:00 · 受理时间，RFC 3339 格式，+08:00 */
+            create_time?: string;
+            /** @description When WeChat Pay last changed it; RFC 3339, +08:00 · 最近更新时间，RFC 3339 格式，+08:00 */
+            update_time?: string;
+        };
+        wxpay_transfer_cancel_request: {
+            /** @description Your number of the transfer; sent again, it is the same transfer · 商户转账单号；重复发送仍是同一笔转账 */
+            out_bill_no: string;
+        };
+        wxpay_transfer_cancel_reply: {
+            /** @description Your number of the transfer · 商户转账单号 */
+            out_bill_no: string;
+            /** @description WeChat Pay's number of the transfer · 微信转账单号 */
+            transfer_bill_no?: string;
+            /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED · 转账状态：ACCEPTED、PROCESSING、WAIT_USER_CONFIRM、TRANSFERING、SUCCESS、FAIL、CANCELING 或 CANCELLED */
+            state: string;
+            /** @description Merchant number · 商户号 */
+            mchId?: string;
+            /** @description Merchant number · 商户号 */
+            mch_id?: string;
+            /** @description appid the order was made for · 下单时的 appid */
+            appid?: string;
+            /** @description openid of the receiver · 收款用户的 openid */
+            openid?: string;
+            /** @description Name of the receiver, encrypted · 收款用户姓名，密文 */
+            user_name?: string;
+            /** @description Transferred, in fen · 转账金额，单位：分 */
+            transfer_amount?: number;
+            /** @description As sent · 转账备注 */
+            transfer_remark?: string;
+            /** @description WeChat Pay's code of why it failed · 失败原因，微信支付编码 */
+            fail_reason?: string;
+            /** @description For wx.requestMerchantTransfer: the receiver confirms with it · 传给 wx.requestMerchantTransfer，由收款用户确认收款 */
+            package_info?: string;
+            /** @description When WeChat Pay took it; RFC 3339, +08:00 · 受理时间，RFC 3339 格式，+08:00 */
+            create_time?: string;
+            /** @description When WeChat Pay last changed it; RFC 3339, +08:00 · 最近更新时间，RFC 3339 格式，+08:00 */
+            update_time?: string;
+        };
+        wxpay_transfer_bill_query_by_no_request: {
+            /** @description WeChat Pay's number of the transfer · 微信转账单号 */
+            transfer_bill_no: string;
+        };
+        wxpay_bill_request: {
+            /** @description Beijing day, YYYY-MM-DD; WeChat Pay has it from about 10:00 the day after · 账单日期（北京时间），YYYY-MM-DD；微信支付约在次日 10 点后提供 */
+            bill_date: string;
+            /**
+             * @description Trade bill: which rows · 交易账单类型
+             * @enum {string}
+             */
+            bill_type?: "ALL" | "SUCCESS" | "REFUND";
+            /** @description The shop of a service provider, on subMerchants; may be left out where there is one. No other merchant sends it · 服务商模式下的子商户号，须在 subMerchants 中；只有一个时可不填。其他商户不填 */
+            sub_mchid?: string;
+            /**
+             * @description Asks for the fund-flow bill of this account instead · 改为下载该账户的资金账单
+             * @enum {string}
+             */
+            account_type?: "BASIC" | "OPERATION" | "FEES";
+        };
+        wxpay_reconcile_request: {
+            /** @description Beijing day, YYYY-MM-DD; WeChat Pay has it from about 10:00 the day after · 账单日期（北京时间），YYYY-MM-DD；微信支付约在次日 10 点后提供 */
+            bill_date: string;
+        };
+        wxpay_reconcile_reply: {
+            /** @description Beijing day, YYYY-MM-DD · 账单日期（北京时间），YYYY-MM-DD */
+            bill_date: string;
+            /** @description Rows of ours in the bill, each compared with its record · 账单中属于本商户、已逐条比对的行数 */
+            compared: number;
+            /** @description At most the first few hundred; `omitted` counts the others · 差异，最多列出前几百条；其余计入 omitted */
+            differences: {
+                /** @description missing_here, missing_at_wechat, amount, state, fee, duplicate; of refunds with refund_ before it · 差异类别：missing_here、missing_at_wechat、amount、state、fee、duplicate；退款类别以 refund_ 开头 */
+                class: string;
+                /** @description Your number of the order · 商户订单号 */
+                out_trade_no: string;
+                /** @description Your number of the refund · 商户退款单号 */
+                out_refund_no?: string;
+                /** @description Our record; amounts in fen · 本地记录，金额单位：分 */
+                here: Record<string, never> | null;
+                /** @description The bill's row; amounts in fen · 账单中的行，金额单位：分 */
+                wechat: Record<string, never> | null;
+                /** @description A proven answer explained it, and our record has learned it · 经证实的应答解释了差异，并已写入记录 */
+                resolved: boolean;
+            }[];
+            /** @description Differences beyond those listed; WeChat Pay was not asked about them · 未列出的差异数；未向微信支付查询 */
+            omitted?: number;
+            /** @description Differences that a person must look at · 需人工处理的差异数 */
+            unresolved?: number;
+            /** @description How many of each class · 各类别的差异数 */
+            by_class?: Record<string, never>;
+            /** @description found; none: WeChat Pay says there was no business that day · found：有账单；none：微信支付表示当日无交易 */
+            statement?: string;
+            /** @description compared, missing, unrelated or unreadable · 资金账单：compared（已比对）、missing（缺失）、unrelated（无关）或 unreadable（不可读） */
+            fund_bill?: string;
+            /** @description Why the fund-flow bill was left out · 资金账单未比对的原因 */
+            fund_fault?: string;
+            /** @description Rows of other appids or merchants: counted, not imported · 其他 appid 或商户的行数，只计数、不导入 */
+            foreign?: number;
+            /** @description Payments in the bill · 账单中的支付笔数 */
+            payments?: number;
+            /** @description Refunds in the bill · 账单中的退款笔数 */
+            refunds?: number;
+            /** @description Payments of that day that we hold · 本地记录的当日支付笔数 */
+            held?: number;
+            /** @description One sentence where a person must look at the day as a whole · 当日整体需人工检查时的说明 */
+            alarm?: string | null;
+            /** @description When the report was made; RFC 3339, +08:00 · 对账时间，RFC 3339 格式，+08:00 */
+            made_at?: string;
+        };
+        wxpay_sweep_request: Record<string, never>;
+        wxpay_sweep_reply: {
+            /** @description Due records that were dealt with · 本次处理的到期记录数 */
+            done: number;
+            /** @description Due records that this call did not get to · 本次未处理的到期记录数 */
+            left: number;
+        };
+        wxpay_records_request: {
+            /**
+             * @description Kind of record; report: the reconciliation of a day · 记录种类；report 为某日的对账结果
+             * @enum {string}
+             */
+            kind?: "order" | "combination" | "transfer" | "report";
+            /** @description State as PAID or REFUNDING; damaged: records that are not believed · 状态，如 PAID、REFUNDING；damaged 为不可信的记录 */
+            state?: string;
+            /** @description openid of the payer or receiver · 付款或收款用户的 openid */
+            payer?: string;
+            /** @description Made at or after: a Beijing day YYYY-MM-DD, or RFC 3339 · 创建时间起：北京日期 YYYY-MM-DD 或 RFC 3339 */
+            from?: string;
+            /** @description Made before: a Beijing day YYYY-MM-DD, or RFC 3339 · 创建时间止（不含）：北京日期 YYYY-MM-DD 或 RFC 3339 */
+            to?: string;
+            /** @description Records in a page, 1 to 100; 20 when left out · 每页条数，1 至 100，默认 20 */
+            limit?: string | number;
+            /** @description `next` of the page before · 上一页返回的 next */
+            after?: string;
+        };
+        wxpay_records_reply: {
+            /** @description Newest first · 记录，从新到旧 */
+            records: ({
+                /** @description order, combination, transfer or report · 记录种类：order、combination、transfer 或 report */
+                kind: string;
+                /** @description Number of the record · 记录编号 */
+                no: string;
+                /** @description As PAID: see docs/operations.md · 状态，如 PAID，见 docs/operations.md */
+                state: string;
+                /** @description Grows with every change · 版本号，每次变更加一 */
+                version: number;
+                /** @description When it was recorded; RFC 3339, +08:00 · 记录时间，RFC 3339 格式，+08:00 */
+                created_at?: string;
+                /** @description Refunds of an order; amounts in fen · 订单的退款，金额单位：分 */
+                refunds?: Record<string, never>[];
+                /** @description What changed it, oldest first; bounded · 变更历史，从旧到新，条数有上限 */
+                history?: {
+                    /** @description When; RFC 3339, +08:00 · 时间，RFC 3339 格式，+08:00 */
+                    at: string;
+                    /** @description Code of what happened · 发生了什么，代码 */
+                    what: string;
+                    /** @description The same in English · 同上，英文 */
+                    what_en?: string;
+                    /** @description The same in Chinese · 同上，中文 */
+                    what_zh?: string;
+                    /** @description Who said so · 来源 */
+                    source?: string;
+                    /** @description How it was proven · 证实方式 */
+                    proof?: string;
+                }[];
+                /** @description What is delivered to the merchant · 向商户投递的事件 */
+                effects?: {
+                    /** @description Stable: also webhook-id and the AMQP message id · 事件 ID，保持不变，也是 webhook-id 与 AMQP message id */
+                    id: string;
+                    /** @description As order.paid: see docs/effects.md · 事件类型，如 order.paid，见 docs/effects.md */
+                    type: string;
+                    /** @description pending, delivered, dead or skipped · 投递状态：pending、delivered、dead 或 skipped */
+                    status?: string;
+                }[];
+                /** @description When the sweep looks at it; RFC 3339, +08:00 · 下次巡检时间，RFC 3339 格式，+08:00 */
+                due_at?: string | null;
+            } | {
+                /** @description order, combination, transfer or report · 记录种类：order、combination、transfer 或 report */
+                kind: string;
+                /** @description Number of the record · 记录编号 */
+                no: string;
+                /**
+                 * @description Not believed: see docs/operations.md · 不可信的记录，见 docs/operations.md
+                 * @constant
+                 */
+                state: "damaged";
+            })[];
+            /** @description Send it as `after` for the next page; null: this is the last · 下一页请以 after 传入；null 表示最后一页 */
+            next: string | null;
+        };
+        wxpay_record_request: {
+            /**
+             * @description Kind of record; report: the reconciliation of a day · 记录种类；report 为某日的对账结果
+             * @enum {string}
+             */
+            kind: "order" | "combination" | "transfer" | "report";
+            /** @description Number of the record: out_trade_no, combine_out_trade_no, out_bill_no or bill_date · 记录编号：out_trade_no、combine_out_trade_no、out_bill_no 或 bill_date */
+            no: string;
+        };
+        wxpay_record_reply: {
+            /** @description order, combination, transfer or report · 记录种类：order、combination、transfer 或 report */
+            kind: string;
+            /** @description Number of the record · 记录编号 */
+            no: string;
+            /** @description As PAID: see docs/operations.md · 状态，如 PAID，见 docs/operations.md */
+            state: string;
+            /** @description Grows with every change · 版本号，每次变更加一 */
+            version: number;
+            /** @description When it was recorded; RFC 3339, +08:00 · 记录时间，RFC 3339 格式，+08:00 */
+            created_at?: string;
+            /** @description Refunds of an order; amounts in fen · 订单的退款，金额单位：分 */
+            refunds?: Record<string, never>[];
+            /** @description What changed it, oldest first; bounded · 变更历史，从旧到新，条数有上限 */
+            history?: {
+                /** @description When; RFC 3339, +08:00 · 时间，RFC 3339 格式，+08:00 */
+                at: string;
+                /** @description Code of what happened · 发生了什么，代码 */
+                what: string;
+                /** @description The same in English · 同上，英文 */
+                what_en?: string;
+                /** @description The same in Chinese · 同上，中文 */
+                what_zh?: string;
+                /** @description Who said so · 来源 */
+                source?: string;
+                /** @description How it was proven · 证实方式 */
+                proof?: string;
+            }[];
+            /** @description What is delivered to the merchant · 向商户投递的事件 */
+            effects?: {
+                /** @description Stable: also webhook-id and the AMQP message id · 事件 ID，保持不变，也是 webhook-id 与 AMQP message id */
+                id: string;
+                /** @description As order.paid: see docs/effects.md · 事件类型，如 order.paid，见 docs/effects.md */
+                type: string;
+                /** @description pending, delivered, dead or skipped · 投递状态：pending、delivered、dead 或 skipped */
+                status?: string;
+            }[];
+            /** @description When the sweep looks at it; RFC 3339, +08:00 · 下次巡检时间，RFC 3339 格式，+08:00 */
+            due_at?: string | null;
+        };
+        wxpay_redeliver_request: {
+            /**
+             * @description Kind of record; report: the reconciliation of a day · 记录种类；report 为某日的对账结果
+             * @enum {string}
+             */
+            kind: "order" | "combination" | "transfer" | "report";
+            /** @description Number of the record: out_trade_no, combine_out_trade_no, out_bill_no or bill_date · 记录编号：out_trade_no、combine_out_trade_no、out_bill_no 或 bill_date */
+            no: string;
+            /** @description Effect to deliver again; left out: all that were given up · 要重新投递的事件；不填则为全部已放弃的事件 */
+            effect_id?: string;
+        };
+        post_records_kind_no_redeliver_request: {
+            /** @description Effect to deliver again; left out: all that were given up · 要重新投递的事件；不填则为全部已放弃的事件 */
+            effect_id?: string;
+        };
+        NotRecorded: {
+            /**
+             * @description Not recorded · 未记录
+             * @constant
+             */
+            code: "FAIL";
+            /** @description Why · 原因 */
+            message: string;
+        };
+        dispatch_reply: {
+            /**
+             * @description Success · 成功
+             * @constant
+             */
+            code: 0;
+        } | {
+            /**
+             * @description Recorded · 已记录
+             * @constant
+             */
+            code: "SUCCESS";
+        };
+        healthz_reply: {
+            /**
+             * @description Success · 成功
+             * @constant
+             */
+            code: 0;
+            /** @description success, always · 固定为 success */
+            msg: string;
+            /** @description ok, or not configured · ok，或 not configured（未配置） */
+            status: string;
+            /** @description Which build this is · 构建标识 */
+            build: string;
+            /** @description sdk or gateway · 签名方式：sdk 或 gateway */
+            sign_mode?: string | null;
+            /** @description Every setting: is there a value? · 各配置项是否有值 */
+            settings: Record<string, never>;
+            /** @description Which database · 数据库 */
+            store?: string | null;
+            /** @description Records survive the end of the process · 进程结束后记录是否保留 */
+            durable: boolean;
+            /** @description When a sweep last ended in this process; RFC 3339, +08:00 · 本进程上次巡检的结束时间，RFC 3339 格式，+08:00 */
+            last_sweep?: string | null;
+            /** @description ok; behind: work has waited for more than 5 minutes; unknown: the store does not answer · ok；behind：有工作等待超过 5 分钟；unknown：存储无应答 */
+            due: string;
+            /** @description How long the oldest due work waits, in ms; to operators · 最久的到期工作已等待的毫秒数，仅运营方可见 */
+            oldest_due_age_ms?: number | null;
+            /** @description Why the store could not be opened · 存储打不开的原因 */
+            store_error?: string | null;
+            /** @description The store answers · 存储有应答 */
+            store_answers?: boolean;
+            /** @description CONFIG_INVALID or MISSING_CREDENTIALS · CONFIG_INVALID 或 MISSING_CREDENTIALS */
+            error?: string;
+            /** @description What is wrong with the settings · 配置的问题 */
+            faults?: unknown[];
+            /** @description Further merchants of merchantsFile · merchantsFile 中的其他商户 */
+            merchants?: {
+                /** @description Its key in /m/<key>; without one its place in the file · /m/<key> 中的 key；没有则为文件中的位置 */
+                merchant: string;
+                /** @description ok, or not configured · ok，或 not configured（未配置） */
+                status: string;
+                /** @description CONFIG_INVALID or MISSING_CREDENTIALS; to operators · CONFIG_INVALID 或 MISSING_CREDENTIALS，仅运营方可见 */
+                error?: string;
+                /** @description What is wrong with its settings; to operators · 配置的问题，仅运营方可见 */
+                faults?: unknown[];
+            }[];
+            /** @description What is not wrong and deserves a look · 没有错、但值得留意的事项 */
+            warnings?: string[];
+        };
+        readyz_reply: {
+            /**
+             * @description 0: ready · 0：就绪
+             * @enum {unknown}
+             */
+            code: 0 | -1;
+            /** @description success, or not ready · success，或 not ready（未就绪） */
+            msg: string;
+            /** @description All of the below · 以下各项全部就绪 */
+            ready: boolean;
+            /** @description The settings are whole · 配置完整 */
+            credentials: boolean;
+            /** @description The store answers · 存储有应答 */
+            store: boolean;
+            /** @description A key is there to check WeChat Pay's signatures · 有可用于验证微信支付签名的密钥 */
+            keys: boolean;
+            /** @description Of the keys held · 持有密钥的序列号 */
+            key_serials: string[];
+            /** @description Code of what is missing · 缺少什么，错误码 */
+            error: string | null;
+        };
+        /** @description An OpenAPI 3.1 document · OpenAPI 3.1 文档 */
+        openapi_reply: Record<string, never>;
     };
-    responses: never;
+    responses: {
+        /** @description PARAM_INVALID, BODY_INVALID, WECHATPAY_REJECTED */
+        Failure400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "PARAM_INVALID" | "BODY_INVALID" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description BODY_TOO_LARGE */
+        Failure413: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "BODY_TOO_LARGE";
+                };
+            };
+        };
+        /** @description CONTENT_TYPE_UNSUPPORTED */
+        Failure415: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "CONTENT_TYPE_UNSUPPORTED";
+                };
+            };
+        };
+        /** @description UNAUTHENTICATED */
+        Failure401: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "UNAUTHENTICATED";
+                };
+            };
+        };
+        /** @description IDENTITY_UNAVAILABLE, KEYS_UNAVAILABLE, ORDER_BUSY, STORE_UNAVAILABLE, STORE_CONTENTION, STORE_NEWER, RECORD_DAMAGED, MISSING_CREDENTIALS, CONFIG_INVALID, OVERLOADED, SHUTTING_DOWN */
+        Failure503: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "IDENTITY_UNAVAILABLE" | "KEYS_UNAVAILABLE" | "ORDER_BUSY" | "STORE_UNAVAILABLE" | "STORE_CONTENTION" | "STORE_NEWER" | "RECORD_DAMAGED" | "MISSING_CREDENTIALS" | "CONFIG_INVALID" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
+            };
+        };
+        /** @description FORBIDDEN, WECHATPAY_REJECTED, ORDER_NOT_PREPARED */
+        Failure403: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN" | "WECHATPAY_REJECTED" | "ORDER_NOT_PREPARED";
+                };
+            };
+        };
+        /** @description RATE_LIMITED, WECHATPAY_REJECTED */
+        Failure429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "RATE_LIMITED" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, ROUTE_NOT_FOUND */
+        Failure404: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "ROUTE_NOT_FOUND";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, ORDER_PARAMS_DIFFER, ORDER_PAID, ORDER_CLOSED, ORDER_TAKEN, MOVE_FORBIDDEN */
+        Failure409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "REQUEST_REFUSED" | "ORDER_PARAMS_DIFFER" | "ORDER_PAID" | "ORDER_CLOSED" | "ORDER_TAKEN" | "MOVE_FORBIDDEN";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, WECHATPAY_UNAVAILABLE, WECHATPAY_UNPROVEN */
+        Failure502: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "WECHATPAY_UNAVAILABLE" | "WECHATPAY_UNPROVEN";
+                };
+            };
+        };
+        /** @description WECHATPAY_TIMEOUT */
+        Failure504: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_TIMEOUT";
+                };
+            };
+        };
+        /** @description INVARIANT_BROKEN */
+        Failure500: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "INVARIANT_BROKEN";
+                };
+            };
+        };
+        /** @description IDENTITY_UNAVAILABLE, KEYS_UNAVAILABLE, STORE_UNAVAILABLE, STORE_CONTENTION, STORE_NEWER, RECORD_DAMAGED, MISSING_CREDENTIALS, CONFIG_INVALID, OVERLOADED, SHUTTING_DOWN */
+        Failure503_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "IDENTITY_UNAVAILABLE" | "KEYS_UNAVAILABLE" | "STORE_UNAVAILABLE" | "STORE_CONTENTION" | "STORE_NEWER" | "RECORD_DAMAGED" | "MISSING_CREDENTIALS" | "CONFIG_INVALID" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
+            };
+        };
+        /** @description FORBIDDEN, WECHATPAY_REJECTED */
+        Failure403_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, ORDER_NOT_FOUND, ROUTE_NOT_FOUND */
+        Failure404_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "ORDER_NOT_FOUND" | "ROUTE_NOT_FOUND";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, MOVE_FORBIDDEN */
+        Failure409_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "MOVE_FORBIDDEN";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, ORDER_PAID, MOVE_FORBIDDEN */
+        Failure409_3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "ORDER_PAID" | "MOVE_FORBIDDEN";
+                };
+            };
+        };
+        /** @description FORBIDDEN, OPERATOR_DISABLED, WECHATPAY_REJECTED, ORDER_NOT_PREPARED */
+        Failure403_3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN" | "OPERATOR_DISABLED" | "WECHATPAY_REJECTED" | "ORDER_NOT_PREPARED";
+                };
+            };
+        };
+        /** @description FORBIDDEN, OPERATOR_DISABLED, WECHATPAY_REJECTED */
+        Failure403_4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN" | "OPERATOR_DISABLED" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, ORDER_PARAMS_DIFFER, ORDER_PAID, ORDER_CLOSED, ORDER_TAKEN, MOVE_FORBIDDEN */
+        Failure409_4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "ORDER_PARAMS_DIFFER" | "ORDER_PAID" | "ORDER_CLOSED" | "ORDER_TAKEN" | "MOVE_FORBIDDEN";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED */
+        Failure409_5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, ORDER_NOT_FOUND, REFUND_NOT_FOUND, ROUTE_NOT_FOUND */
+        Failure404_3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "ORDER_NOT_FOUND" | "REFUND_NOT_FOUND" | "ROUTE_NOT_FOUND";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, ORDER_NOT_PAID, REFUND_PARAMS_DIFFER, REFUND_EXCEEDS, REFUND_NUMBER_TAKEN, REFUND_CLOSED, MOVE_FORBIDDEN */
+        Failure409_6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "REQUEST_REFUSED" | "ORDER_NOT_PAID" | "REFUND_PARAMS_DIFFER" | "REFUND_EXCEEDS" | "REFUND_NUMBER_TAKEN" | "REFUND_CLOSED" | "MOVE_FORBIDDEN";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, REFUND_NOT_FOUND, ROUTE_NOT_FOUND */
+        Failure404_4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "REFUND_NOT_FOUND" | "ROUTE_NOT_FOUND";
+                };
+            };
+        };
+        /** @description FORBIDDEN, OPERATOR_DISABLED, WECHATPAY_REJECTED, TRANSFER_LIMIT */
+        Failure403_5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN" | "OPERATOR_DISABLED" | "WECHATPAY_REJECTED" | "TRANSFER_LIMIT";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, TRANSFER_PARAMS_DIFFER, MOVE_FORBIDDEN */
+        Failure409_7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "REQUEST_REFUSED" | "TRANSFER_PARAMS_DIFFER" | "MOVE_FORBIDDEN";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, TRANSFER_NOT_FOUND, ROUTE_NOT_FOUND */
+        Failure404_5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "TRANSFER_NOT_FOUND" | "ROUTE_NOT_FOUND";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, WECHATPAY_UNAVAILABLE, WECHATPAY_UNPROVEN, BILL_UNREADABLE */
+        Failure502_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "WECHATPAY_UNAVAILABLE" | "WECHATPAY_UNPROVEN" | "BILL_UNREADABLE";
+                };
+            };
+        };
+        /** @description PARAM_INVALID, BODY_INVALID */
+        Failure400_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "PARAM_INVALID" | "BODY_INVALID";
+                };
+            };
+        };
+        /** @description IDENTITY_UNAVAILABLE, STORE_UNAVAILABLE, STORE_CONTENTION, STORE_NEWER, RECORD_DAMAGED, MISSING_CREDENTIALS, CONFIG_INVALID, OVERLOADED, SHUTTING_DOWN */
+        Failure503_3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "IDENTITY_UNAVAILABLE" | "STORE_UNAVAILABLE" | "STORE_CONTENTION" | "STORE_NEWER" | "RECORD_DAMAGED" | "MISSING_CREDENTIALS" | "CONFIG_INVALID" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
+            };
+        };
+        /** @description FORBIDDEN, OPERATOR_DISABLED */
+        Failure403_6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN" | "OPERATOR_DISABLED";
+                };
+            };
+        };
+        /** @description RATE_LIMITED */
+        Failure429_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "RATE_LIMITED";
+                };
+            };
+        };
+        /** @description ROUTE_NOT_FOUND */
+        Failure404_6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "ROUTE_NOT_FOUND";
+                };
+            };
+        };
+        /** @description RECORD_NOT_FOUND, ROUTE_NOT_FOUND */
+        Failure404_7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "RECORD_NOT_FOUND" | "ROUTE_NOT_FOUND";
+                };
+            };
+        };
+        /** @description MOVE_FORBIDDEN */
+        Failure409_8: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "MOVE_FORBIDDEN";
+                };
+            };
+        };
+        /** @description PARAM_INVALID, BODY_INVALID, NOT_IN_V2, NOTIFICATION_REFUSED, WECHATPAY_REJECTED */
+        Failure400_3: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "PARAM_INVALID" | "BODY_INVALID" | "NOT_IN_V2" | "NOTIFICATION_REFUSED" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description UNAUTHENTICATED, SIGNATURE_INVALID, TIMESTAMP_EXPIRED, SERIAL_UNKNOWN, NOTIFICATION_UNPROVEN */
+        Failure401_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "UNAUTHENTICATED" | "SIGNATURE_INVALID" | "TIMESTAMP_EXPIRED" | "SERIAL_UNKNOWN" | "NOTIFICATION_UNPROVEN";
+                };
+            };
+        };
+        /** @description FORBIDDEN, OPERATOR_DISABLED, ORDER_NOT_PREPARED, TRANSFER_LIMIT, WECHATPAY_REJECTED */
+        Failure403_7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN" | "OPERATOR_DISABLED" | "ORDER_NOT_PREPARED" | "TRANSFER_LIMIT" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description ORDER_NOT_FOUND, REFUND_NOT_FOUND, TRANSFER_NOT_FOUND, RECORD_NOT_FOUND, ROUTE_NOT_FOUND, WECHATPAY_REJECTED */
+        Failure404_8: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "ORDER_NOT_FOUND" | "REFUND_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "RECORD_NOT_FOUND" | "ROUTE_NOT_FOUND" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description ORDER_PARAMS_DIFFER, ORDER_PAID, ORDER_CLOSED, ORDER_TAKEN, ORDER_NOT_PAID, MOVE_FORBIDDEN, REFUND_PARAMS_DIFFER, REFUND_EXCEEDS, REFUND_NUMBER_TAKEN, REFUND_CLOSED, TRANSFER_PARAMS_DIFFER, WECHATPAY_REJECTED, REQUEST_REFUSED */
+        Failure409_9: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "ORDER_PARAMS_DIFFER" | "ORDER_PAID" | "ORDER_CLOSED" | "ORDER_TAKEN" | "ORDER_NOT_PAID" | "MOVE_FORBIDDEN" | "REFUND_PARAMS_DIFFER" | "REFUND_EXCEEDS" | "REFUND_NUMBER_TAKEN" | "REFUND_CLOSED" | "TRANSFER_PARAMS_DIFFER" | "WECHATPAY_REJECTED" | "REQUEST_REFUSED";
+                };
+            };
+        };
+        /** @description KEYS_UNAVAILABLE, IDENTITY_UNAVAILABLE, STORE_UNAVAILABLE, STORE_CONTENTION, STORE_NEWER, RECORD_DAMAGED, ORDER_BUSY, OVERLOADED, SHUTTING_DOWN, MISSING_CREDENTIALS, CONFIG_INVALID */
+        Failure503_4: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "KEYS_UNAVAILABLE" | "IDENTITY_UNAVAILABLE" | "STORE_UNAVAILABLE" | "STORE_CONTENTION" | "STORE_NEWER" | "RECORD_DAMAGED" | "ORDER_BUSY" | "OVERLOADED" | "SHUTTING_DOWN" | "MISSING_CREDENTIALS" | "CONFIG_INVALID";
+                };
+            };
+        };
+        /** @description IDENTITY_UNAVAILABLE, MISSING_CREDENTIALS, CONFIG_INVALID, OVERLOADED, SHUTTING_DOWN */
+        Failure503_5: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "IDENTITY_UNAVAILABLE" | "MISSING_CREDENTIALS" | "CONFIG_INVALID" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
+            };
+        };
+        /** @description FORBIDDEN */
+        Failure403_8: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "FORBIDDEN";
+                };
+            };
+        };
+        /** @description MISSING_CREDENTIALS, CONFIG_INVALID, OVERLOADED, SHUTTING_DOWN */
+        Failure503_6: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "MISSING_CREDENTIALS" | "CONFIG_INVALID" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -904,175 +2763,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    time_expire?: string;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    goods_tag?: string;
-                    /** @description at most 6144 bytes of UTF-8 (a Han character is 3) · 最多 6144 字节（一个汉字 3 字节） */
-                    detail?: {
-                        cost_price?: number;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        invoice_id?: string;
-                        goods_detail?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            merchant_goods_id: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            wechatpay_goods_id?: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            goods_name?: string;
-                            quantity: number;
-                            unit_price: number;
-                        }[];
-                    };
-                    settle_info?: {
-                        profit_sharing: boolean;
-                    };
-                    limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
-                    support_fapiao?: boolean;
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                } | {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip?: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                };
+                "application/json": components["schemas"]["wxpay_order_request"] | components["schemas"]["wxpay_order_user_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid of the Mini Program */
-                                appId: string;
-                                /** @description Seconds since 1970, as text */
-                                timeStamp: string;
-                                /** @description Random text */
-                                nonceStr: string;
-                                /** @description prepay_id=… */
-                                package: string;
-                                /**
-                                 * @description How paySign was made
-                                 * @constant
-                                 */
-                                signType: "RSA";
-                                /** @description Signature of the above: hand all of it to wx.requestPayment */
-                                paySign: string;
-                                /** @description Prepay session (预支付交易会话标识), valid for 2 hours */
-                                prepay_id: string;
-                            };
+                            data: components["schemas"]["wxpay_order_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_order_h5: {
@@ -1084,160 +2815,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    time_expire?: string;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    goods_tag?: string;
-                    /** @description at most 6144 bytes of UTF-8 (a Han character is 3) · 最多 6144 字节（一个汉字 3 字节） */
-                    detail?: {
-                        cost_price?: number;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        invoice_id?: string;
-                        goods_detail?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            merchant_goods_id: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            wechatpay_goods_id?: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            goods_name?: string;
-                            quantity: number;
-                            unit_price: number;
-                        }[];
-                    };
-                    settle_info?: {
-                        profit_sharing: boolean;
-                    };
-                    limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
-                    support_fapiao?: boolean;
-                    scene_info: {
-                        /** Format: public-ip */
-                        payer_client_ip: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                } | {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    scene_info: {
-                        /** Format: public-ip */
-                        payer_client_ip?: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                };
+                "application/json": components["schemas"]["wxpay_order_h5_request"] | components["schemas"]["wxpay_order_h5_user_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Page that opens WeChat, valid 5 minutes */
-                                h5_url: string;
-                            };
+                            data: components["schemas"]["wxpay_order_h5_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_order_native: {
@@ -1249,160 +2867,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    time_expire?: string;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    goods_tag?: string;
-                    /** @description at most 6144 bytes of UTF-8 (a Han character is 3) · 最多 6144 字节（一个汉字 3 字节） */
-                    detail?: {
-                        cost_price?: number;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        invoice_id?: string;
-                        goods_detail?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            merchant_goods_id: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            wechatpay_goods_id?: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            goods_name?: string;
-                            quantity: number;
-                            unit_price: number;
-                        }[];
-                    };
-                    settle_info?: {
-                        profit_sharing: boolean;
-                    };
-                    limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
-                    support_fapiao?: boolean;
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                } | {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip?: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                };
+                "application/json": components["schemas"]["wxpay_order_request"] | components["schemas"]["wxpay_order_user_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Show it as a QR code, valid for 2 hours */
-                                code_url: string;
-                            };
+                            data: components["schemas"]["wxpay_order_native_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_order_app: {
@@ -1414,172 +2919,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    time_expire?: string;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    goods_tag?: string;
-                    /** @description at most 6144 bytes of UTF-8 (a Han character is 3) · 最多 6144 字节（一个汉字 3 字节） */
-                    detail?: {
-                        cost_price?: number;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        invoice_id?: string;
-                        goods_detail?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            merchant_goods_id: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            wechatpay_goods_id?: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            goods_name?: string;
-                            quantity: number;
-                            unit_price: number;
-                        }[];
-                    };
-                    settle_info?: {
-                        profit_sharing: boolean;
-                    };
-                    limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
-                    support_fapiao?: boolean;
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                } | {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description?: string;
-                    amount?: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip?: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            name?: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            area_code?: string;
-                            /** @description at most 512 bytes of UTF-8 (a Han character is 3) · 最多 512 字节（一个汉字 3 字节） */
-                            address?: string;
-                        };
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                };
+                "application/json": components["schemas"]["wxpay_order_request"] | components["schemas"]["wxpay_order_user_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid of the app */
-                                appid: string;
-                                /** @description Merchant number (商户号) */
-                                partnerid: string;
-                                /** @description Prepay session (预支付交易会话标识), valid for 2 hours */
-                                prepayid: string;
-                                /** @description Sign=WXPay */
-                                package: string;
-                                /** @description Random text */
-                                noncestr: string;
-                                /** @description Seconds since 1970, as text */
-                                timestamp: string;
-                                /** @description Signature of the above */
-                                sign: string;
-                            };
+                            data: components["schemas"]["wxpay_order_app_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_order_combine: {
@@ -1591,172 +2971,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /** @enum {string} */
-                    type: "jsapi" | "h5" | "native" | "app";
-                    combine_out_trade_no: string;
-                    combine_payer_info?: {
-                        openid: string;
-                    };
-                    useServiceAccount?: boolean;
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip: string;
-                        /** @description at most 16 bytes of UTF-8 (a Han character is 3) · 最多 16 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                    sub_orders: {
-                        mchid?: string;
-                        out_trade_no: string;
-                        /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                        description: string;
-                        amount: {
-                            total_amount: number;
-                            /** @constant */
-                            currency: "CNY";
-                        };
-                        /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                        attach?: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        goods_tag?: string;
-                        /** @description at most 6000 bytes of UTF-8 (a Han character is 3) · 最多 6000 字节（一个汉字 3 字节） */
-                        detail?: string;
-                        settle_info?: {
-                            profit_sharing: boolean;
-                        };
-                    }[];
-                    time_expire?: string;
-                } | {
-                    /** @enum {string} */
-                    type: "jsapi" | "h5" | "native" | "app";
-                    combine_out_trade_no: string;
-                    combine_payer_info?: {
-                        openid: string;
-                    };
-                    useServiceAccount?: boolean;
-                    scene_info?: {
-                        /** Format: ip */
-                        payer_client_ip?: string;
-                        /** @description at most 16 bytes of UTF-8 (a Han character is 3) · 最多 16 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        h5_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            type: string;
-                            /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                            app_name?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            app_url?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            bundle_id?: string;
-                            /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                            package_name?: string;
-                        };
-                    };
-                    sub_orders: {
-                        mchid?: string;
-                        out_trade_no: string;
-                        /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                        description: string;
-                        amount: {
-                            total_amount: number;
-                            /** @constant */
-                            currency: "CNY";
-                        };
-                        /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                        attach?: string;
-                    }[];
-                };
+                "application/json": components["schemas"]["wxpay_order_combine_request"] | components["schemas"]["wxpay_order_combine_user_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid of the Mini Program */
-                                appId: string;
-                                /** @description Seconds since 1970, as text */
-                                timeStamp: string;
-                                /** @description Random text */
-                                nonceStr: string;
-                                /** @description prepay_id=… */
-                                package: string;
-                                /**
-                                 * @description How paySign was made
-                                 * @constant
-                                 */
-                                signType: "RSA";
-                                /** @description Signature of the above: hand all of it to wx.requestPayment */
-                                paySign: string;
-                                /** @description Prepay session (预支付交易会话标识), valid for 2 hours */
-                                prepay_id: string;
-                            } | {
-                                /** @description Page that opens WeChat, valid 5 minutes */
-                                h5_url: string;
-                            } | {
-                                /** @description Show it as a QR code, valid for 2 hours */
-                                code_url: string;
-                            } | {
-                                /** @description appid of the app */
-                                appid: string;
-                                /** @description Merchant number (商户号) */
-                                partnerid: string;
-                                /** @description Prepay session (预支付交易会话标识), valid for 2 hours */
-                                prepayid: string;
-                                /** @description Sign=WXPay */
-                                package: string;
-                                /** @description Random text */
-                                noncestr: string;
-                                /** @description Seconds since 1970, as text */
-                                timestamp: string;
-                                /** @description Signature of the above */
-                                sign: string;
-                            };
+                            data: components["schemas"]["wxpay_order_combine_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_combine_query: {
@@ -1768,89 +3023,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    combine_out_trade_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_combine_query_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid the order was made for */
-                                combine_appid?: string;
-                                /** @description Merchant number (商户号) */
-                                combine_mchid?: string;
-                                /** @description Number of the whole here (合单商户订单号) */
-                                combine_out_trade_no: string;
-                                combine_payer_info?: {
-                                    /** @description openid of the payer (用户标识) */
-                                    openid?: string;
-                                };
-                                /** @description The parts (子单) */
-                                sub_orders: {
-                                    /** @description Merchant number (商户号) */
-                                    mchid?: string;
-                                    /** @description Number of the order here (商户订单号) */
-                                    out_trade_no: string;
-                                    /** @description WeChat's number of the payment (微信支付订单号) */
-                                    transaction_id?: string;
-                                    /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY */
-                                    trade_type?: string;
-                                    /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR */
-                                    trade_state: string;
-                                    /** @description Bank or balance, WeChat's code */
-                                    bank_type?: string;
-                                    /** @description As sent with the order */
-                                    attach?: string;
-                                    /** @description When it was paid; RFC 3339, +08:00 */
-                                    success_time?: string;
-                                    amount?: {
-                                        /** @description Price of this part; in fen (分) */
-                                        total_amount?: number;
-                                        /** @description What the payer paid for this part; in fen (分) */
-                                        payer_amount?: number;
-                                        /** @description CNY */
-                                        currency?: string;
-                                        /** @description CNY */
-                                        payer_currency?: string;
-                                    };
-                                }[];
-                            };
+                            data: components["schemas"]["wxpay_combine_query_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_2"];
+            409: components["responses"]["Failure409_2"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_combine_close: {
@@ -1862,50 +3075,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    combine_out_trade_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_combine_query_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            /** @description Closed: data.status is 204 */
-                            data: null;
+                            data: components["schemas"]["wxpay_combine_close_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_2"];
+            409: components["responses"]["Failure409_3"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_order_codepay: {
@@ -1917,201 +3127,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description: string;
-                    amount: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    payer: {
-                        auth_code: string;
-                    };
-                    scene_info: {
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        device_id?: string;
-                        /** Format: ip */
-                        device_ip?: string;
-                        store_info?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            id: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            out_id?: string;
-                        };
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    goods_tag?: string;
-                    /** @description at most 6144 bytes of UTF-8 (a Han character is 3) · 最多 6144 字节（一个汉字 3 字节） */
-                    detail?: {
-                        cost_price?: number;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        invoice_id?: string;
-                        goods_detail?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            merchant_goods_id: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            wxpay_goods_id?: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            goods_name?: string;
-                            quantity: number;
-                            unit_price: number;
-                        }[];
-                    };
-                    settle_info?: {
-                        profit_sharing: boolean;
-                    };
-                    support_fapiao?: boolean;
-                };
+                "application/json": components["schemas"]["wxpay_order_codepay_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description Merchant number (商户号) */
-                                mchid?: string;
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY */
-                                trade_type?: string;
-                                /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR */
-                                trade_state: string;
-                                /** @description WeChat's words for the state */
-                                trade_state_desc?: string;
-                                /** @description Bank or balance, WeChat's code */
-                                bank_type?: string;
-                                /** @description As sent with the order */
-                                attach?: string;
-                                /** @description When it was paid; RFC 3339, +08:00 */
-                                success_time?: string;
-                                payer?: {
-                                    /** @description openid of the payer (用户标识) */
-                                    openid?: string;
-                                };
-                                amount?: {
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                    /** @description CNY */
-                                    payer_currency?: string;
-                                };
-                                scene_info?: {
-                                    /** @description Device of the merchant */
-                                    device_id?: string;
-                                };
-                                /** @description Coupons, as WeChat states them; amounts in fen (分) */
-                                promotion_detail?: Record<string, never>[];
-                            };
+                            data: components["schemas"]["wxpay_order_codepay_reply"];
                         };
                     };
                 };
             };
-            /** @description Taken, outcome unknown: ask, or send the same number again */
+            /** @description Taken, outcome unknown: ask, or send the same number again · 已受理，结果未知：请查询，或用同一单号重试 */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description Merchant number (商户号) */
-                                mchid?: string;
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY */
-                                trade_type?: string;
-                                /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR */
-                                trade_state?: string;
-                                /** @description WeChat's words for the state */
-                                trade_state_desc?: string;
-                                /** @description Bank or balance, WeChat's code */
-                                bank_type?: string;
-                                /** @description As sent with the order */
-                                attach?: string;
-                                /** @description When it was paid; RFC 3339, +08:00 */
-                                success_time?: string;
-                                payer?: {
-                                    /** @description openid of the payer (用户标识) */
-                                    openid?: string;
-                                };
-                                amount?: {
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                    /** @description CNY */
-                                    payer_currency?: string;
-                                };
-                                scene_info?: {
-                                    /** @description Device of the merchant */
-                                    device_id?: string;
-                                };
-                                /** @description Coupons, as WeChat states them; amounts in fen (分) */
-                                promotion_detail?: Record<string, never>[];
-                                /**
-                                 * @description Not known yet: send the same number again to ask
-                                 * @constant
-                                 */
-                                state: "PROCESSING";
-                            };
+                            data: components["schemas"]["wxpay_order_codepay_accepted"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_3"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_reverse: {
@@ -2123,121 +3204,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_reverse_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description Merchant number (商户号) */
-                                mchid?: string;
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                            };
+                            data: components["schemas"]["wxpay_reverse_reply"];
                         };
                     };
                 };
             };
-            /** @description Taken, outcome unknown: ask, or send the same number again */
+            /** @description Taken, outcome unknown: ask, or send the same number again · 已受理，结果未知：请查询，或用同一单号重试 */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description Merchant number (商户号) */
-                                mchid?: string;
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY */
-                                trade_type?: string;
-                                /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR */
-                                trade_state?: string;
-                                /** @description WeChat's words for the state */
-                                trade_state_desc?: string;
-                                /** @description Bank or balance, WeChat's code */
-                                bank_type?: string;
-                                /** @description As sent with the order */
-                                attach?: string;
-                                /** @description When it was paid; RFC 3339, +08:00 */
-                                success_time?: string;
-                                payer?: {
-                                    /** @description openid of the payer (用户标识) */
-                                    openid?: string;
-                                };
-                                amount?: {
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                    /** @description CNY */
-                                    payer_currency?: string;
-                                };
-                                scene_info?: {
-                                    /** @description Device of the merchant */
-                                    device_id?: string;
-                                };
-                                /** @description Coupons, as WeChat states them; amounts in fen (分) */
-                                promotion_detail?: Record<string, never>[];
-                                /**
-                                 * @description Not known yet: send the same number again to ask
-                                 * @constant
-                                 */
-                                state: "PROCESSING";
-                            };
+                            data: components["schemas"]["wxpay_order_codepay_accepted"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_4"];
+            404: components["responses"]["Failure404_2"];
+            409: components["responses"]["Failure409_3"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_prepare_order: {
@@ -2249,95 +3281,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                    /** @description at most 127 bytes of UTF-8 (a Han character is 3) · 最多 127 字节（一个汉字 3 字节） */
-                    description: string;
-                    amount: {
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description at most 128 bytes of UTF-8 (a Han character is 3) · 最多 128 字节（一个汉字 3 字节） */
-                    attach?: string;
-                    useServiceAccount?: boolean;
-                    payer?: {
-                        openid: string;
-                    };
-                    time_expire?: string;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    goods_tag?: string;
-                    /** @description at most 6144 bytes of UTF-8 (a Han character is 3) · 最多 6144 字节（一个汉字 3 字节） */
-                    detail?: {
-                        cost_price?: number;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        invoice_id?: string;
-                        goods_detail?: {
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            merchant_goods_id: string;
-                            /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                            wechatpay_goods_id?: string;
-                            /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                            goods_name?: string;
-                            quantity: number;
-                            unit_price: number;
-                        }[];
-                    };
-                    settle_info?: {
-                        profit_sharing: boolean;
-                    };
-                    limit_pay?: ("no_balance" | "no_credit" | "no_debit" | "balance_only")[];
-                    support_fapiao?: boolean;
-                    expire_minutes?: number;
-                };
+                "application/json": components["schemas"]["wxpay_prepare_order_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /**
-                                 * @description A payer may order this number
-                                 * @constant
-                                 */
-                                state: "PREPARED";
-                            };
+                            data: components["schemas"]["wxpay_prepare_order_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_4"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409_4"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_query_order_by_out_trade_no: {
@@ -2349,90 +3333,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_reverse_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description Merchant number (商户号) */
-                                mchid?: string;
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY */
-                                trade_type?: string;
-                                /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR */
-                                trade_state: string;
-                                /** @description WeChat's words for the state */
-                                trade_state_desc?: string;
-                                /** @description Bank or balance, WeChat's code */
-                                bank_type?: string;
-                                /** @description As sent with the order */
-                                attach?: string;
-                                /** @description When it was paid; RFC 3339, +08:00 */
-                                success_time?: string;
-                                payer?: {
-                                    /** @description openid of the payer (用户标识) */
-                                    openid?: string;
-                                };
-                                amount?: {
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                    /** @description CNY */
-                                    payer_currency?: string;
-                                };
-                                scene_info?: {
-                                    /** @description Device of the merchant */
-                                    device_id?: string;
-                                };
-                                /** @description Coupons, as WeChat states them; amounts in fen (分) */
-                                promotion_detail?: Record<string, never>[];
-                            };
+                            data: components["schemas"]["wxpay_order_codepay_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_2"];
+            409: components["responses"]["Failure409_5"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_query_order_by_transaction_id: {
@@ -2444,90 +3385,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    transaction_id: string;
-                };
+                "application/json": components["schemas"]["wxpay_query_order_by_transaction_id_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description Merchant number (商户号) */
-                                mchid?: string;
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description JSAPI, NATIVE, APP, MWEB, MICROPAY or FACEPAY */
-                                trade_type?: string;
-                                /** @description SUCCESS, REFUND, NOTPAY, CLOSED, REVOKED, USERPAYING or PAYERROR */
-                                trade_state: string;
-                                /** @description WeChat's words for the state */
-                                trade_state_desc?: string;
-                                /** @description Bank or balance, WeChat's code */
-                                bank_type?: string;
-                                /** @description As sent with the order */
-                                attach?: string;
-                                /** @description When it was paid; RFC 3339, +08:00 */
-                                success_time?: string;
-                                payer?: {
-                                    /** @description openid of the payer (用户标识) */
-                                    openid?: string;
-                                };
-                                amount?: {
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                    /** @description CNY */
-                                    payer_currency?: string;
-                                };
-                                scene_info?: {
-                                    /** @description Device of the merchant */
-                                    device_id?: string;
-                                };
-                                /** @description Coupons, as WeChat states them; amounts in fen (分) */
-                                promotion_detail?: Record<string, never>[];
-                            };
+                            data: components["schemas"]["wxpay_order_codepay_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_2"];
+            409: components["responses"]["Failure409_5"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_close_order: {
@@ -2539,50 +3437,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_reverse_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            /** @description Closed: data.status is 204 */
-                            data: null;
+                            data: components["schemas"]["wxpay_combine_close_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_2"];
+            409: components["responses"]["Failure409_3"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_refund: {
@@ -2594,183 +3489,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_trade_no?: string;
-                    transaction_id?: string;
-                    out_refund_no: string;
-                    /** @description at most 80 bytes of UTF-8 (a Han character is 3) · 最多 80 字节（一个汉字 3 字节） */
-                    reason?: string;
-                    amount?: {
-                        refund: number;
-                        total: number;
-                        /** @constant */
-                        currency?: "CNY";
-                    };
-                    /** @description true: nothing is sent; the amount is freed once WeChat proves twice that it has no such refund */
-                    release?: boolean;
-                    /** @enum {string} */
-                    funds_account?: "AVAILABLE" | "UNSETTLED";
-                    goods_detail?: {
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        merchant_goods_id: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        wechatpay_goods_id?: string;
-                        /** @description at most 256 bytes of UTF-8 (a Han character is 3) · 最多 256 字节（一个汉字 3 字节） */
-                        goods_name?: string;
-                        unit_price: number;
-                        refund_amount: number;
-                        refund_quantity: number;
-                    }[];
-                };
+                "application/json": components["schemas"]["wxpay_refund_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description Number of the refund here (商户退款单号) */
-                                out_refund_no: string;
-                                /** @description WeChat's number of the refund (微信支付退款单号) */
-                                refund_id?: string;
-                                /** @description PROCESSING, SUCCESS, CLOSED or ABNORMAL */
-                                status: string;
-                                /** @description ORIGINAL, BALANCE, OTHER_BALANCE or OTHER_BANKCARD */
-                                channel?: string;
-                                /** @description Where the money goes */
-                                user_received_account?: string;
-                                /** @description When it succeeded; RFC 3339, +08:00 */
-                                success_time?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                amount?: {
-                                    /** @description Refunded; in fen (分) */
-                                    refund?: number;
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer had paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description What the payer gets back; in fen (分) */
-                                    payer_refund?: number;
-                                    /** @description Refunded without coupons that cost nothing; in fen (分) */
-                                    settlement_refund?: number;
-                                    /** @description Price without coupons that cost nothing; in fen (分) */
-                                    settlement_total?: number;
-                                    /** @description Refunded in coupons; in fen (分) */
-                                    discount_refund?: number;
-                                    /** @description Fee given back; in fen (分) */
-                                    refund_fee?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                };
-                                /** @description Code of what happens next; to operators */
-                                next?: string;
-                                /** @description What happens next, in Chinese and English; to operators */
-                                next_msg?: string;
-                                /** @description When it happens; RFC 3339, +08:00 */
-                                next_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_refund_reply"];
                         };
                     };
                 };
             };
-            /** @description Taken, outcome unknown: ask, or send the same number again */
+            /** @description Taken, outcome unknown: ask, or send the same number again · 已受理，结果未知：请查询，或用同一单号重试 */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description Number of the refund here (商户退款单号) */
-                                out_refund_no: string;
-                                /** @description WeChat's number of the refund (微信支付退款单号) */
-                                refund_id?: string;
-                                /** @description PROCESSING, SUCCESS, CLOSED or ABNORMAL */
-                                status: string;
-                                /** @description ORIGINAL, BALANCE, OTHER_BALANCE or OTHER_BANKCARD */
-                                channel?: string;
-                                /** @description Where the money goes */
-                                user_received_account?: string;
-                                /** @description When it succeeded; RFC 3339, +08:00 */
-                                success_time?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                amount?: {
-                                    /** @description Refunded; in fen (分) */
-                                    refund?: number;
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer had paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description What the payer gets back; in fen (分) */
-                                    payer_refund?: number;
-                                    /** @description Refunded without coupons that cost nothing; in fen (分) */
-                                    settlement_refund?: number;
-                                    /** @description Price without coupons that cost nothing; in fen (分) */
-                                    settlement_total?: number;
-                                    /** @description Refunded in coupons; in fen (分) */
-                                    discount_refund?: number;
-                                    /** @description Fee given back; in fen (分) */
-                                    refund_fee?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                };
-                                /** @description Code of what happens next; to operators */
-                                next?: string;
-                                /** @description What happens next, in Chinese and English; to operators */
-                                next_msg?: string;
-                                /** @description When it happens; RFC 3339, +08:00 */
-                                next_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_refund_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_4"];
+            404: components["responses"]["Failure404_3"];
+            409: components["responses"]["Failure409_6"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_refund_abnormal: {
@@ -2782,166 +3566,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_refund_no: string;
-                    /** @enum {string} */
-                    type: "USER_BANK_CARD" | "MERCHANT_BANK_CARD";
-                    /** @description at most 16 bytes of UTF-8 (a Han character is 3) · 最多 16 字节（一个汉字 3 字节） */
-                    bank_type?: string;
-                    /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                    bank_account?: string;
-                    /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                    real_name?: string;
-                };
+                "application/json": components["schemas"]["wxpay_refund_abnormal_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description Number of the refund here (商户退款单号) */
-                                out_refund_no: string;
-                                /** @description WeChat's number of the refund (微信支付退款单号) */
-                                refund_id?: string;
-                                /** @description PROCESSING, SUCCESS, CLOSED or ABNORMAL */
-                                status: string;
-                                /** @description ORIGINAL, BALANCE, OTHER_BALANCE or OTHER_BANKCARD */
-                                channel?: string;
-                                /** @description Where the money goes */
-                                user_received_account?: string;
-                                /** @description When it succeeded; RFC 3339, +08:00 */
-                                success_time?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                amount?: {
-                                    /** @description Refunded; in fen (分) */
-                                    refund?: number;
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer had paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description What the payer gets back; in fen (分) */
-                                    payer_refund?: number;
-                                    /** @description Refunded without coupons that cost nothing; in fen (分) */
-                                    settlement_refund?: number;
-                                    /** @description Price without coupons that cost nothing; in fen (分) */
-                                    settlement_total?: number;
-                                    /** @description Refunded in coupons; in fen (分) */
-                                    discount_refund?: number;
-                                    /** @description Fee given back; in fen (分) */
-                                    refund_fee?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                };
-                                /** @description Code of what happens next; to operators */
-                                next?: string;
-                                /** @description What happens next, in Chinese and English; to operators */
-                                next_msg?: string;
-                                /** @description When it happens; RFC 3339, +08:00 */
-                                next_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_refund_reply"];
                         };
                     };
                 };
             };
-            /** @description Taken, outcome unknown: ask, or send the same number again */
+            /** @description Taken, outcome unknown: ask, or send the same number again · 已受理，结果未知：请查询，或用同一单号重试 */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description Number of the refund here (商户退款单号) */
-                                out_refund_no: string;
-                                /** @description WeChat's number of the refund (微信支付退款单号) */
-                                refund_id?: string;
-                                /** @description PROCESSING, SUCCESS, CLOSED or ABNORMAL */
-                                status: string;
-                                /** @description ORIGINAL, BALANCE, OTHER_BALANCE or OTHER_BANKCARD */
-                                channel?: string;
-                                /** @description Where the money goes */
-                                user_received_account?: string;
-                                /** @description When it succeeded; RFC 3339, +08:00 */
-                                success_time?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                amount?: {
-                                    /** @description Refunded; in fen (分) */
-                                    refund?: number;
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer had paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description What the payer gets back; in fen (分) */
-                                    payer_refund?: number;
-                                    /** @description Refunded without coupons that cost nothing; in fen (分) */
-                                    settlement_refund?: number;
-                                    /** @description Price without coupons that cost nothing; in fen (分) */
-                                    settlement_total?: number;
-                                    /** @description Refunded in coupons; in fen (分) */
-                                    discount_refund?: number;
-                                    /** @description Fee given back; in fen (分) */
-                                    refund_fee?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                };
-                                /** @description Code of what happens next; to operators */
-                                next?: string;
-                                /** @description What happens next, in Chinese and English; to operators */
-                                next_msg?: string;
-                                /** @description When it happens; RFC 3339, +08:00 */
-                                next_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_refund_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_4"];
+            404: components["responses"]["Failure404_3"];
+            409: components["responses"]["Failure409_6"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_refund_query: {
@@ -2953,158 +3643,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_refund_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_refund_query_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description Number of the refund here (商户退款单号) */
-                                out_refund_no: string;
-                                /** @description WeChat's number of the refund (微信支付退款单号) */
-                                refund_id?: string;
-                                /** @description PROCESSING, SUCCESS, CLOSED or ABNORMAL */
-                                status: string;
-                                /** @description ORIGINAL, BALANCE, OTHER_BALANCE or OTHER_BANKCARD */
-                                channel?: string;
-                                /** @description Where the money goes */
-                                user_received_account?: string;
-                                /** @description When it succeeded; RFC 3339, +08:00 */
-                                success_time?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                amount?: {
-                                    /** @description Refunded; in fen (分) */
-                                    refund?: number;
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer had paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description What the payer gets back; in fen (分) */
-                                    payer_refund?: number;
-                                    /** @description Refunded without coupons that cost nothing; in fen (分) */
-                                    settlement_refund?: number;
-                                    /** @description Price without coupons that cost nothing; in fen (分) */
-                                    settlement_total?: number;
-                                    /** @description Refunded in coupons; in fen (分) */
-                                    discount_refund?: number;
-                                    /** @description Fee given back; in fen (分) */
-                                    refund_fee?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                };
-                                /** @description Code of what happens next; to operators */
-                                next?: string;
-                                /** @description What happens next, in Chinese and English; to operators */
-                                next_msg?: string;
-                                /** @description When it happens; RFC 3339, +08:00 */
-                                next_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_refund_reply"];
                         };
                     };
                 };
             };
-            /** @description Taken, outcome unknown: ask, or send the same number again */
+            /** @description Taken, outcome unknown: ask, or send the same number again · 已受理，结果未知：请查询，或用同一单号重试 */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the order here (商户订单号) */
-                                out_trade_no: string;
-                                /** @description WeChat's number of the payment (微信支付订单号) */
-                                transaction_id?: string;
-                                /** @description Number of the refund here (商户退款单号) */
-                                out_refund_no: string;
-                                /** @description WeChat's number of the refund (微信支付退款单号) */
-                                refund_id?: string;
-                                /** @description PROCESSING, SUCCESS, CLOSED or ABNORMAL */
-                                status: string;
-                                /** @description ORIGINAL, BALANCE, OTHER_BALANCE or OTHER_BANKCARD */
-                                channel?: string;
-                                /** @description Where the money goes */
-                                user_received_account?: string;
-                                /** @description When it succeeded; RFC 3339, +08:00 */
-                                success_time?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                amount?: {
-                                    /** @description Refunded; in fen (分) */
-                                    refund?: number;
-                                    /** @description Price of the order; in fen (分) */
-                                    total?: number;
-                                    /** @description What the payer had paid; in fen (分) */
-                                    payer_total?: number;
-                                    /** @description What the payer gets back; in fen (分) */
-                                    payer_refund?: number;
-                                    /** @description Refunded without coupons that cost nothing; in fen (分) */
-                                    settlement_refund?: number;
-                                    /** @description Price without coupons that cost nothing; in fen (分) */
-                                    settlement_total?: number;
-                                    /** @description Refunded in coupons; in fen (分) */
-                                    discount_refund?: number;
-                                    /** @description Fee given back; in fen (分) */
-                                    refund_fee?: number;
-                                    /** @description CNY */
-                                    currency?: string;
-                                };
-                                /** @description Code of what happens next; to operators */
-                                next?: string;
-                                /** @description What happens next, in Chinese and English; to operators */
-                                next_msg?: string;
-                                /** @description When it happens; RFC 3339, +08:00 */
-                                next_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_refund_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_4"];
+            409: components["responses"]["Failure409_5"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_transfer: {
@@ -3116,142 +3720,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_bill_no: string;
-                    transfer_scene_id: string;
-                    openid: string;
-                    /** @description at most 64 bytes of UTF-8 (a Han character is 3) · 最多 64 字节（一个汉字 3 字节） */
-                    user_name?: string;
-                    transfer_amount: number;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    transfer_remark: string;
-                    /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                    user_recv_perception?: string;
-                    transfer_scene_report_infos: {
-                        /** @description at most 45 bytes of UTF-8 (a Han character is 3) · 最多 45 字节（一个汉字 3 字节） */
-                        info_type: string;
-                        /** @description at most 32 bytes of UTF-8 (a Han character is 3) · 最多 32 字节（一个汉字 3 字节） */
-                        info_content: string;
-                    }[];
-                    useServiceAccount?: boolean;
-                };
+                "application/json": components["schemas"]["wxpay_transfer_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the transfer here (商户单号) */
-                                out_bill_no: string;
-                                /** @description WeChat's number of the transfer (微信转账单号) */
-                                transfer_bill_no?: string;
-                                /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED */
-                                state: string;
-                                /** @description Merchant number (商户号) */
-                                mchId: string;
-                                /** @description Merchant number (商户号) */
-                                mch_id?: string;
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description openid of the receiver */
-                                openid?: string;
-                                /** @description Name of the receiver, encrypted */
-                                user_name?: string;
-                                /** @description Transferred; in fen (分) */
-                                transfer_amount?: number;
-                                /** @description As sent */
-                                transfer_remark?: string;
-                                /** @description WeChat's code of why it failed */
-                                fail_reason?: string;
-                                /** @description For wx.requestMerchantTransfer: the receiver confirms with it */
-                                package_info?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                /** @description When WeChat last changed it; RFC 3339, +08:00 */
-                                update_time?: string;
-                            };
+                            data: components["schemas"]["wxpay_transfer_reply"];
                         };
                     };
                 };
             };
-            /** @description Taken, outcome unknown: ask, or send the same number again */
+            /** @description Taken, outcome unknown: ask, or send the same number again · 已受理，结果未知：请查询，或用同一单号重试 */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the transfer here (商户单号) */
-                                out_bill_no: string;
-                                /** @description WeChat's number of the transfer (微信转账单号) */
-                                transfer_bill_no?: string;
-                                /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED */
-                                state: string;
-                                /** @description Merchant number (商户号) */
-                                mchId: string;
-                                /** @description Merchant number (商户号) */
-                                mch_id?: string;
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description openid of the receiver */
-                                openid?: string;
-                                /** @description Name of the receiver, encrypted */
-                                user_name?: string;
-                                /** @description Transferred; in fen (分) */
-                                transfer_amount?: number;
-                                /** @description As sent */
-                                transfer_remark?: string;
-                                /** @description WeChat's code of why it failed */
-                                fail_reason?: string;
-                                /** @description For wx.requestMerchantTransfer: the receiver confirms with it */
-                                package_info?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                /** @description When WeChat last changed it; RFC 3339, +08:00 */
-                                update_time?: string;
-                            };
+                            data: components["schemas"]["wxpay_transfer_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_5"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409_7"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_transfer_cancel: {
@@ -3263,126 +3797,72 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_bill_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_transfer_cancel_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the transfer here (商户单号) */
-                                out_bill_no: string;
-                                /** @description WeChat's number of the transfer (微信转账单号) */
-                                transfer_bill_no?: string;
-                                /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED */
-                                state: string;
-                                /** @description Merchant number (商户号) */
-                                mchId?: string;
-                                /** @description Merchant number (商户号) */
-                                mch_id?: string;
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description openid of the receiver */
-                                openid?: string;
-                                /** @description Name of the receiver, encrypted */
-                                user_name?: string;
-                                /** @description Transferred; in fen (分) */
-                                transfer_amount?: number;
-                                /** @description As sent */
-                                transfer_remark?: string;
-                                /** @description WeChat's code of why it failed */
-                                fail_reason?: string;
-                                /** @description For wx.requestMerchantTransfer: the receiver confirms with it */
-                                package_info?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                /** @description When WeChat last changed it; RFC 3339, +08:00 */
-                                update_time?: string;
-                            };
+                            data: components["schemas"]["wxpay_transfer_cancel_reply"];
                         };
                     };
                 };
             };
-            /** @description Taken, outcome unknown: ask, or send the same number again */
+            /** @description Taken, outcome unknown: ask, or send the same number again · 已受理，结果未知：请查询，或用同一单号重试 */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the transfer here (商户单号) */
-                                out_bill_no: string;
-                                /** @description WeChat's number of the transfer (微信转账单号) */
-                                transfer_bill_no?: string;
-                                /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED */
-                                state: string;
-                                /** @description Merchant number (商户号) */
-                                mchId?: string;
-                                /** @description Merchant number (商户号) */
-                                mch_id?: string;
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description openid of the receiver */
-                                openid?: string;
-                                /** @description Name of the receiver, encrypted */
-                                user_name?: string;
-                                /** @description Transferred; in fen (分) */
-                                transfer_amount?: number;
-                                /** @description As sent */
-                                transfer_remark?: string;
-                                /** @description WeChat's code of why it failed */
-                                fail_reason?: string;
-                                /** @description For wx.requestMerchantTransfer: the receiver confirms with it */
-                                package_info?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                /** @description When WeChat last changed it; RFC 3339, +08:00 */
-                                update_time?: string;
-                            };
+                            data: components["schemas"]["wxpay_transfer_cancel_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_4"];
+            404: components["responses"]["Failure404_5"];
+            409: components["responses"]["Failure409_2"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_transfer_bill_query: {
@@ -3394,78 +3874,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_bill_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_transfer_cancel_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the transfer here (商户单号) */
-                                out_bill_no: string;
-                                /** @description WeChat's number of the transfer (微信转账单号) */
-                                transfer_bill_no?: string;
-                                /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED */
-                                state: string;
-                                /** @description Merchant number (商户号) */
-                                mchId?: string;
-                                /** @description Merchant number (商户号) */
-                                mch_id?: string;
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description openid of the receiver */
-                                openid?: string;
-                                /** @description Name of the receiver, encrypted */
-                                user_name?: string;
-                                /** @description Transferred; in fen (分) */
-                                transfer_amount?: number;
-                                /** @description As sent */
-                                transfer_remark?: string;
-                                /** @description WeChat's code of why it failed */
-                                fail_reason?: string;
-                                /** @description For wx.requestMerchantTransfer: the receiver confirms with it */
-                                package_info?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                /** @description When WeChat last changed it; RFC 3339, +08:00 */
-                                update_time?: string;
-                            };
+                            data: components["schemas"]["wxpay_transfer_cancel_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_5"];
+            409: components["responses"]["Failure409_2"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_transfer_batch_query: {
@@ -3477,78 +3926,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    out_bill_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_transfer_cancel_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the transfer here (商户单号) */
-                                out_bill_no: string;
-                                /** @description WeChat's number of the transfer (微信转账单号) */
-                                transfer_bill_no?: string;
-                                /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED */
-                                state: string;
-                                /** @description Merchant number (商户号) */
-                                mchId?: string;
-                                /** @description Merchant number (商户号) */
-                                mch_id?: string;
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description openid of the receiver */
-                                openid?: string;
-                                /** @description Name of the receiver, encrypted */
-                                user_name?: string;
-                                /** @description Transferred; in fen (分) */
-                                transfer_amount?: number;
-                                /** @description As sent */
-                                transfer_remark?: string;
-                                /** @description WeChat's code of why it failed */
-                                fail_reason?: string;
-                                /** @description For wx.requestMerchantTransfer: the receiver confirms with it */
-                                package_info?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                /** @description When WeChat last changed it; RFC 3339, +08:00 */
-                                update_time?: string;
-                            };
+                            data: components["schemas"]["wxpay_transfer_cancel_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_5"];
+            409: components["responses"]["Failure409_2"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_transfer_bill_query_by_no: {
@@ -3560,78 +3978,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    transfer_bill_no: string;
-                };
+                "application/json": components["schemas"]["wxpay_transfer_bill_query_by_no_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Number of the transfer here (商户单号) */
-                                out_bill_no: string;
-                                /** @description WeChat's number of the transfer (微信转账单号) */
-                                transfer_bill_no?: string;
-                                /** @description ACCEPTED, PROCESSING, WAIT_USER_CONFIRM, TRANSFERING, SUCCESS, FAIL, CANCELING or CANCELLED */
-                                state: string;
-                                /** @description Merchant number (商户号) */
-                                mchId?: string;
-                                /** @description Merchant number (商户号) */
-                                mch_id?: string;
-                                /** @description appid the order was made for */
-                                appid?: string;
-                                /** @description openid of the receiver */
-                                openid?: string;
-                                /** @description Name of the receiver, encrypted */
-                                user_name?: string;
-                                /** @description Transferred; in fen (分) */
-                                transfer_amount?: number;
-                                /** @description As sent */
-                                transfer_remark?: string;
-                                /** @description WeChat's code of why it failed */
-                                fail_reason?: string;
-                                /** @description For wx.requestMerchantTransfer: the receiver confirms with it */
-                                package_info?: string;
-                                /** @description When WeChat took it; RFC 3339, +08:00 */
-                                create_time?: string;
-                                /** @description When WeChat last changed it; RFC 3339, +08:00 */
-                                update_time?: string;
-                            };
+                            data: components["schemas"]["wxpay_transfer_cancel_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_2"];
+            404: components["responses"]["Failure404_5"];
+            409: components["responses"]["Failure409_2"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_bill: {
@@ -3643,17 +4030,11 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    bill_date: string;
-                    /** @enum {string} */
-                    bill_type?: "ALL" | "SUCCESS" | "REFUND";
-                    /** @enum {string} */
-                    account_type?: "BASIC" | "OPERATION" | "FEES";
-                };
+                "application/json": components["schemas"]["wxpay_bill_request"];
             };
         };
         responses: {
-            /** @description The bill as WeChat made it, streamed. X-Bill-Hash: SHA1 of its bytes */
+            /** @description The bill as WeChat Pay made it, streamed. X-Bill-Hash: SHA1 of its bytes · 微信支付的原始账单，流式返回；X-Bill-Hash 为其字节的 SHA1 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3662,24 +4043,18 @@ export interface operations {
                     "text/csv": string;
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_4"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409_5"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502_2"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_reconcile: {
@@ -3691,92 +4066,47 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    bill_date: string;
-                };
+                "application/json": components["schemas"]["wxpay_reconcile_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Beijing day, YYYY-MM-DD */
-                                bill_date: string;
-                                /** @description Rows of ours in the bill, each compared with its record */
-                                compared: number;
-                                /** @description At most the first few hundred; `omitted` counts the others */
-                                differences: {
-                                    /** @description missing_here, missing_at_wechat, amount, state, fee, duplicate; of refunds with refund_ before it */
-                                    class: string;
-                                    /** @description Number of the order */
-                                    out_trade_no: string;
-                                    /** @description Number of the refund */
-                                    out_refund_no?: string;
-                                    /** @description Our record; amounts in fen (分) */
-                                    here: Record<string, never> | null;
-                                    /** @description The bill's row; amounts in fen (分) */
-                                    wechat: Record<string, never> | null;
-                                    /** @description A proven answer explained it, and our record has learned it */
-                                    resolved: boolean;
-                                }[];
-                                /** @description Differences beyond those listed; WeChat was not asked about them */
-                                omitted?: number;
-                                /** @description Differences that a person must look at */
-                                unresolved?: number;
-                                by_class?: Record<string, never>;
-                                /** @description found; none: WeChat says there was no business that day */
-                                statement?: string;
-                                /** @description compared, missing, unrelated or unreadable */
-                                fund_bill?: string;
-                                /** @description Why the fund-flow bill was left out */
-                                fund_fault?: string;
-                                /** @description Rows of other appids or merchants: counted, not imported */
-                                foreign?: number;
-                                /** @description Payments in the bill */
-                                payments?: number;
-                                /** @description Refunds in the bill */
-                                refunds?: number;
-                                /** @description Payments of that day that we hold */
-                                held?: number;
-                                /** @description One sentence where a person must look at the day as a whole */
-                                alarm?: string | null;
-                                /** @description When the report was made; RFC 3339, +08:00 */
-                                made_at?: string;
-                            };
+                            data: components["schemas"]["wxpay_reconcile_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_4"];
+            404: components["responses"]["Failure404"];
+            409: components["responses"]["Failure409_5"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502_2"];
+            503: components["responses"]["Failure503_2"];
+            504: components["responses"]["Failure504"];
         };
     };
     wxpay_sweep: {
@@ -3788,52 +4118,44 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                "application/json": components["schemas"]["wxpay_sweep_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Due records that were dealt with */
-                                done: number;
-                                /** @description Due records that this call did not get to */
-                                left: number;
-                            };
+                            data: components["schemas"]["wxpay_sweep_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_2"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_6"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_3"];
         };
     };
     wxpay_records: {
@@ -3845,106 +4167,44 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /** @enum {string} */
-                    kind?: "order" | "combination" | "transfer" | "report";
-                    state?: string;
-                    payer?: string;
-                    from?: string;
-                    to?: string;
-                    limit?: string | number;
-                    after?: string;
-                };
+                "application/json": components["schemas"]["wxpay_records_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Newest first */
-                                records: ({
-                                    /** @description order, combination, transfer or report */
-                                    kind: string;
-                                    /** @description Number of the record */
-                                    no: string;
-                                    /** @description See docs/operations.md */
-                                    state: string;
-                                    /** @description Grows with every change */
-                                    version: number;
-                                    /** @description When it was recorded; RFC 3339, +08:00 */
-                                    created_at?: string;
-                                    /** @description Refunds of an order */
-                                    refunds?: Record<string, never>[];
-                                    /** @description What changed it, oldest first; bounded */
-                                    history?: {
-                                        /** @description When; RFC 3339, +08:00 */
-                                        at: string;
-                                        /** @description What happened */
-                                        what: string;
-                                        /** @description Who said so */
-                                        source?: string;
-                                        /** @description How it was proven */
-                                        proof?: string;
-                                    }[];
-                                    /** @description What is delivered to the merchant */
-                                    effects?: {
-                                        /** @description Stable: also webhook-id and the AMQP message id */
-                                        id: string;
-                                        /** @description As order.paid: see docs/effects.md */
-                                        type: string;
-                                        /** @description pending, delivered, dead or skipped */
-                                        status?: string;
-                                    }[];
-                                    /** @description When the sweep looks at it; RFC 3339, +08:00 */
-                                    due_at?: string | null;
-                                } | {
-                                    /** @description order, combination, transfer or report */
-                                    kind: string;
-                                    /** @description Number of the record */
-                                    no: string;
-                                    /**
-                                     * @description Not believed: see docs/operations.md
-                                     * @constant
-                                     */
-                                    state: "damaged";
-                                })[];
-                                /** @description Send it as `after` for the next page; null: this is the last */
-                                next: string | null;
-                            };
+                            data: components["schemas"]["wxpay_records_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_2"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_6"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_3"];
         };
     };
     wxpay_record: {
@@ -3956,86 +4216,44 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /** @enum {string} */
-                    kind: "order" | "combination" | "transfer" | "report";
-                    no: string;
-                };
+                "application/json": components["schemas"]["wxpay_record_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description order, combination, transfer or report */
-                                kind: string;
-                                /** @description Number of the record */
-                                no: string;
-                                /** @description See docs/operations.md */
-                                state: string;
-                                /** @description Grows with every change */
-                                version: number;
-                                /** @description When it was recorded; RFC 3339, +08:00 */
-                                created_at?: string;
-                                /** @description Refunds of an order */
-                                refunds?: Record<string, never>[];
-                                /** @description What changed it, oldest first; bounded */
-                                history?: {
-                                    /** @description When; RFC 3339, +08:00 */
-                                    at: string;
-                                    /** @description What happened */
-                                    what: string;
-                                    /** @description Who said so */
-                                    source?: string;
-                                    /** @description How it was proven */
-                                    proof?: string;
-                                }[];
-                                /** @description What is delivered to the merchant */
-                                effects?: {
-                                    /** @description Stable: also webhook-id and the AMQP message id */
-                                    id: string;
-                                    /** @description As order.paid: see docs/effects.md */
-                                    type: string;
-                                    /** @description pending, delivered, dead or skipped */
-                                    status?: string;
-                                }[];
-                                /** @description When the sweep looks at it; RFC 3339, +08:00 */
-                                due_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_record_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_2"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_7"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_3"];
         };
     };
     wxpay_redeliver: {
@@ -4047,98 +4265,63 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /** @enum {string} */
-                    kind: "order" | "combination" | "transfer" | "report";
-                    no: string;
-                    effect_id?: string;
-                };
+                "application/json": components["schemas"]["wxpay_redeliver_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description order, combination, transfer or report */
-                                kind: string;
-                                /** @description Number of the record */
-                                no: string;
-                                /** @description See docs/operations.md */
-                                state: string;
-                                /** @description Grows with every change */
-                                version: number;
-                                /** @description When it was recorded; RFC 3339, +08:00 */
-                                created_at?: string;
-                                /** @description Refunds of an order */
-                                refunds?: Record<string, never>[];
-                                /** @description What changed it, oldest first; bounded */
-                                history?: {
-                                    /** @description When; RFC 3339, +08:00 */
-                                    at: string;
-                                    /** @description What happened */
-                                    what: string;
-                                    /** @description Who said so */
-                                    source?: string;
-                                    /** @description How it was proven */
-                                    proof?: string;
-                                }[];
-                                /** @description What is delivered to the merchant */
-                                effects?: {
-                                    /** @description Stable: also webhook-id and the AMQP message id */
-                                    id: string;
-                                    /** @description As order.paid: see docs/effects.md */
-                                    type: string;
-                                    /** @description pending, delivered, dead or skipped */
-                                    status?: string;
-                                }[];
-                                /** @description When the sweep looks at it; RFC 3339, +08:00 */
-                                due_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_record_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_2"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_7"];
+            409: components["responses"]["Failure409_8"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_3"];
         };
     };
     get_records: {
         parameters: {
             query?: {
+                /** @description Kind of record; report: the reconciliation of a day · 记录种类；report 为某日的对账结果 */
                 kind?: "order" | "combination" | "transfer" | "report";
+                /** @description State as PAID or REFUNDING; damaged: records that are not believed · 状态，如 PAID、REFUNDING；damaged 为不可信的记录 */
                 state?: string;
+                /** @description openid of the payer or receiver · 付款或收款用户的 openid */
                 payer?: string;
+                /** @description Made at or after: a Beijing day YYYY-MM-DD, or RFC 3339 · 创建时间起：北京日期 YYYY-MM-DD 或 RFC 3339 */
                 from?: string;
+                /** @description Made before: a Beijing day YYYY-MM-DD, or RFC 3339 · 创建时间止（不含）：北京日期 YYYY-MM-DD 或 RFC 3339 */
                 to?: string;
+                /** @description Records in a page, 1 to 100; 20 when left out · 每页条数，1 至 100，默认 20 */
                 limit?: string;
+                /** @description `next` of the page before · 上一页返回的 next */
                 after?: string;
             };
             header?: never;
@@ -4147,93 +4330,38 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description Newest first */
-                                records: ({
-                                    /** @description order, combination, transfer or report */
-                                    kind: string;
-                                    /** @description Number of the record */
-                                    no: string;
-                                    /** @description See docs/operations.md */
-                                    state: string;
-                                    /** @description Grows with every change */
-                                    version: number;
-                                    /** @description When it was recorded; RFC 3339, +08:00 */
-                                    created_at?: string;
-                                    /** @description Refunds of an order */
-                                    refunds?: Record<string, never>[];
-                                    /** @description What changed it, oldest first; bounded */
-                                    history?: {
-                                        /** @description When; RFC 3339, +08:00 */
-                                        at: string;
-                                        /** @description What happened */
-                                        what: string;
-                                        /** @description Who said so */
-                                        source?: string;
-                                        /** @description How it was proven */
-                                        proof?: string;
-                                    }[];
-                                    /** @description What is delivered to the merchant */
-                                    effects?: {
-                                        /** @description Stable: also webhook-id and the AMQP message id */
-                                        id: string;
-                                        /** @description As order.paid: see docs/effects.md */
-                                        type: string;
-                                        /** @description pending, delivered, dead or skipped */
-                                        status?: string;
-                                    }[];
-                                    /** @description When the sweep looks at it; RFC 3339, +08:00 */
-                                    due_at?: string | null;
-                                } | {
-                                    /** @description order, combination, transfer or report */
-                                    kind: string;
-                                    /** @description Number of the record */
-                                    no: string;
-                                    /**
-                                     * @description Not believed: see docs/operations.md
-                                     * @constant
-                                     */
-                                    state: "damaged";
-                                })[];
-                                /** @description Send it as `after` for the next page; null: this is the last */
-                                next: string | null;
-                            };
+                            data: components["schemas"]["wxpay_records_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_2"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_6"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_3"];
         };
     };
     get_records_kind_no: {
@@ -4241,85 +4369,47 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Kind of record; report: the reconciliation of a day · 记录种类；report 为某日的对账结果 */
                 kind: "order" | "combination" | "transfer" | "report";
+                /** @description Number of the record: out_trade_no, combine_out_trade_no, out_bill_no or bill_date · 记录编号：out_trade_no、combine_out_trade_no、out_bill_no 或 bill_date */
                 no: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description order, combination, transfer or report */
-                                kind: string;
-                                /** @description Number of the record */
-                                no: string;
-                                /** @description See docs/operations.md */
-                                state: string;
-                                /** @description Grows with every change */
-                                version: number;
-                                /** @description When it was recorded; RFC 3339, +08:00 */
-                                created_at?: string;
-                                /** @description Refunds of an order */
-                                refunds?: Record<string, never>[];
-                                /** @description What changed it, oldest first; bounded */
-                                history?: {
-                                    /** @description When; RFC 3339, +08:00 */
-                                    at: string;
-                                    /** @description What happened */
-                                    what: string;
-                                    /** @description Who said so */
-                                    source?: string;
-                                    /** @description How it was proven */
-                                    proof?: string;
-                                }[];
-                                /** @description What is delivered to the merchant */
-                                effects?: {
-                                    /** @description Stable: also webhook-id and the AMQP message id */
-                                    id: string;
-                                    /** @description As order.paid: see docs/effects.md */
-                                    type: string;
-                                    /** @description pending, delivered, dead or skipped */
-                                    status?: string;
-                                }[];
-                                /** @description When the sweep looks at it; RFC 3339, +08:00 */
-                                due_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_record_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_2"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_7"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_3"];
         };
     };
     post_records_kind_no_redeliver: {
@@ -4327,91 +4417,54 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description Kind of record; report: the reconciliation of a day · 记录种类；report 为某日的对账结果 */
                 kind: "order" | "combination" | "transfer" | "report";
+                /** @description Number of the record: out_trade_no, combine_out_trade_no, out_bill_no or bill_date · 记录编号：out_trade_no、combine_out_trade_no、out_bill_no 或 bill_date */
                 no: string;
             };
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    effect_id?: string;
-                };
+                "application/json": components["schemas"]["post_records_kind_no_redeliver_request"];
             };
         };
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": {
-                        /** @constant */
+                        /**
+                         * @description Success · 成功
+                         * @constant
+                         */
                         code: 0;
-                        /** @constant */
+                        /**
+                         * @description success, always · 固定为 success
+                         * @constant
+                         */
                         msg: "success";
                         data: {
-                            /** @description WeChat's HTTP status */
+                            /** @description WeChat Pay's HTTP status · 微信支付的 HTTP 状态码 */
                             status: number;
-                            data: {
-                                /** @description order, combination, transfer or report */
-                                kind: string;
-                                /** @description Number of the record */
-                                no: string;
-                                /** @description See docs/operations.md */
-                                state: string;
-                                /** @description Grows with every change */
-                                version: number;
-                                /** @description When it was recorded; RFC 3339, +08:00 */
-                                created_at?: string;
-                                /** @description Refunds of an order */
-                                refunds?: Record<string, never>[];
-                                /** @description What changed it, oldest first; bounded */
-                                history?: {
-                                    /** @description When; RFC 3339, +08:00 */
-                                    at: string;
-                                    /** @description What happened */
-                                    what: string;
-                                    /** @description Who said so */
-                                    source?: string;
-                                    /** @description How it was proven */
-                                    proof?: string;
-                                }[];
-                                /** @description What is delivered to the merchant */
-                                effects?: {
-                                    /** @description Stable: also webhook-id and the AMQP message id */
-                                    id: string;
-                                    /** @description As order.paid: see docs/effects.md */
-                                    type: string;
-                                    /** @description pending, delivered, dead or skipped */
-                                    status?: string;
-                                }[];
-                                /** @description When the sweep looks at it; RFC 3339, +08:00 */
-                                due_at?: string | null;
-                            };
+                            data: components["schemas"]["wxpay_record_reply"];
                         };
                     };
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_2"];
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_7"];
+            409: components["responses"]["Failure409_8"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_3"];
         };
     };
     notify_wechatpay_order: {
@@ -4423,7 +4476,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Recorded */
+            /** @description Recorded · 已记录 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4435,30 +4488,22 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not genuine */
+            /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
-            /** @description Not recorded: send it again */
+            /** @description Not recorded: send it again · 未记录，请再次发送 */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
         };
@@ -4472,7 +4517,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Recorded */
+            /** @description Recorded · 已记录 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4484,30 +4529,22 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not genuine */
+            /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
-            /** @description Not recorded: send it again */
+            /** @description Not recorded: send it again · 未记录，请再次发送 */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
         };
@@ -4521,7 +4558,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Recorded */
+            /** @description Recorded · 已记录 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4533,30 +4570,22 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not genuine */
+            /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
-            /** @description Not recorded: send it again */
+            /** @description Not recorded: send it again · 未记录，请再次发送 */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
         };
@@ -4570,7 +4599,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Recorded */
+            /** @description Recorded · 已记录 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4582,30 +4611,22 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not genuine */
+            /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
-            /** @description Not recorded: send it again */
+            /** @description Not recorded: send it again · 未记录，请再次发送 */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
         };
@@ -4619,7 +4640,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Recorded */
+            /** @description Recorded · 已记录 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4631,30 +4652,22 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not genuine */
+            /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
-            /** @description Not recorded: send it again */
+            /** @description Not recorded: send it again · 未记录，请再次发送 */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
         };
@@ -4668,7 +4681,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Recorded */
+            /** @description Recorded · 已记录 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4680,30 +4693,22 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not genuine */
+            /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
-            /** @description Not recorded: send it again */
+            /** @description Not recorded: send it again · 未记录，请再次发送 */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
         };
@@ -4717,7 +4722,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Recorded */
+            /** @description Recorded · 已记录 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4729,30 +4734,22 @@ export interface operations {
                     };
                 };
             };
-            /** @description Not genuine */
+            /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
             "4XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
-            /** @description Not recorded: send it again */
+            /** @description Not recorded: send it again · 未记录，请再次发送 */
             "5XX": {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: "FAIL";
-                        message: string;
-                    };
+                    "application/json": components["schemas"]["NotRecorded"];
                 };
             };
         };
@@ -4766,39 +4763,27 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: 0;
-                    } | {
-                        /** @constant */
-                        code: "SUCCESS";
-                    };
+                    "application/json": components["schemas"]["dispatch_reply"];
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            400: components["responses"]["Failure400_3"];
+            401: components["responses"]["Failure401_2"];
+            403: components["responses"]["Failure403_7"];
+            404: components["responses"]["Failure404_8"];
+            409: components["responses"]["Failure409_9"];
+            413: components["responses"]["Failure413"];
+            415: components["responses"]["Failure415"];
+            429: components["responses"]["Failure429"];
+            500: components["responses"]["Failure500"];
+            502: components["responses"]["Failure502_2"];
+            503: components["responses"]["Failure503_4"];
+            504: components["responses"]["Failure504"];
         };
     };
     healthz: {
@@ -4810,77 +4795,21 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        code: 0;
-                        /** @description success */
-                        msg: string;
-                        /** @description ok, or not configured */
-                        status: string;
-                        /** @description Which build this is */
-                        build: string;
-                        /** @description sdk or gateway */
-                        sign_mode?: string | null;
-                        /** @description Every setting: is there a value? */
-                        settings: Record<string, never>;
-                        /** @description Which database */
-                        store?: string | null;
-                        /** @description Records survive the end of the process */
-                        durable: boolean;
-                        /** @description When a sweep last ended in this process; RFC 3339, +08:00 */
-                        last_sweep?: string | null;
-                        /** @description ok; behind: work has waited for more than 5 minutes; unknown: the store does not answer */
-                        due: string;
-                        /** @description How long the oldest due work waits, in ms; to operators */
-                        oldest_due_age_ms?: number | null;
-                        /** @description Why the store could not be opened */
-                        store_error?: string | null;
-                        /** @description The store answers */
-                        store_answers?: boolean;
-                        /** @description CONFIG_INVALID or MISSING_CREDENTIALS */
-                        error?: string;
-                        /** @description What is wrong with the settings */
-                        faults?: unknown[];
-                        /** @description Further merchants of merchantsFile */
-                        merchants?: {
-                            /** @description Its key in /m/<key>; without one its place in the file */
-                            merchant: string;
-                            /** @description ok, or not configured */
-                            status: string;
-                            /** @description CONFIG_INVALID or MISSING_CREDENTIALS; to operators */
-                            error?: string;
-                            /** @description What is wrong with its settings; to operators */
-                            faults?: unknown[];
-                        }[];
-                        /** @description What is not wrong and deserves a look */
-                        warnings?: string[];
-                    };
+                    "application/json": components["schemas"]["healthz_reply"];
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_8"];
+            404: components["responses"]["Failure404_6"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_5"];
         };
     };
     readyz: {
@@ -4892,80 +4821,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /**
-                         * @description 0: ready
-                         * @enum {unknown}
-                         */
-                        code: 0 | -1;
-                        /** @description success, or not ready */
-                        msg: string;
-                        /** @description All of the below */
-                        ready: boolean;
-                        /** @description The settings are whole */
-                        credentials: boolean;
-                        /** @description The store answers */
-                        store: boolean;
-                        /** @description A key is there to check WeChat Pay’s signatures */
-                        keys: boolean;
-                        /** @description Of the keys held */
-                        key_serials: string[];
-                        /** @description Code of what is missing */
-                        error: string | null;
-                    };
+                    "application/json": components["schemas"]["readyz_reply"];
                 };
             };
-            /** @description Not ready */
+            404: components["responses"]["Failure404_6"];
+            500: components["responses"]["Failure500"];
+            /** @description Not ready: the same body · 未就绪，应答体相同 */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /**
-                         * @description 0: ready
-                         * @enum {unknown}
-                         */
-                        code: 0 | -1;
-                        /** @description success, or not ready */
-                        msg: string;
-                        /** @description All of the below */
-                        ready: boolean;
-                        /** @description The settings are whole */
-                        credentials: boolean;
-                        /** @description The store answers */
-                        store: boolean;
-                        /** @description A key is there to check WeChat Pay’s signatures */
-                        keys: boolean;
-                        /** @description Of the keys held */
-                        key_serials: string[];
-                        /** @description Code of what is missing */
-                        error: string | null;
-                    };
-                };
-            };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
+                    "application/json": components["schemas"]["readyz_reply"];
                 };
             };
         };
@@ -4979,7 +4852,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Counters and gauges */
+            /** @description Prometheus text format · Prometheus 文本格式 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4988,24 +4861,12 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            401: components["responses"]["Failure401"];
+            403: components["responses"]["Failure403_6"];
+            404: components["responses"]["Failure404_6"];
+            429: components["responses"]["Failure429_2"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_5"];
         };
     };
     openapi: {
@@ -5017,33 +4878,18 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Success */
+            /** @description Success · 成功 */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": components["schemas"]["openapi_reply"];
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            404: components["responses"]["Failure404_6"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_6"];
         };
     };
     docs: {
@@ -5055,7 +4901,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page without scripts */
+            /** @description A page that loads nothing from elsewhere · 不加载外部资源的网页 */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5064,24 +4910,9 @@ export interface operations {
                     "text/html": string;
                 };
             };
-            /** @description Refused: `error` says why, see docs/errors.md */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description Ours or WeChat Pay’s fault: the same request may be sent again */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
+            404: components["responses"]["Failure404_6"];
+            500: components["responses"]["Failure500"];
+            503: components["responses"]["Failure503_6"];
         };
     };
 }
