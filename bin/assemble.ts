@@ -11,6 +11,7 @@ import { loadConfig, loadListen } from '../config/config';
 import type { Config, ListenConfig, OperatorKey } from '../config/types';
 import { createStatusController } from '../controllers/statusController';
 import type { MerchantRegistry } from '../services/merchants/merchantRegistry';
+import { unknownMerchants } from '../services/merchants/unknownMerchants';
 import { openStore } from '../services/stores';
 import { createDeferredStore } from '../services/stores/deferredStore';
 import type { RecordStore } from '../services/stores/orderStore';
@@ -139,6 +140,22 @@ function storeOf(config: Config, clock: Clock, logger: Logger): Store {
   });
 }
 
+/** Their money may be under way, and nobody here can look after it. */
+async function sayWhoIsUnknown(
+  store: RecordStore,
+  { all }: MerchantRegistry<Wing>,
+  logger: Logger,
+): Promise<void> {
+  const known = new Set(all.flatMap(({ mchid }) => mchid ?? []));
+  try {
+    for (const one of await unknownMerchants(store, known)) {
+      logger.warn({ ...one }, 'records of an unknown merchant are left alone');
+    }
+  } catch (error) {
+    logger.warn({ err: error }, 'merchants not looked for');
+  }
+}
+
 function whole(
   config: Config,
   overrides: Overrides,
@@ -173,6 +190,7 @@ function whole(
     async start() {
       for (const warning of config.warnings) logger.warn({ detail: warning }, 'setting');
       await Promise.all([store.warm?.(), merchants.start()]);
+      if (store.opening?.().opened === true) await sayWhoIsUnknown(store, registry, logger);
       timer.start();
     },
     halt: timer.halt,

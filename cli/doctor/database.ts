@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../config/types';
 import { SCHEMA_VERSION } from '../../services/ledger/record';
+import { unknownMerchants } from '../../services/merchants/unknownMerchants';
 import { openStore } from '../../services/stores';
 import { openMysqlDriver } from '../../services/stores/sql/mysqlDriver';
 import type { RecordStore } from '../../services/stores/orderStore';
@@ -21,6 +22,8 @@ import { checkRecordSymptoms } from './recordSymptoms';
 
 export interface DatabaseDeps {
   readonly config: Config;
+  /** Of all merchants that are set up. */
+  readonly mchids: ReadonlySet<string>;
   readonly clock: Clock;
   readonly cwd: string;
 }
@@ -136,7 +139,10 @@ async function schemaVersion(driver: SqlDriver): Promise<number> {
   return Number(row?.['version'] ?? 0);
 }
 
-async function look(store: RecordStore, { clock, config }: DatabaseDeps): Promise<Finding[]> {
+async function look(
+  store: RecordStore,
+  { clock, config, mchids }: DatabaseDeps,
+): Promise<Finding[]> {
   try {
     await store.ping();
     const { merchantId } = config.credentials;
@@ -145,7 +151,10 @@ async function look(store: RecordStore, { clock, config }: DatabaseDeps): Promis
     const rules = store.name === 'cloudbase' ? [found('database.client_access')] : [];
     const damaged = await damagedRecords(store);
     const symptoms = await checkRecordSymptoms(store, merchantId, clock.now());
-    return [reached, ...rules, ...damaged, ...symptoms];
+    const unknown = (await unknownMerchants(store, mchids)).map(({ mchid }) =>
+      found('records.unknown_merchant', { params: { mchid } }),
+    );
+    return [reached, ...rules, ...damaged, ...unknown, ...symptoms];
   } finally {
     await store.close();
   }

@@ -41,7 +41,7 @@ export async function examine(io: Io, env: Env, options: DoctorOptions): Promise
       ? undefined
       : checkMerchants(own.config, { key: options.merchant, cwd: io.cwd });
   const findings = [...own.findings, ...(merchants?.findings ?? [])];
-  const config = merchants?.config;
+  const { config, mchids = new Set<string>() } = merchants ?? {};
   const program = checkProgram(io.folder, process.versions.node);
   if (config === undefined) return [...program, ...findings, ...skipped(options.live)];
   return [
@@ -54,7 +54,7 @@ export async function examine(io: Io, env: Env, options: DoctorOptions): Promise
     ...(options.project === undefined
       ? []
       : checkProject(resolve(io.cwd, options.project), config.credentials)),
-    ...(await checkDatabase({ config, clock: io.clock, cwd: io.cwd })),
+    ...(await checkDatabase({ config, mchids, clock: io.clock, cwd: io.cwd })),
     ...(await checkSink(config.sink, io.cwd)),
     ...(options.live ? await live(config, io, options.echo) : []),
   ];

@@ -12,16 +12,23 @@ import { findingOf } from './settings';
 export function checkMerchants(
   own: Config,
   { key, cwd }: { readonly key: string | undefined; readonly cwd: string },
-): { readonly config: Config | undefined; readonly findings: readonly Finding[] } {
+): {
+  readonly config: Config | undefined;
+  /** Merchant ids of all that are set up, whole or not. */
+  readonly mchids: ReadonlySet<string>;
+  readonly findings: readonly Finding[];
+} {
   const file = readMerchantsFile(own, cwd);
   const refused = file.fault === undefined ? [] : [findingOf(file.fault, 'fault')];
   const findings = [...refused, ...file.entries.flatMap(findingsOf)];
-  if (key === undefined) return { config: own, findings };
+  const { merchantId } = own.credentials;
+  const mchids = new Set([merchantId, ...file.entries.flatMap(({ mchid }) => mchid ?? [])]);
+  if (key === undefined) return { config: own, mchids, findings };
   const entry = file.entries.find((one) => one.key === key);
   if (entry === undefined && refused.length === 0) {
     throw new UsageError(`没有此商户 no such merchant: ${key}`);
   }
-  return { config: entry?.config, findings };
+  return { config: entry?.config, mchids, findings };
 }
 
 function findingsOf({ place, key, config, faults, warnings }: MerchantReading): Finding[] {

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { OrderRecord, StoredRecord } from '../../services/ledger/record';
 import { dueAt, LANES, type Lane } from '../../services/ledger/agenda';
 import type { RecordStore, Page } from '../../services/stores/orderStore';
+import { writeCursor } from '../../services/stores/storeRules';
 import { StoreError } from '../../utils/errors';
 import { aRefund, aReport, aReservation, aTransfer, anOrder } from '../helpers/storeRecords';
 import { until } from '../helpers/waiting';
@@ -577,6 +578,9 @@ function testMerchants(given: Given): void {
     expect(await listed({ mchid: MCHID })).toEqual([MCHID]);
     expect(await listed({ mchid: OTHER, kind: 'order' })).toEqual([OTHER, OTHER]);
     expect(await listed({})).toEqual([OTHER, OTHER, MCHID]);
+    // One step past all of a merchant's records, as whoever looks for merchants takes it.
+    const after = writeCursor([-1, OTHER, '', '']);
+    expect((await given().list({ limit: 1, after })).items).toMatchObject([{ mchid: MCHID }]);
     expect((await given().damaged({ ...range, mchid: MCHID })).items).toEqual([]);
     for (const [mchid, made] of [
       [MCHID, 1],

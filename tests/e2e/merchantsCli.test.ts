@@ -61,6 +61,25 @@ describe('doctor', () => {
     expect(code).toBe(1);
   });
 
+  it('and the service name a merchant that has work and is set up nowhere', async () => {
+    const { env } = await setUp();
+    const run = await startBare(env ?? {});
+    const no = number('CLI');
+    await run.call('/m/shop-c/wx-pay/wxpay_order', orderBody(no), payer());
+    const entries = JSON.parse(readFileSync(env?.['merchantsFile'] ?? '', 'utf8')) as object[];
+    const less = { ...env, merchantsFile: merchantsFile(entries.slice(0, 1)) };
+    const { findings } = await examine({ env: less });
+    expect(findings.filter(({ id }) => id === 'records.unknown_merchant')).toMatchObject([
+      { severity: 'warn', en: expect.stringContaining('1900000003') },
+    ]);
+    const again = await startBare(less);
+    const event = 'records of an unknown merchant are left alone';
+    expect(again.logs.filter((line) => line.event === event)).toMatchObject([
+      { mchid: '1900000003', due: expect.any(Number) },
+    ]);
+    expect(run.logs.filter((line) => line.event === event)).toEqual([]);
+  });
+
   it('asks WeChat Pay as the merchant of --merchant, and knows no other', async () => {
     const around = await setUp();
     const asked = await examine(around, '--live', '--merchant', 'shop-b');

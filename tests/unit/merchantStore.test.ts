@@ -1,7 +1,8 @@
 /** No record of one merchant serves another: every pair of merchants, every method of the view. */
 import type { StoredRecord } from '../../services/ledger/record';
 import { merchantStore } from '../../services/merchants/merchantStore';
-import { createMemoryOrderStore } from '../../services/stores/memoryOrderStore';
+import { unknownMerchants } from '../../services/merchants/unknownMerchants';
+import { createMemoryOrderStore, type MemoryRow } from '../../services/stores/memoryOrderStore';
 import type { OrderStore, RecordStore } from '../../services/stores/orderStore';
 import { anOrder, aReport, aTransfer } from '../helpers/storeRecords';
 
@@ -123,4 +124,31 @@ const mistaken = (store: RecordStore, mchid: string): RecordStore => ({
   due: (_mchid, now, limit, lane, after) => store.due(mchid, now, limit, lane, after),
   reservation: (_mchid, kind, no) => store.reservation(mchid, kind, no),
   reservations: (_mchid, kind, range) => store.reservations(mchid, kind, range),
+});
+
+describe('merchants that are set up nowhere', () => {
+  const agenda = [DELIVERY];
+
+  it('are found by one question each, where work of theirs is due', async () => {
+    const store = createMemoryOrderStore();
+    for (const mchid of ['1', '2', '3', '4']) {
+      for (let i = 0; i < 5; i++) await store.insert(anOrder(`O${String(i)}`, { mchid }));
+    }
+    for (const mchid of ['2', '3']) await store.insert(anOrder('DUE', { mchid, agenda }));
+    const list = jest.spyOn(store, 'list');
+    expect(await unknownMerchants(store, new Set(['1', '3']))).toEqual([{ mchid: '2', due: AT }]);
+    expect(list).toHaveBeenCalledTimes(5);
+    expect(await unknownMerchants(createMemoryOrderStore(), new Set())).toEqual([]);
+  });
+
+  it('… also behind a damaged row', async () => {
+    const rows = new Map<string, MemoryRow>();
+    const store = createMemoryOrderStore({ rows });
+    for (const mchid of ['1', '2', '3']) await store.insert(anOrder('O', { mchid, agenda }));
+    for (const [key, row] of rows) {
+      if (row.mchid === '3') rows.set(key, { ...row, body: '{' });
+    }
+    const found = await unknownMerchants(store, new Set());
+    expect(found.map(({ mchid }) => mchid).sort()).toEqual(['1', '2', '3']);
+  });
 });

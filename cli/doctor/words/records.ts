@@ -77,6 +77,17 @@ export const RECORDS = {
         'permissions: ADMINONLY, or the rule {"read": false, "write": false}',
     ],
   },
+  'records.unknown_merchant': {
+    severity: 'warn',
+    says: [
+      '商户 {mchid} 有到期的记录，但没有它的配置：无人处理',
+      'records of merchant {mchid} are due, and it is not set up: nobody looks after them',
+    ],
+    fix: [
+      '把该商户加回 merchantsFile（或环境变量），直到其记录全部完结',
+      'put it back into merchantsFile (or the environment) until its records have settled',
+    ],
+  },
   'records.damaged': {
     severity: 'fault',
     says: [
