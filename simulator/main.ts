@@ -4,9 +4,9 @@ import type { CallbackMode, Scheme, Simulator } from './types';
 
 export { createSimulator };
 
-export const HELP = `pay-common simulator [options]
-模拟微信支付；启动后打印一行 JSON：{url, env}
-stands in for WeChat Pay; prints one line of JSON: {url, env}
+export const HELP = `node bin/pay-common simulator [options]
+  模拟微信支付；启动后打印一行 JSON：{url, env}
+  simulates WeChat Pay; prints one line of JSON: {url, env}
   --port N              端口，默认任一空闲端口   port (default: any free one)
   --seed N              密钥、单号与故障由它导出，默认 1   keys, numbers and faults derive from it (1)
   --scheme S            publicKey | certificate | both
@@ -23,13 +23,13 @@ const wrong = (message: string): Error =>
 function oneOf<T extends string>(value: string | undefined, allowed: readonly T[]): T | undefined {
   if (value === undefined) return undefined;
   const found = allowed.find((item) => item === value);
-  if (found === undefined) throw wrong(`${value} is none of ${allowed.join(', ')}`);
+  if (found === undefined) throw wrong(`${value} is not one of ${allowed.join(', ')}`);
   return found;
 }
 
 function wholeNumber(value: string | undefined, name: string): number | undefined {
   if (value === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(value)) throw wrong(`--${name} ${value} is no whole number`);
+  if (!/^\d{1,15}$/.test(value)) throw wrong(`--${name} ${value} is not a whole number`);
   return Number(value);
 }
 
