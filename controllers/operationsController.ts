@@ -24,7 +24,10 @@ export function createOperationsController(deps: {
       const { stream, hash } = await deps.billService.open(body, caller);
       return {
         stream,
-        headers: { 'content-type': 'text/csv; charset=utf-8', 'x-bill-hash': `SHA1 ${hash}` },
+        headers: {
+          'content-type': 'text/csv; charset=utf-8',
+          ...(hash === undefined ? {} : { 'x-bill-hash': `SHA1 ${hash}` }),
+        },
       };
     },
     reconcile: async ({ body }) => {

@@ -132,7 +132,7 @@ export const routeErrors = ({ name, method, access, needs }: RouteSpec): readonl
   ...CALLER,
   ...(OPERATORS.has(access) ? (['OPERATOR_DISABLED'] as const) : []),
   ...(OF_ROUTE[name] ?? []),
-  ...(needs === undefined ? [] : (['MOVE_FORBIDDEN'] as const)),
+  ...(needs === undefined ? [] : (['NOT_IN_V2'] as const)),
   ...STORE,
   ...ANY_REQUEST,
 ];

@@ -12,9 +12,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { createBillIdentity, type BillAsked } from './billIdentity';
 import type { Collector } from './collector';
-import { asText } from '../wechat/readFacts';
 import { otherAnswer } from '../wechat/replyNumbers';
-import type { PayStrategy } from '../strategies/strategy';
+import type { BillOffer } from '../strategies/bill';
 import type { WechatApi } from '../wechat/wechatApi';
 import { plainCode } from '../ledger/refusalCodes';
 import { refusalOf, upstreamError } from '../wechat/wechatErrors';
@@ -30,7 +29,6 @@ export interface BillFile {
 
 export interface BillSource {
   readonly api: Pick<WechatApi, 'bill'>;
-  readonly strategy: Pick<PayStrategy, 'download'>;
   readonly collector: Collector;
   readonly mchid: string;
 }
@@ -44,16 +42,13 @@ const TRIES_MAX = 3;
 const GZIP_MAGIC = 0x1f8b;
 const LF = 10;
 
-interface Offer extends BillAsked {
-  readonly url: string;
-  readonly hash: string;
-}
+type Offer = BillAsked & Pick<BillOffer, 'hash' | 'open'>;
 
 /** Applies for a bill. `none`: WeChat says that there was no business, which its unsigned 400 does not prove. */
 async function apply(source: BillSource, kind: BillKind, date: string): Promise<Offer | 'none'> {
   const what = kind === 'tradebill' ? { bill_type: 'ALL' } : { account_type: 'BASIC' };
-  const reply = await source.api.bill(kind, { bill_date: date, ...what, tar_type: 'GZIP' });
-  const refusal = refusalOf(reply);
+  const answer = await source.api.bill(kind, { bill_date: date, ...what, tar_type: 'GZIP' });
+  const refusal = answer.kind === 'bill' ? undefined : refusalOf(answer);
   const code = refusal === undefined ? '' : plainCode(refusal.code);
   if (code === 'NOSTATEMENTEXIST') return 'none';
   if (code === 'STATEMENTCREATING') {
@@ -64,21 +59,15 @@ async function apply(source: BillSource, kind: BillKind, date: string): Promise<
         status: refusal?.status ?? 400,
         code: refusal?.code ?? '',
         message: refusal?.message ?? '',
-        requestId: reply.requestId,
+        requestId: answer.kind === 'bill' ? null : answer.requestId,
         retryable: true,
       },
     });
   }
-  if (reply.kind !== 'proven' || reply.status !== 200) throw upstreamError(reply);
-  const url = asText(reply.body.download_url);
-  const hash = asText(reply.body.hash_value);
-  const sha1 = plainCode(asText(reply.body.hash_type) ?? 'SHA1') === 'SHA1';
-  if (url === undefined || hash === undefined || !sha1) {
-    throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill' });
-  }
+  if (answer.kind !== 'bill') throw upstreamError(answer);
   const asked =
     kind === 'tradebill' ? { bill_date: date, mchid: source.mchid } : { bill_date: date };
-  return { url, hash: hash.toLowerCase(), ...asked };
+  return { hash: answer.hash, open: () => answer.open(), ...asked };
 }
 
 const tooLarge = (): UpstreamError =>
@@ -113,7 +102,7 @@ function plainOf(path: string, packed: boolean): Readable {
 }
 
 async function download(source: BillSource, offer: Offer, path: string): Promise<BillFile> {
-  const stream = await source.strategy.download(offer.url);
+  const stream = await offer.open();
   await pipeline(stream, atMost(DISK_BYTES_MAX), createWriteStream(path));
   const packed = await isPacked(path);
   const lines = await checkPlain(plainOf(path, packed), offer, source.collector);
@@ -148,7 +137,7 @@ async function checkPlain(plain: Readable, offer: Offer, collector: Collector): 
     if (error instanceof UpstreamError) throw error;
     throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill cut short', cause: error });
   }
-  if (sha1.digest('hex') !== offer.hash) {
+  if (offer.hash !== undefined && sha1.digest('hex') !== offer.hash) {
     throw new UpstreamError('WECHATPAY_UNPROVEN', { detail: 'bill hash' });
   }
   const other = identity.end();

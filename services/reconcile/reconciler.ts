@@ -51,7 +51,7 @@ export interface Reconciler {
   progress(): Progress | undefined;
 }
 
-export interface ReconcilerDeps extends RefundSyncDeps, Pick<BillSource, 'strategy'> {
+export interface ReconcilerDeps extends RefundSyncDeps {
   readonly store: PaidStore & Pick<OrderStore, 'list' | 'reservations'>;
   readonly writer: RecordWriter;
   readonly wait: (ms: number) => Promise<void>;
@@ -171,9 +171,8 @@ async function compareAll(deps: RunDeps, books: Books): Promise<'found' | 'none'
   return 'found';
 }
 
-const sourceOf = ({ api, strategy, collector, ours }: RunDeps): BillSource => ({
+const sourceOf = ({ api, collector, ours }: RunDeps): BillSource => ({
   api,
-  strategy,
   collector,
   mchid: ours.mchid,
 });

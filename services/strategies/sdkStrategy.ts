@@ -1,5 +1,6 @@
 import type { V3Credentials } from '../../config/types';
 import { UpstreamError } from '../../utils/errors';
+import { billOfferOf } from './bill';
 import { createOpener, isSigned, type Opener } from './notification';
 import { createOutbound, type Outbound, type StrategyDeps } from './outbound';
 import type { V3Strategy } from './strategy';
@@ -37,6 +38,7 @@ export function createStrategyBase(deps: StrategyDeps, credentials: V3Credential
     opener: createOpener({ aesKey, words: deps.dialect, verifier, clock, logger }),
     strategy: {
       call,
+      bill: async (asked) => billOfferOf(await call(asked), (url) => download(url)),
       download,
       signJsapi: (input) => signer.signJsapi(input),
       signApp: (input) => signer.signApp(input),

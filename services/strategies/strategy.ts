@@ -6,6 +6,7 @@
 import type { SignMode } from '../../config/types';
 import { AppError, ConfigError } from '../../utils/errors';
 import type { Acknowledgement } from '../../utils/respond';
+import type { BillAnswer } from './bill';
 
 export type ApiVersion = 'v3' | 'v2';
 
@@ -149,6 +150,8 @@ export interface PayStrategy {
    *   5xx (could not check). A hint is returned, not thrown: the caller decides whether to follow it.
    */
   openNotification(input: NotificationInput): Promise<OpenedNotification | NotificationHint>;
+  /** Asks for a bill. @returns what there is to read, or WeChat's reply where there is none. */
+  bill(call: WechatCall): Promise<BillAnswer>;
   /** Streams a bill file (unsigned reply, integrity by hash). */
   download(url: string, deadline?: number): Promise<NodeJS.ReadableStream>;
   /** Loads platform certificates where that scheme is used; resolves when keys are ready or it was tried. */

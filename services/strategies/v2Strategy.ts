@@ -58,6 +58,10 @@ export function createVersionedStrategy(versions: Versions): PayStrategy {
       const version = versionOf(call.path);
       return of(version)?.call(call) ?? notSent(version);
     },
+    bill: async (call) => {
+      const version = versionOf(call.path);
+      return of(version)?.bill(call) ?? notSent(version);
+    },
     signJsapi: async (input) => partFor(input.api).signJsapi(input),
     signApp: async (input) => partFor(input.api).signApp(input),
     encrypt: async (text) => v3Only().encrypt(text),

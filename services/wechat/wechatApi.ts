@@ -1,6 +1,7 @@
 /** WeChat Pay's calls by name, as the merchant's dialect words them. What the answers mean is decided elsewhere. */
 import type { AccountRef, BillKind, Dialect, DialectCalls, OrderRef, RefundRef } from './dialect';
 import type { CheckedRequest } from './storedRequest';
+import type { BillAnswer } from '../strategies/bill';
 import type { PayStrategy, WechatCall, WechatReply } from '../strategies/strategy';
 
 /** Bounds of one call: a notification's query must fit into its 4 seconds. */
@@ -26,11 +27,11 @@ export interface WechatApi {
   readonly queryTransfer: Call<OrderRef>;
   readonly queryTransferByNo: CallBy;
   readonly cancelTransfer: Call<OrderRef>;
-  bill(kind: BillKind, query: Readonly<Record<string, string>>): Promise<WechatReply>;
+  bill(kind: BillKind, query: Readonly<Record<string, string>>): Promise<BillAnswer>;
 }
 
 export interface WechatApiDeps {
-  readonly strategy: Pick<PayStrategy, 'call'>;
+  readonly strategy: Pick<PayStrategy, 'call' | 'bill'>;
   readonly dialect: Dialect;
 }
 
@@ -51,6 +52,10 @@ export function createWechatApi({ strategy, dialect }: WechatApiDeps): WechatApi
     queryTransferByNo: (account, no, limits) =>
       send(dialect.queryTransferByNo(account, no), limits),
     cancelTransfer: (transfer, limits) => send(dialect.cancelTransfer(transfer), limits),
-    bill: (kind, query) => send(dialect.bill(kind, query)),
+    bill: async (kind, query) => {
+      const call = dialect.bill(kind, query);
+      const answer = await strategy.bill(call);
+      return answer.kind === 'bill' ? answer : dialect.hear(call, answer);
+    },
   };
 }

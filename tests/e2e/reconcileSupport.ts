@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import { billOfferOf } from '../../services/strategies/bill';
 import { directDialect } from '../helpers/dialects';
 import { ownRef } from '../../services/wechat/dialect';
 import type { WechatApi } from '../../services/wechat/wechatApi';
@@ -226,26 +227,6 @@ export function createBooks(
     const body = map.get(no);
     return Promise.resolve(body === undefined ? refused(404, code) : proven(body));
   };
-  const api = {
-    bill: (kind: string) => {
-      const given = truth.reply?.(kind);
-      const texts = kind === 'tradebill' ? truth.trade : truth.fund;
-      if (given !== undefined) return Promise.resolve(given);
-      const ready = truth.file?.(kind);
-      const url = `https://bill.example.com/${kind}`;
-      if (ready !== undefined) {
-        const offer = { hash_type: 'SHA1', hash_value: ready.hash, download_url: url };
-        return Promise.resolve(proven(offer));
-      }
-      if (texts === undefined) return Promise.resolve(refused(400, 'NO_STATEMENT_EXIST'));
-      return Promise.resolve(
-        proven({ hash_type: 'SHA1', hash_value: hashOf(texts()), download_url: url }),
-      );
-    },
-    queryOrder: ({ no }: { no: string }) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
-    queryTransaction: (_account: object, no: string) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
-    queryRefund: (_account: object, no: string) => ask(truth.refunds, no, 'RESOURCE_NOT_EXISTS'),
-  };
   const download = (url: string): Promise<NodeJS.ReadableStream> => {
     const ready = truth.file?.(url.slice(url.lastIndexOf('/') + 1));
     if (ready !== undefined) return Promise.resolve(ready.stream());
@@ -255,6 +236,27 @@ export function createBooks(
     if (spoil === undefined) return Promise.resolve(source.pipe(createGzip()));
     const parts = [...chunked(texts?.() ?? [])];
     return Promise.resolve(Readable.from([spoil(Buffer.concat(parts))]));
+  };
+  const announced = (kind: string): Promise<WechatReply> => {
+    const given = truth.reply?.(kind);
+    const texts = kind === 'tradebill' ? truth.trade : truth.fund;
+    if (given !== undefined) return Promise.resolve(given);
+    const ready = truth.file?.(kind);
+    const url = `https://bill.example.com/${kind}`;
+    if (ready !== undefined) {
+      const offer = { hash_type: 'SHA1', hash_value: ready.hash, download_url: url };
+      return Promise.resolve(proven(offer));
+    }
+    if (texts === undefined) return Promise.resolve(refused(400, 'NO_STATEMENT_EXIST'));
+    return Promise.resolve(
+      proven({ hash_type: 'SHA1', hash_value: hashOf(texts()), download_url: url }),
+    );
+  };
+  const api = {
+    bill: async (kind: string) => billOfferOf(await announced(kind), download),
+    queryOrder: ({ no }: { no: string }) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
+    queryTransaction: (_account: object, no: string) => ask(truth.orders, no, 'ORDER_NOT_EXIST'),
+    queryRefund: (_account: object, no: string) => ask(truth.refunds, no, 'RESOURCE_NOT_EXISTS'),
   };
   const dialect = directDialect({
     mchid: MCHID,
@@ -280,7 +282,6 @@ export function createBooks(
       (await syncCombination(sync, ownRef(dialect, no), { limits })).reply,
     store,
     writer,
-    strategy: { download },
     wait: () => Promise.resolve(),
     settings: { mchid: MCHID, appids: [APPID], gapMs: 0, ...settings },
   });

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createBillService } from '../../services/reconcile/billService';
 import { createBillIdentity } from '../../services/reconcile/billIdentity';
-import type { PayStrategy } from '../../services/strategies/strategy';
 import type { WechatApi } from '../../services/wechat/wechatApi';
 
 const HEAD = '\uFEFF交易时间,公众账号ID,商户号,特约商户号,微信订单号\r\n';
@@ -55,16 +54,11 @@ describe('a bill that is handed on', () => {
     api: {
       bill: () =>
         Promise.resolve({
-          kind: 'proven',
-          status: 200,
-          body: { download_url: 'https://example.invalid/file', hash_value, hash_type: 'SHA1' },
-          requestId: null,
-          repeated: false,
+          kind: 'bill',
+          hash: hash_value,
+          open: () => Promise.resolve(Readable.from([Buffer.from(text)])),
         }),
     } as unknown as WechatApi,
-    strategy: {
-      download: () => Promise.resolve(Readable.from([Buffer.from(text)])),
-    } as unknown as PayStrategy,
   });
 
   const read = async (bill_date: string): Promise<string> => {

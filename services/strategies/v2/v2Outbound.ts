@@ -1,7 +1,7 @@
 /** The way out of API v2: XML with a nonce and a signature of its own at each attempt, a client certificate where money goes out. */
 import { randomBytes } from 'node:crypto';
-import type { V2Credentials } from '../../../config/types';
-import { createHttpClient, type HttpClient, type HttpRequest } from '../http';
+import type { SignTypeV2, V2Credentials } from '../../../config/types';
+import { createHttpClient, type HttpClient, type Opened } from '../http';
 import type { StrategyDeps } from '../outbound';
 import { faultReply } from '../reply';
 import type { WechatCall, WechatReply } from '../strategy';
@@ -13,15 +13,16 @@ import { writeXml } from './xml';
 
 /** Where WeChat Pay asks for the merchant's certificate. */
 export const needsCertificate = ({ path }: Pick<WechatCall, 'path'>): boolean =>
-  path.startsWith('/secapi/');
+  path.startsWith('/secapi/') || path === FUND_BILL;
+
+const FUND_BILL = '/pay/downloadfundflow';
 
 export const createNonce = (): string => randomBytes(16).toString('hex');
 
 export interface V2Outbound {
   call(call: WechatCall): Promise<WechatReply>;
   /** One attempt at a call whose answer is read as a stream. */
-  prepare(call: WechatCall, timeoutMs: number): Promise<HttpRequest>;
-  readonly http: HttpClient;
+  open(call: WechatCall, timeoutMs: number): Promise<Opened>;
   close(): void;
 }
 
@@ -34,28 +35,30 @@ export function createV2Outbound(
   const { wxPayBaseUrl: baseUrl, wxPayBackupUrl: backupUrl } = config;
   const prepare = preparing(credentials);
   const open = createTransport({ ...deps, http, prepare, baseUrl, backupUrl });
-  let secured: Transport | undefined;
   const { apiKeyV2, signTypeV2: type } = credentials;
   const judge = judgeV2(deps, { apiKeyV2, type });
+  let secured: { readonly http: HttpClient; readonly transport: Transport } | undefined;
 
-  async function transportOf(call: WechatCall): Promise<Transport> {
-    if (!needsCertificate(call)) return open;
+  /** With the merchant's certificate where it is asked for. */
+  async function wayOf(call: WechatCall): Promise<NonNullable<typeof secured>> {
+    if (!needsCertificate(call)) return { http, transport: open };
     const identity = await certificate.open();
-    secured ??= createTransport({
-      ...deps,
-      http: createHttpClient(identity),
-      prepare,
-      baseUrl,
-      backupUrl,
-    });
+    secured ??= securedBy(createHttpClient(identity));
     return secured;
   }
+  const securedBy = (own: HttpClient): NonNullable<typeof secured> => ({
+    http: own,
+    transport: createTransport({ ...deps, http: own, prepare, baseUrl, backupUrl }),
+  });
 
   return {
-    http,
-    prepare: (call, timeoutMs) => prepare(call, { origin: new URL(baseUrl).origin, timeoutMs }),
+    async open(call, timeoutMs) {
+      const way = await wayOf(call);
+      const { origin } = new URL(baseUrl);
+      return way.http.open(await prepare(call, { origin, timeoutMs }));
+    },
     async call(call) {
-      const transport = await transportOf(call);
+      const { transport } = await wayOf(call);
       const sent = await transport.send(call, (reply, context) =>
         Promise.resolve(judge(call, reply, context)),
       );
@@ -63,7 +66,7 @@ export function createV2Outbound(
     },
     close() {
       open.close();
-      secured?.close();
+      secured?.transport.close();
     },
   };
 }
@@ -72,7 +75,9 @@ const preparing =
   (credentials: V2Credentials): Prepare =>
   (request, { origin, timeoutMs }) => {
     guardPath(request);
-    const body = Buffer.from(sealed(credentials, request.body ?? '{}'));
+    // The fund bill takes no other signature.
+    const type = request.path === FUND_BILL ? 'HMAC-SHA256' : credentials.signTypeV2;
+    const body = Buffer.from(sealed(credentials.apiKeyV2, type, request.body ?? '{}'));
     const headers = {
       Accept: 'text/xml',
       'Content-Type': 'text/xml; charset=utf-8',
@@ -86,9 +91,9 @@ const preparing =
   };
 
 /** The fields as XML, with nonce, type and signature. */
-function sealed({ apiKeyV2, signTypeV2 }: V2Credentials, body: string): string {
+function sealed(key: string, type: SignTypeV2, body: string): string {
   const given = Object.entries(JSON.parse(body) as Readonly<Record<string, unknown>>);
   const fields: (readonly [string, string])[] = given.map(([name, value]) => [name, String(value)]);
-  fields.push(['nonce_str', createNonce()], ['sign_type', signTypeV2]);
-  return writeXml([...fields, ['sign', signV2(fields, apiKeyV2, signTypeV2)]]);
+  fields.push(['nonce_str', createNonce()], ['sign_type', type]);
+  return writeXml([...fields, ['sign', signV2(fields, key, type)]]);
 }

@@ -5,16 +5,27 @@ import type { StrategyDeps } from '../outbound';
 import type { Invocation, PaymentParams, PayStrategy, WechatReply } from '../strategy';
 import { createClientCertificate, type CertificateFault } from './clientCertificate';
 import { signV2 } from './sign';
+import { openV2Bill } from './v2Bill';
 import { openXml } from './v2Notification';
 import { createNonce, createV2Outbound, needsCertificate } from './v2Outbound';
 
 export interface V2Part extends Pick<
   PayStrategy,
-  'call' | 'requireFor' | 'signJsapi' | 'signApp' | 'openNotification'
+  'call' | 'bill' | 'requireFor' | 'signJsapi' | 'signApp' | 'openNotification'
 > {
   /** Why refunds and reversals cannot be sent. */
   certificateFault(): Promise<CertificateFault | undefined>;
   close(): void;
+}
+
+/** Nothing was sent for lack of the certificate: the outcome is not known, and what is missing is named. */
+async function unlessLacking<T>(send: () => Promise<T>): Promise<T | WechatReply> {
+  try {
+    return await send();
+  } catch (error) {
+    if (error instanceof ConfigError) return noCertificate;
+    throw error;
+  }
 }
 
 const noCertificate: WechatReply = {
@@ -30,14 +41,8 @@ export function createV2Part(deps: StrategyDeps, credentials: V2Credentials): V2
   const outbound = createV2Outbound(deps, credentials, certificate);
   const seconds = (): string => String(Math.floor(clock.now() / 1000));
   return {
-    async call(call) {
-      try {
-        return await outbound.call(call);
-      } catch (error) {
-        if (error instanceof ConfigError) return noCertificate;
-        throw error;
-      }
-    },
+    call: (call) => unlessLacking(() => outbound.call(call)),
+    bill: (call) => unlessLacking(() => openV2Bill(outbound, call)),
     async requireFor(call) {
       if (needsCertificate(call)) await certificate.open();
     },
