@@ -1029,10 +1029,10 @@ export interface components {
             /** @description prepay_id=… as WeChat Pay wants it · 固定格式：prepay_id=… */
             package: string;
             /**
-             * @description How paySign was made · 签名方式
-             * @constant
+             * @description How paySign was made: RSA, or what API v2 is signed with · 签名方式：RSA；API v2 为其签名方式
+             * @enum {unknown}
              */
-            signType: "RSA";
+            signType: "RSA" | "HMAC-SHA256" | "MD5";
             /** @description Signature of the above: hand all of it to wx.requestPayment · 以上各项的签名；整体传给 wx.requestPayment */
             paySign: string;
             /** @description Prepay session, valid for 2 hours · 预支付交易会话标识，2 小时内有效 */
@@ -1384,10 +1384,10 @@ export interface components {
             /** @description prepay_id=… as WeChat Pay wants it · 固定格式：prepay_id=… */
             package: string;
             /**
-             * @description How paySign was made · 签名方式
-             * @constant
+             * @description How paySign was made: RSA, or what API v2 is signed with · 签名方式：RSA；API v2 为其签名方式
+             * @enum {unknown}
              */
-            signType: "RSA";
+            signType: "RSA" | "HMAC-SHA256" | "MD5";
             /** @description Signature of the above: hand all of it to wx.requestPayment · 以上各项的签名；整体传给 wx.requestPayment */
             paySign: string;
             /** @description Prepay session, valid for 2 hours · 预支付交易会话标识，2 小时内有效 */
@@ -2362,6 +2362,18 @@ export interface components {
                 };
             };
         };
+        /** @description PARAM_INVALID, BODY_INVALID, WECHATPAY_REJECTED, NOT_IN_V2 */
+        Failure400_2: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "PARAM_INVALID" | "BODY_INVALID" | "WECHATPAY_REJECTED" | "NOT_IN_V2";
+                };
+            };
+        };
         /** @description IDENTITY_UNAVAILABLE, KEYS_UNAVAILABLE, STORE_UNAVAILABLE, STORE_CONTENTION, STORE_NEWER, RECORD_DAMAGED, MISSING_CREDENTIALS, CONFIG_INVALID, OVERLOADED, SHUTTING_DOWN */
         Failure503_2: {
             headers: {
@@ -2398,7 +2410,7 @@ export interface components {
                 };
             };
         };
-        /** @description WECHATPAY_REJECTED, MOVE_FORBIDDEN */
+        /** @description WECHATPAY_REJECTED */
         Failure409_2: {
             headers: {
                 [name: string]: unknown;
@@ -2406,7 +2418,7 @@ export interface components {
             content: {
                 "application/json": components["schemas"]["Failure"] & {
                     /** @enum {unknown} */
-                    error?: "WECHATPAY_REJECTED" | "MOVE_FORBIDDEN";
+                    error?: "WECHATPAY_REJECTED";
                 };
             };
         };
@@ -2458,18 +2470,6 @@ export interface components {
                 };
             };
         };
-        /** @description WECHATPAY_REJECTED */
-        Failure409_5: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    /** @enum {unknown} */
-                    error?: "WECHATPAY_REJECTED";
-                };
-            };
-        };
         /** @description WECHATPAY_REJECTED, ORDER_NOT_FOUND, REFUND_NOT_FOUND, ROUTE_NOT_FOUND */
         Failure404_3: {
             headers: {
@@ -2483,7 +2483,7 @@ export interface components {
             };
         };
         /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, ORDER_NOT_PAID, REFUND_PARAMS_DIFFER, REFUND_EXCEEDS, REFUND_NUMBER_TAKEN, REFUND_CLOSED, MOVE_FORBIDDEN */
-        Failure409_6: {
+        Failure409_5: {
             headers: {
                 [name: string]: unknown;
             };
@@ -2519,7 +2519,7 @@ export interface components {
             };
         };
         /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, TRANSFER_PARAMS_DIFFER, MOVE_FORBIDDEN */
-        Failure409_7: {
+        Failure409_6: {
             headers: {
                 [name: string]: unknown;
             };
@@ -2542,6 +2542,18 @@ export interface components {
                 };
             };
         };
+        /** @description WECHATPAY_REJECTED, MOVE_FORBIDDEN */
+        Failure409_7: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "MOVE_FORBIDDEN";
+                };
+            };
+        };
         /** @description WECHATPAY_REJECTED, WECHATPAY_UNAVAILABLE, WECHATPAY_UNPROVEN, BILL_UNREADABLE */
         Failure502_2: {
             headers: {
@@ -2555,7 +2567,7 @@ export interface components {
             };
         };
         /** @description PARAM_INVALID, BODY_INVALID */
-        Failure400_2: {
+        Failure400_3: {
             headers: {
                 [name: string]: unknown;
             };
@@ -2639,7 +2651,7 @@ export interface components {
             };
         };
         /** @description PARAM_INVALID, BODY_INVALID, NOT_IN_V2, NOTIFICATION_REFUSED, WECHATPAY_REJECTED */
-        Failure400_3: {
+        Failure400_4: {
             headers: {
                 [name: string]: unknown;
             };
@@ -3000,7 +3012,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403"];
             404: components["responses"]["Failure404"];
@@ -3052,7 +3064,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_2"];
@@ -3104,7 +3116,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_2"];
@@ -3366,7 +3378,7 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_2"];
-            409: components["responses"]["Failure409_5"];
+            409: components["responses"]["Failure409_2"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3418,7 +3430,7 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_2"];
-            409: components["responses"]["Failure409_5"];
+            409: components["responses"]["Failure409_2"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3547,7 +3559,7 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_4"];
             404: components["responses"]["Failure404_3"];
-            409: components["responses"]["Failure409_6"];
+            409: components["responses"]["Failure409_5"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3620,11 +3632,11 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_4"];
             404: components["responses"]["Failure404_3"];
-            409: components["responses"]["Failure409_6"];
+            409: components["responses"]["Failure409_5"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3701,7 +3713,7 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_4"];
-            409: components["responses"]["Failure409_5"];
+            409: components["responses"]["Failure409_2"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3774,11 +3786,11 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404"];
-            409: components["responses"]["Failure409_7"];
+            409: components["responses"]["Failure409_6"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3851,11 +3863,11 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_4"];
             404: components["responses"]["Failure404_5"];
-            409: components["responses"]["Failure409_2"];
+            409: components["responses"]["Failure409_7"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3903,7 +3915,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_5"];
@@ -3955,7 +3967,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_5"];
@@ -4007,7 +4019,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_5"];
@@ -4047,7 +4059,7 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_4"];
             404: components["responses"]["Failure404"];
-            409: components["responses"]["Failure409_5"];
+            409: components["responses"]["Failure409_2"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -4099,7 +4111,7 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_4"];
             404: components["responses"]["Failure404"];
-            409: components["responses"]["Failure409_5"];
+            409: components["responses"]["Failure409_2"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -4147,7 +4159,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400_2"];
+            400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_6"];
@@ -4196,7 +4208,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400_2"];
+            400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_6"];
@@ -4245,7 +4257,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400_2"];
+            400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_7"];
@@ -4294,7 +4306,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400_2"];
+            400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_7"];
@@ -4355,7 +4367,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400_2"];
+            400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_6"];
@@ -4403,7 +4415,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400_2"];
+            400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_7"];
@@ -4455,7 +4467,7 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400_2"];
+            400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_7"];
@@ -4772,7 +4784,7 @@ export interface operations {
                     "application/json": components["schemas"]["dispatch_reply"];
                 };
             };
-            400: components["responses"]["Failure400_3"];
+            400: components["responses"]["Failure400_4"];
             401: components["responses"]["Failure401_2"];
             403: components["responses"]["Failure403_7"];
             404: components["responses"]["Failure404_8"];
