@@ -217,7 +217,7 @@ function operationsOf(config: Config, parts: Base & Payouts & Placements) {
       },
     }),
     billService: createBillService({ ...parts, mchid: parts.dialect.account.mchid }),
-    reconciler: createReconciler({ ...parts, settings: accountsOf(config) }),
+    reconciler: createReconciler({ ...parts, settings: booksOf(config) }),
     recordService: createRecordService({ ...parts, sink: sink !== undefined }),
   };
 }
@@ -254,9 +254,10 @@ const placementSettingsOf = (config: Config) => ({
 });
 
 /** Whose rows of a bill are ours. */
-const accountsOf = ({ credentials }: Config) => ({
-  mchid: credentials.merchantId,
-  appids: [credentials.appId, credentials.serviceAppId].filter((id) => id !== undefined),
+const booksOf = (config: Config) => ({
+  mchid: config.credentials.merchantId,
+  appids: createShops(config).appids,
+  shops: config.subMerchants.map(({ sub_mchid }) => sub_mchid),
 });
 
 /** What callers may repeat and not choose. */

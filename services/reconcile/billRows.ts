@@ -12,6 +12,8 @@ export interface TradeRow {
   readonly time: string;
   readonly appid: string;
   readonly mchid: string;
+  /** The shop of a service provider; empty for none. */
+  readonly sub_mchid: string;
   readonly transaction_id: string;
   readonly out_trade_no: string;
   /** SUCCESS, REFUND, REVOKED. */
@@ -35,7 +37,7 @@ export interface TradeEntry {
   readonly total_fen: number;
   readonly settled_fen: number;
   readonly fee_milli: number;
-  is(column: 'appid' | 'mchid' | 'trade_state', value: Buffer): boolean;
+  is(column: 'appid' | 'mchid' | 'sub_mchid' | 'trade_state', value: Buffer): boolean;
   /** The bytes of a value: the same object each time. */
   bytes(column: 'transaction_id' | 'out_trade_no' | 'out_refund_no' | 'rate'): Bytes;
   /** A copy to keep. */
@@ -100,6 +102,7 @@ const TRADE = {
   time: ['交易时间'],
   appid: ['公众账号ID'],
   mchid: ['商户号'],
+  sub_mchid: ['特约商户号', '子商户号'],
   transaction_id: ['微信订单号'],
   out_trade_no: ['商户订单号'],
   trade_state: ['交易状态'],
@@ -115,7 +118,7 @@ const TRADE = {
   coupon: ['充值券退款金额', '企业红包退款金额'],
   bonus: ['企业红包金额'],
 } as const;
-const TRADE_OPTIONAL: readonly string[] = ['settled', 'bonus'];
+const TRADE_OPTIONAL: readonly string[] = ['settled', 'bonus', 'sub_mchid'];
 const TRADE_LAYOUT: Layout = {
   title: ['交易账单', 'trade bill'],
   columns: Object.entries(TRADE).map(([name, names]) => ({
@@ -158,6 +161,7 @@ function createTrade(onRow: (entry: TradeEntry) => void) {
       time: at().text(T.time),
       appid: at().text(T.appid),
       mchid: at().text(T.mchid),
+      sub_mchid: at().known(T.sub_mchid) ? numberOf(T.sub_mchid) : '',
       transaction_id: at().text(T.transaction_id),
       out_trade_no: at().text(T.out_trade_no),
       trade_state: at().text(T.trade_state),

@@ -68,16 +68,27 @@ export function note(books: Books, found: Found): void {
 export interface Ours {
   readonly mchid: string;
   readonly appids: readonly string[];
+  /** Of a service provider, its own account's bill tells nothing of them; empty: a merchant of its own. */
+  readonly shops: readonly string[];
   has(entry: TradeEntry): boolean;
 }
 
-export function oursOf({ mchid, appids }: Pick<Ours, 'mchid' | 'appids'>): Ours {
+export function oursOf({
+  mchid,
+  appids,
+  shops = [],
+}: Pick<Ours, 'mchid' | 'appids'> & Partial<Pick<Ours, 'shops'>>): Ours {
+  const listed = shops.map((shop) => Buffer.from(shop));
   const merchant = Buffer.from(mchid);
   const apps = appids.map((appid) => Buffer.from(appid));
   return {
     mchid,
     appids,
-    has: (entry) => entry.is('mchid', merchant) && apps.some((appid) => entry.is('appid', appid)),
+    shops,
+    has: (entry) =>
+      entry.is('mchid', merchant) &&
+      apps.some((appid) => entry.is('appid', appid)) &&
+      (listed.length === 0 || listed.some((shop) => entry.is('sub_mchid', shop))),
   };
 }
 

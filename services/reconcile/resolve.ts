@@ -11,7 +11,8 @@ import { applyTransaction } from '../orders/syncOrder';
 import { applyRefund, type RefundSyncDeps } from '../refunds/syncRefund';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { WechatReply } from '../strategies/strategy';
-import { ownRef } from '../wechat/dialect';
+import { askAccounts } from '../wechat/askAccounts';
+import type { Account, Dialect } from '../wechat/dialect';
 import { isLimited, provenBody, refusalOf } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
 import { beijingDay, fromRfc3339 } from '../../utils/time';
@@ -120,10 +121,12 @@ async function askPayment(deps: ResolveDeps, found: Found): Promise<WechatReply>
   // Asked about alone, a part would be taken in as an order of its own: its money would stand here twice.
   if (whole !== undefined) return deps.syncWhole(whole, QUERY);
   const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
-  const reply =
+  const no = found.out_trade_no;
+  const reply = await askAccounts(accountsOf(dialect, found), (account) =>
     id === undefined
-      ? await api.queryOrder(ownRef(dialect, found.out_trade_no), QUERY)
-      : await api.queryTransaction(dialect.account, id, QUERY);
+      ? api.queryOrder({ ...account, no }, QUERY)
+      : api.queryTransaction(account, id, QUERY),
+  );
   const body = provenBody(reply);
   if (body !== undefined) {
     guardNumbers(body, { out_trade_no: found.out_trade_no, transaction_id: id });
@@ -132,10 +135,18 @@ async function askPayment(deps: ResolveDeps, found: Found): Promise<WechatReply>
   return reply;
 }
 
+/** The shop that the bill names, else each: what the bill lacks may be of any. */
+function accountsOf({ accounts }: Dialect, { row }: Found): readonly Account[] {
+  const named = accounts.filter(({ sub_mchid }) => sub_mchid === (row?.sub_mchid ?? ''));
+  return named.length === 0 ? accounts : named;
+}
+
 async function askRefund(deps: ResolveDeps, found: Found): Promise<WechatReply> {
   const { api, dialect } = deps;
   const no = found.out_refund_no ?? '';
-  const reply = await api.queryRefund(dialect.account, no, QUERY);
+  const reply = await askAccounts(accountsOf(dialect, found), (account) =>
+    api.queryRefund(account, no, QUERY),
+  );
   const body = provenBody(reply);
   if (body === undefined) return reply;
   guardNumbers(body, { out_refund_no: no, out_trade_no: found.out_trade_no });
