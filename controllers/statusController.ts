@@ -137,47 +137,9 @@ export function createStatusController(deps: StatusDeps): StatusController {
     });
   };
 
-  /** The gauges of each further merchant that serves. */
-  async function each(): Promise<ReadonlyMap<string, Partial<Gauges>>> {
-    const serving = (deps.merchants ?? []).filter(({ error }) => error === undefined);
-    const gauges = serving.map(async ({ merchant, lastSweep, ...one }) => {
-      const due = await one.oldestDue?.();
-      const dueSeconds = due === undefined ? 0 : ageMs(due) / 1000;
-      const swept = sweptSecondsAgo(lastSweep?.());
-      return [
-        merchant,
-        { oldest_due_age_seconds: dueSeconds, last_sweep_age_seconds: swept },
-      ] as const;
-    });
-    return new Map(await Promise.all(gauges));
-  }
-
-  async function ready(_req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const keys = deps.keys?.();
-    let storeReady = false;
-    let code: string | null = deps.configError?.code ?? null;
-    try {
-      await ping();
-      storeReady = store !== undefined;
-    } catch (error) {
-      code = error instanceof AppError ? error.code : 'STORE_UNAVAILABLE';
-    }
-    const all = deps.configError === undefined && storeReady && keys?.ready === true;
-    sendJson(res, all ? 200 : 503, {
-      code: all ? 0 : -1,
-      msg: all ? 'success' : 'not ready',
-      ready: all,
-      credentials: deps.configError === undefined,
-      store: storeReady,
-      keys: keys?.ready ?? false,
-      key_serials: keys?.serials ?? [],
-      error: all ? null : code,
-    });
-  }
-
   return {
     health,
-    ready,
+    ready: (_req, res) => answerReady(deps, ping, res),
     async metrics(_req, res) {
       const age = await oldestDueAgeMs();
       const gauges = {
@@ -187,7 +149,11 @@ export function createStatusController(deps: StatusDeps): StatusController {
         resident_memory_bytes: process.memoryUsage.rss(),
       };
       const build = { build: deps.build, node: process.versions.node };
-      const text = deps.metrics.text(gauges, build, age === undefined ? new Map() : await each());
+      const text = deps.metrics.text(
+        gauges,
+        build,
+        age === undefined ? new Map() : await gaugesOf({ ...deps, started }),
+      );
       res.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
       res.end(text);
     },
@@ -205,6 +171,53 @@ export function createStatusController(deps: StatusDeps): StatusController {
       res.end(html);
     },
   };
+}
+
+/** The gauges of each further merchant that serves. */
+async function gaugesOf({
+  merchants = [],
+  clock,
+  started,
+}: StatusDeps & { readonly started: number }): Promise<ReadonlyMap<string, Partial<Gauges>>> {
+  const serving = merchants.filter(({ error }) => error === undefined);
+  const gauges = serving.map(async ({ merchant, lastSweep, ...one }) => {
+    const due = await one.oldestDue?.();
+    const now = clock.now();
+    const dueSeconds = due === undefined ? 0 : Math.max(0, now - due) / 1000;
+    const swept = (now - (lastSweep?.() ?? started)) / 1000;
+    return [
+      merchant,
+      { oldest_due_age_seconds: dueSeconds, last_sweep_age_seconds: swept },
+    ] as const;
+  });
+  return new Map(await Promise.all(gauges));
+}
+
+async function answerReady(
+  deps: StatusDeps,
+  ping: () => Promise<void>,
+  res: ServerResponse,
+): Promise<void> {
+  const keys = deps.keys?.();
+  let storeReady = false;
+  let code: string | null = deps.configError?.code ?? null;
+  try {
+    await ping();
+    storeReady = deps.store !== undefined;
+  } catch (error) {
+    code = error instanceof AppError ? error.code : 'STORE_UNAVAILABLE';
+  }
+  const all = deps.configError === undefined && storeReady && keys?.ready === true;
+  sendJson(res, all ? 200 : 503, {
+    code: all ? 0 : -1,
+    msg: all ? 'success' : 'not ready',
+    ready: all,
+    credentials: deps.configError === undefined,
+    store: storeReady,
+    keys: keys?.ready ?? false,
+    key_serials: keys?.serials ?? [],
+    error: all ? null : code,
+  });
 }
 
 function merchantsShown(

@@ -59,9 +59,8 @@ const notCorrectable = (record: OrderRecord): Decision<OrderRecord> =>
  */
 function withPayerOf(record: OrderRecord, named: string | undefined): OrderRecord {
   const { payer, payer_asks: asks } = record;
-  if (named === undefined)
-    return asks === undefined ? (drop(record, 'payer')) : record;
-  return named === payer ? record : (drop(record, 'payer_asks'));
+  if (named === undefined) return asks === undefined ? drop(record, 'payer') : record;
+  return named === payer ? record : drop(record, 'payer_asks');
 }
 
 export const onPrepare: Handler<'prepare'> = (record, event, ctx) => {

@@ -4,7 +4,7 @@ import { isUnsettled } from '../ledger/refundAsking';
 import { nextOf, refundNext, REFUND_NEXT_MSG } from './refundNext';
 import type { WechatReply } from '../strategies/strategy';
 import { upstreamError } from '../wechat/wechatErrors';
-import { UpstreamError } from '../../utils/errors';
+import { UpstreamError, type AppError } from '../../utils/errors';
 
 export interface RefundAnswer {
   /** 200 as WeChat said, 202 when the outcome is not known yet. */
@@ -39,13 +39,14 @@ export function forPayer({ status, data }: RefundAnswer): RefundAnswer {
 }
 
 /** WeChat's refusal, with what happens next to the refund. */
-export function refusedRefund(reply: WechatReply, refund: Refund | undefined): UpstreamError {
+export function refusedRefund(reply: WechatReply, refund: Refund | undefined): AppError {
   const error = upstreamError(reply);
-  if (refund === undefined || error.upstream === undefined) return error;
+  const { upstream } = error;
+  if (refund === undefined || upstream === undefined) return error;
   const next = refundNext(refund);
   return new UpstreamError(error.code, {
     status: error.status,
     detail: REFUND_NEXT_MSG[next],
-    upstream: { ...error.upstream, next },
+    upstream: { ...upstream, next },
   });
 }

@@ -9,9 +9,9 @@
  * token. What cannot be known is STORE_UNAVAILABLE: the caller repeats the whole request.
  */
 import type { StoredRecord } from '../../ledger/record';
-import { intact, createDamageAlarm, DamagedError, nameOf } from '../damage';
+import { createDamageAlarm, DamagedError, intact, nameOf, type TellDamage } from '../damage';
 import { createDemandGuard } from '../demandGuard';
-import { createDueReader } from '../dueReader';
+import { createDueReader, type DueReader } from '../dueReader';
 import type { Page, RecordFilter, RecordStore, Reservation, ReservationKind } from '../orderStore';
 import { createSealing, type Sealing } from '../sealing';
 import {
@@ -33,7 +33,7 @@ import {
 } from '../storeRules';
 import type { Clock } from '../../../utils/clock';
 import type { Logger } from '../../../utils/logger';
-import { createCollections } from './mongodbCollections';
+import { createCollections, type Collections } from './mongodbCollections';
 import { connect, type Connection } from './mongodbConnection';
 import {
   LIST_ORDER,
@@ -70,28 +70,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
   const tell = createDamageAlarm(logger);
   const openDoc = openerOf(sealing);
   const guard = createDemandGuard({ clock, look: database.checkDemand });
-  const due = createDueReader<Doc>(
-    {
-      page: (asked) => {
-        const { lane, limit } = asked;
-        return database.page(records, { filter: dueFilter(asked), sort: dueOrder(lane), limit });
-      },
-      key: (doc, lane) => [Number(doc[LANE_COLUMN[lane]]), String(doc['kind']), String(doc['no'])],
-      open: openDoc,
-    },
-    logger,
-    tell,
-  );
-
-  /** What is asked for by its number is alarmed, too. */
-  function opened<T>(doc: Doc, open: (doc: Doc) => T): T {
-    try {
-      return open(doc);
-    } catch (error) {
-      if (error instanceof DamagedError) tell(doc, error);
-      throw error;
-    }
-  }
+  const due = dueReaderOf(database, openDoc, { logger, tell });
 
   async function listDocs(filter: RecordFilter): Promise<Page<Doc>> {
     checkLimit(filter.limit);
@@ -103,7 +82,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
     if (!isKey(no)) return undefined;
     await guard.known();
     const doc = await database.one(records, identityOf({ mchid, kind, no }));
-    return doc === undefined ? undefined : opened(doc, openDoc);
+    return doc === undefined ? undefined : opened(tell, doc, openDoc);
   }
 
   async function reservation(
@@ -113,7 +92,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
   ): Promise<Reservation | undefined> {
     if (!isKey(no)) return undefined;
     const doc = await database.one(reservations, identityOf({ mchid, kind, no }));
-    return doc === undefined ? undefined : opened(doc, openReservation);
+    return doc === undefined ? undefined : opened(tell, doc, openReservation);
   }
 
   return {
@@ -169,7 +148,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
       guard.write();
       const result = await database.add(reservations, { _id: identityOf(wanted), ...wanted });
       if (result === 'added') return 'reserved';
-      const held = opened(result, openReservation);
+      const held = opened(tell, result, openReservation);
       return held.owner === wanted.owner ? 'reserved' : { owner: held.owner };
     },
 
@@ -196,6 +175,34 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
 
     close: () => connection.close(),
   };
+}
+
+const dueReaderOf = (
+  database: Collections,
+  open: (doc: Doc) => StoredRecord,
+  { logger, tell }: { readonly logger: Logger; readonly tell: TellDamage },
+): DueReader =>
+  createDueReader<Doc>(
+    {
+      page: (asked) => {
+        const wanted = { filter: dueFilter(asked), sort: dueOrder(asked.lane), limit: asked.limit };
+        return database.page(database.records, wanted);
+      },
+      key: (doc, lane) => [Number(doc[LANE_COLUMN[lane]]), String(doc['kind']), String(doc['no'])],
+      open,
+    },
+    logger,
+    tell,
+  );
+
+/** What is asked for by its number is alarmed, too. */
+function opened<T>(tell: TellDamage, doc: Doc, open: (doc: Doc) => T): T {
+  try {
+    return open(doc);
+  } catch (error) {
+    if (error instanceof DamagedError) tell(doc, error);
+    throw error;
+  }
 }
 
 /** What an insert and a replace both write. */
