@@ -256,7 +256,7 @@ export const SETTINGS = [
     type: 'boolean',
     fallback: 'false',
     en: 'true: payers can only pay numbers an operator prepared',
-    zh: 'true：用户只能支付运营方预先创建的订单',
+    zh: 'true：用户只能支付运营人员预先创建的订单',
   },
   {
     name: 'orderExpireMinutes',

@@ -17,13 +17,13 @@ import { dispatched, health, readiness } from '../utils/schemas/statusReplies';
 
 /** What the words of the access table mean to a reader. */
 const WHO: Readonly<Record<Access, string>> = {
-  payer: 'A user for himself, an operator for anyone · 用户本人、运营方',
-  owner: 'The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）',
-  ownerActs: 'The owner, an operator · 所有者、运营方',
-  operator: 'An operator, by key or openid · 运营方（密钥或 openid）',
-  operatorReads: 'An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）',
-  operatorKey: 'An operator, by a full key · 运营方（全权密钥）',
-  sweep: 'An operator, by a full or sweep key · 运营方（全权或 sweep 密钥）',
+  payer: 'A user for himself, an operator for anyone · 用户本人、运营人员',
+  owner: 'The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）',
+  ownerActs: 'The owner, an operator · 所有者、运营人员',
+  operator: 'An operator, by key or openid · 运营人员（密钥或 openid）',
+  operatorReads: 'An operator, by key (also read) or openid · 运营人员（密钥含 read，或 openid）',
+  operatorKey: 'An operator, by a full key · 运营人员（全权密钥）',
+  sweep: 'An operator, by a full or sweep key · 运营人员（全权或 sweep 密钥）',
 };
 
 const callersOf = (access: Access): Callers =>

@@ -210,7 +210,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   RECORD_DAMAGED: row(
     503,
     false,
-    '数据库中的记录未通过封存校验，未做任何处理，请联系运维核查 / ' +
+    '数据库中的记录未通过封存校验，未做任何处理，请联系运营人员核查 / ' +
       'The stored record is not believed, nothing was done: an operator must look at it',
   ),
   REQUEST_REFUSED: row(

@@ -133,7 +133,7 @@ function requestBody(route: DocumentedRoute, keep: Keep, examples: readonly Exam
       ? named('request', body)
       : {
           anyOf: [
-            named('request', { ...body, title: both('By an operator', '运营方调用') }),
+            named('request', { ...body, title: both('By an operator', '运营人员调用') }),
             named('user_request', { ...payerBody, title: both('By a user', '用户调用') }),
           ],
         };

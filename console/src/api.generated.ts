@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Mini Program or official account order: payment parameters · 小程序或公众号下单，返回支付参数
-         * @description A user for himself, an operator for anyone · 用户本人、运营方
+         * @description A user for himself, an operator for anyone · 用户本人、运营人员
          */
         post: operations["wxpay_order"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * H5 order: h5_url · H5 下单，返回 h5_url
-         * @description A user for himself, an operator for anyone · 用户本人、运营方
+         * @description A user for himself, an operator for anyone · 用户本人、运营人员
          */
         post: operations["wxpay_order_h5"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Native order: code_url for a QR code · Native 下单，返回二维码链接
-         * @description A user for himself, an operator for anyone · 用户本人、运营方
+         * @description A user for himself, an operator for anyone · 用户本人、运营人员
          */
         post: operations["wxpay_order_native"];
         delete?: never;
@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * App order: parameters of the App SDK · App 下单，返回 SDK 参数
-         * @description A user for himself, an operator for anyone · 用户本人、运营方
+         * @description A user for himself, an operator for anyone · 用户本人、运营人员
          */
         post: operations["wxpay_order_app"];
         delete?: never;
@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Combined order: several parts paid at once · 合单下单
-         * @description A user for himself, an operator for anyone · 用户本人、运营方
+         * @description A user for himself, an operator for anyone · 用户本人、运营人员
          */
         post: operations["wxpay_order_combine"];
         delete?: never;
@@ -115,7 +115,7 @@ export interface paths {
         put?: never;
         /**
          * Combined order by its number · 查询合单
-         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * @description The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）
          */
         post: operations["wxpay_combine_query"];
         delete?: never;
@@ -135,7 +135,7 @@ export interface paths {
         put?: never;
         /**
          * Closes a combined order, all parts at once · 关闭合单（全部子单）
-         * @description The owner, an operator · 所有者、运营方
+         * @description The owner, an operator · 所有者、运营人员
          */
         post: operations["wxpay_combine_close"];
         delete?: never;
@@ -155,7 +155,7 @@ export interface paths {
         put?: never;
         /**
          * Payment-code order: paid at once, or 202 · 付款码支付
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_order_codepay"];
         delete?: never;
@@ -175,7 +175,7 @@ export interface paths {
         put?: never;
         /**
          * Reverses a payment-code order · 撤销付款码订单
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_reverse"];
         delete?: never;
@@ -195,7 +195,7 @@ export interface paths {
         put?: never;
         /**
          * Fixes number, price and description beforehand · 预下单：由商户定单号、金额与描述
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_prepare_order"];
         delete?: never;
@@ -215,7 +215,7 @@ export interface paths {
         put?: never;
         /**
          * Order by your number · 按商户订单号查询订单
-         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * @description The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）
          */
         post: operations["wxpay_query_order_by_out_trade_no"];
         delete?: never;
@@ -235,7 +235,7 @@ export interface paths {
         put?: never;
         /**
          * Order by WeChat Pay's number · 按微信支付订单号查询订单
-         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * @description The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）
          */
         post: operations["wxpay_query_order_by_transaction_id"];
         delete?: never;
@@ -255,7 +255,7 @@ export interface paths {
         put?: never;
         /**
          * Closes an unpaid order · 关闭未支付的订单
-         * @description The owner, an operator · 所有者、运营方
+         * @description The owner, an operator · 所有者、运营人员
          */
         post: operations["wxpay_close_order"];
         delete?: never;
@@ -275,7 +275,7 @@ export interface paths {
         put?: never;
         /**
          * Refund, whole or in part · 申请退款（全部或部分）
-         * @description An operator, by key or openid · 运营方（密钥或 openid）
+         * @description An operator, by key or openid · 运营人员（密钥或 openid）
          */
         post: operations["wxpay_refund"];
         delete?: never;
@@ -295,7 +295,7 @@ export interface paths {
         put?: never;
         /**
          * Sends an abnormal refund to a bank card · 异常退款：退到银行卡
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_refund_abnormal"];
         delete?: never;
@@ -315,7 +315,7 @@ export interface paths {
         put?: never;
         /**
          * Refund by your number · 查询退款
-         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * @description The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）
          */
         post: operations["wxpay_refund_query"];
         delete?: never;
@@ -335,7 +335,7 @@ export interface paths {
         put?: never;
         /**
          * Transfer to a user · 商家转账到用户
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_transfer"];
         delete?: never;
@@ -355,7 +355,7 @@ export interface paths {
         put?: never;
         /**
          * Cancels a transfer that was not confirmed · 撤销用户未确认的转账
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_transfer_cancel"];
         delete?: never;
@@ -375,7 +375,7 @@ export interface paths {
         put?: never;
         /**
          * Transfer by your number · 按商户转账单号查询转账
-         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * @description The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）
          */
         post: operations["wxpay_transfer_bill_query"];
         delete?: never;
@@ -395,7 +395,7 @@ export interface paths {
         put?: never;
         /**
          * The same under its old name · 同上（旧名称）
-         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * @description The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）
          */
         post: operations["wxpay_transfer_batch_query"];
         delete?: never;
@@ -415,7 +415,7 @@ export interface paths {
         put?: never;
         /**
          * Transfer by WeChat Pay's number · 按微信转账单号查询转账
-         * @description The owner, an operator (also by a read key) · 所有者、运营方（含 read 密钥）
+         * @description The owner, an operator (also by a read key) · 所有者、运营人员（含 read 密钥）
          */
         post: operations["wxpay_transfer_bill_query_by_no"];
         delete?: never;
@@ -435,7 +435,7 @@ export interface paths {
         put?: never;
         /**
          * Trade or fund-flow bill of a day, as CSV · 下载交易账单或资金账单（CSV）
-         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * @description An operator, by key (also read) or openid · 运营人员（密钥含 read，或 openid）
          */
         post: operations["wxpay_bill"];
         delete?: never;
@@ -455,7 +455,7 @@ export interface paths {
         put?: never;
         /**
          * Compares a day with WeChat Pay's bills and repairs · 对账：比对并修复一天的记录
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_reconcile"];
         delete?: never;
@@ -475,7 +475,7 @@ export interface paths {
         put?: never;
         /**
          * Runs the sweep once: what a timer calls · 巡检一次，由定时器调用
-         * @description An operator, by a full or sweep key · 运营方（全权或 sweep 密钥）
+         * @description An operator, by a full or sweep key · 运营人员（全权或 sweep 密钥）
          */
         post: operations["wxpay_sweep"];
         delete?: never;
@@ -495,7 +495,7 @@ export interface paths {
         put?: never;
         /**
          * Records, newest first · 列出记录，从新到旧
-         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * @description An operator, by key (also read) or openid · 运营人员（密钥含 read，或 openid）
          */
         post: operations["wxpay_records"];
         delete?: never;
@@ -515,7 +515,7 @@ export interface paths {
         put?: never;
         /**
          * One record with its history · 查看一条记录及其历史
-         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * @description An operator, by key (also read) or openid · 运营人员（密钥含 read，或 openid）
          */
         post: operations["wxpay_record"];
         delete?: never;
@@ -535,7 +535,7 @@ export interface paths {
         put?: never;
         /**
          * Delivers an effect again, or all that were given up · 重新投递事件
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["wxpay_redeliver"];
         delete?: never;
@@ -553,7 +553,7 @@ export interface paths {
         };
         /**
          * Records, newest first · 列出记录，从新到旧
-         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * @description An operator, by key (also read) or openid · 运营人员（密钥含 read，或 openid）
          */
         get: operations["get_records"];
         put?: never;
@@ -573,7 +573,7 @@ export interface paths {
         };
         /**
          * One record with its history · 查看一条记录及其历史
-         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * @description An operator, by key (also read) or openid · 运营人员（密钥含 read，或 openid）
          */
         get: operations["get_records_kind_no"];
         put?: never;
@@ -595,7 +595,7 @@ export interface paths {
         put?: never;
         /**
          * Delivers an effect again, or all that were given up · 重新投递事件
-         * @description An operator, by a full key · 运营方（全权密钥）
+         * @description An operator, by a full key · 运营人员（全权密钥）
          */
         post: operations["post_records_kind_no_redeliver"];
         delete?: never;
@@ -813,7 +813,7 @@ export interface paths {
         };
         /**
          * Counters for Prometheus · 监控指标
-         * @description An operator, by key (also read) or openid · 运营方（密钥含 read，或 openid）
+         * @description An operator, by key (also read) or openid · 运营人员（密钥含 read，或 openid）
          */
         get: operations["metrics"];
         put?: never;
@@ -868,7 +868,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** By an operator · 运营方调用 */
+        /** By an operator · 运营人员调用 */
         wxpay_order_request: {
             /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
             out_trade_no: string;
@@ -1068,7 +1068,7 @@ export interface components {
                 next?: string;
             };
         };
-        /** By an operator · 运营方调用 */
+        /** By an operator · 运营人员调用 */
         wxpay_order_h5_request: {
             /** @description Your number of the order, unique per merchant; the same number is never charged twice · 商户订单号，在商户号下唯一；同一单号不会重复扣款 */
             out_trade_no: string;
@@ -1243,7 +1243,7 @@ export interface components {
             /** @description Signature of the above · 以上各项的签名 */
             sign: string;
         };
-        /** By an operator · 运营方调用 */
+        /** By an operator · 运营人员调用 */
         wxpay_order_combine_request: {
             /**
              * @description How it is paid; says what comes back · 支付方式，决定返回内容
@@ -1794,9 +1794,9 @@ export interface components {
                 /** @description CNY · 币种，只有 CNY */
                 currency?: string;
             };
-            /** @description Code of what happens next; to operators · 下一步的代码，仅运营方可见 */
+            /** @description Code of what happens next; to operators · 下一步的代码，仅运营人员可见 */
             next?: string;
-            /** @description What happens next, in Chinese and English; to operators · 下一步的说明（中英文），仅运营方可见 */
+            /** @description What happens next, in Chinese and English; to operators · 下一步的说明（中英文），仅运营人员可见 */
             next_msg?: string;
             /** @description When it happens; RFC 3339, +08:00 · 下一步的时间，RFC 3339 格式，+08:00 */
             next_at?: string | null;
@@ -2169,7 +2169,7 @@ export interface components {
             last_sweep?: string | null;
             /** @description ok; behind: work has waited for more than 5 minutes; unknown: the store does not answer · ok；behind：有工作等待超过 5 分钟；unknown：存储无应答 */
             due: string;
-            /** @description How long the oldest due work waits, in ms; to operators · 最久的到期工作已等待的毫秒数，仅运营方可见 */
+            /** @description How long the oldest due work waits, in ms; to operators · 最久的到期工作已等待的毫秒数，仅运营人员可见 */
             oldest_due_age_ms?: number | null;
             /** @description Why the store could not be opened · 存储打不开的原因 */
             store_error?: string | null;
@@ -2185,9 +2185,9 @@ export interface components {
                 merchant: string;
                 /** @description ok, or not configured · ok，或 not configured（未配置） */
                 status: string;
-                /** @description CONFIG_INVALID or MISSING_CREDENTIALS; to operators · CONFIG_INVALID 或 MISSING_CREDENTIALS，仅运营方可见 */
+                /** @description CONFIG_INVALID or MISSING_CREDENTIALS; to operators · CONFIG_INVALID 或 MISSING_CREDENTIALS，仅运营人员可见 */
                 error?: string;
-                /** @description What is wrong with its settings; to operators · 配置的问题，仅运营方可见 */
+                /** @description What is wrong with its settings; to operators · 配置的问题，仅运营人员可见 */
                 faults?: unknown[];
             }[];
             /** @description What is not wrong and deserves a look · 没有错、但值得留意的事项 */

@@ -198,10 +198,10 @@ export const refund = open(['out_trade_no', 'out_refund_no', 'status'], {
       currency,
     }),
   ),
-  next: word('Code of what happens next; to operators', '下一步的代码，仅运营方可见'),
+  next: word('Code of what happens next; to operators', '下一步的代码，仅运营人员可见'),
   next_msg: word(
     'What happens next, in Chinese and English; to operators',
-    '下一步的说明（中英文），仅运营方可见',
+    '下一步的说明（中英文），仅运营人员可见',
   ),
   next_at: orNull(moment('When it happens', '下一步的时间')),
 });

@@ -20,9 +20,9 @@ const merchant = closed(['merchant', 'status'], {
   status: word('ok, or not configured', 'ok，或 not configured（未配置）'),
   error: word(
     'CONFIG_INVALID or MISSING_CREDENTIALS; to operators',
-    'CONFIG_INVALID 或 MISSING_CREDENTIALS，仅运营方可见',
+    'CONFIG_INVALID 或 MISSING_CREDENTIALS，仅运营人员可见',
   ),
-  faults: list({}, 'What is wrong with its settings; to operators', '配置的问题，仅运营方可见'),
+  faults: list({}, 'What is wrong with its settings; to operators', '配置的问题，仅运营人员可见'),
 });
 
 export const health = open(['code', 'msg', 'status', 'build', 'settings', 'durable', 'due'], {
@@ -42,7 +42,7 @@ export const health = open(['code', 'msg', 'status', 'build', 'settings', 'durab
   oldest_due_age_ms: orNull(
     count(
       'How long the oldest due work waits, in ms; to operators',
-      '最久的到期工作已等待的毫秒数，仅运营方可见',
+      '最久的到期工作已等待的毫秒数，仅运营人员可见',
     ),
   ),
   store_error: orNull(word('Why the store could not be opened', '存储打不开的原因')),
