@@ -3,10 +3,11 @@ import type { Controller } from './types';
 import type { CodepayOrders } from '../services/orders/codepayOrder';
 import type { CodepayBody } from '../utils/schemas/codepaySchemas';
 import type { OutTradeNoBody } from '../utils/schemas/orderSchemas';
+import type { Transaction, TransactionUnknown, Reversed } from '../utils/schemas/moneyReplies';
 
 export interface CodepayController {
-  readonly pay: Controller<CodepayBody>;
-  readonly reverse: Controller<OutTradeNoBody>;
+  readonly pay: Controller<CodepayBody, Transaction | TransactionUnknown>;
+  readonly reverse: Controller<OutTradeNoBody, Reversed | TransactionUnknown>;
 }
 
 export function createCodepayController({

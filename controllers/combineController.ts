@@ -2,11 +2,12 @@
 import type { Controller } from './types';
 import type { Combinations } from '../services/combinations/placeCombination';
 import type { CombineBody, CombineNoBody } from '../utils/schemas/combineSchemas';
+import type { Jsapi, H5, Native, App, Combination } from '../utils/schemas/moneyReplies';
 
 export interface CombineController {
-  readonly order: Controller<CombineBody>;
-  readonly query: Controller<CombineNoBody>;
-  readonly close: Controller<CombineNoBody>;
+  readonly order: Controller<CombineBody, Jsapi | H5 | Native | App>;
+  readonly query: Controller<CombineNoBody, Combination>;
+  readonly close: Controller<CombineNoBody, null>;
 }
 
 export function createCombineController({

@@ -1,14 +1,15 @@
 /** What operators start: bills, the reconciliation of a day, and the sweep. */
-import type { Controller } from './types';
+import type { Controller, StreamController } from './types';
 import type { BillService } from '../services/reconcile/billService';
 import type { Reconciler } from '../services/reconcile/reconciler';
 import type { SweepService } from '../services/sweep/sweepService';
 import type { BillBody, ReconcileBody } from '../utils/schemas/recordSchemas';
+import type { Swept, Reconciliation } from '../utils/schemas/operatorReplies';
 
 export interface OperationsController {
-  readonly bill: Controller<BillBody>;
-  readonly reconcile: Controller<ReconcileBody>;
-  readonly sweep: Controller<unknown>;
+  readonly bill: StreamController<BillBody>;
+  readonly reconcile: Controller<ReconcileBody, Reconciliation>;
+  readonly sweep: Controller<unknown, Swept>;
 }
 
 /** Gateways give up on an answer after a minute: what is not asked by then is asked on the next call. */
@@ -32,7 +33,7 @@ export function createOperationsController(deps: {
     },
     reconcile: async ({ body }) => {
       const report = await deps.reconciler.reconcile(body.bill_date, { askMs: ASK_MS });
-      return { status: 200, data: report };
+      return { status: 200, data: { ...report } };
     },
     sweep: sweepWith(deps.sweepService),
   };

@@ -17,23 +17,34 @@ import type {
   TransferBillNoBody,
   TransferBody,
 } from '../utils/schemas/transferSchemas';
+import type {
+  Jsapi,
+  H5,
+  Native,
+  App,
+  Prepared,
+  Transaction,
+  RefundReply,
+  Transfer,
+  TransferTaken,
+} from '../utils/schemas/moneyReplies';
 
 export interface PayController {
-  readonly order: Controller<OrderBody>;
-  readonly orderH5: Controller<OrderBody>;
-  readonly orderNative: Controller<OrderBody>;
-  readonly orderApp: Controller<OrderBody>;
-  readonly prepare: Controller<PrepareBody>;
-  readonly queryByOutTradeNo: Controller<OutTradeNoBody>;
-  readonly queryByTransactionId: Controller<TransactionIdBody>;
-  readonly close: Controller<OutTradeNoBody>;
-  readonly refund: Controller<RefundBody>;
-  readonly refundAbnormal: Controller<RefundAbnormalBody>;
-  readonly refundQuery: Controller<RefundQueryBody>;
-  readonly transfer: Controller<TransferBody>;
-  readonly transferCancel: Controller<OutBillNoBody>;
-  readonly transferQuery: Controller<OutBillNoBody>;
-  readonly transferQueryByNo: Controller<TransferBillNoBody>;
+  readonly order: Controller<OrderBody, Jsapi>;
+  readonly orderH5: Controller<OrderBody, H5>;
+  readonly orderNative: Controller<OrderBody, Native>;
+  readonly orderApp: Controller<OrderBody, App>;
+  readonly prepare: Controller<PrepareBody, Prepared>;
+  readonly queryByOutTradeNo: Controller<OutTradeNoBody, Transaction>;
+  readonly queryByTransactionId: Controller<TransactionIdBody, Transaction>;
+  readonly close: Controller<OutTradeNoBody, null>;
+  readonly refund: Controller<RefundBody, RefundReply>;
+  readonly refundAbnormal: Controller<RefundAbnormalBody, RefundReply>;
+  readonly refundQuery: Controller<RefundQueryBody, RefundReply>;
+  readonly transfer: Controller<TransferBody, TransferTaken>;
+  readonly transferCancel: Controller<OutBillNoBody, Transfer>;
+  readonly transferQuery: Controller<OutBillNoBody, Transfer>;
+  readonly transferQueryByNo: Controller<TransferBillNoBody, Transfer>;
 }
 
 export function createPayController({

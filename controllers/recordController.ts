@@ -10,12 +10,13 @@ import type {
   RedeliverRequest,
 } from '../utils/schemas/recordSchemas';
 import { beijingDayStart } from '../utils/time';
+import type { RecordReply, RecordListReply } from '../utils/schemas/operatorReplies';
 
 /** By GET and by POST alike: parameters of the path stand in the body. */
 export interface RecordController {
-  readonly list: Controller<RecordsQuery | RecordsBody>;
-  readonly get: Controller<RecordPath>;
-  readonly redeliver: Controller<RedeliverRequest>;
+  readonly list: Controller<RecordsQuery | RecordsBody, RecordListReply>;
+  readonly get: Controller<RecordPath, RecordReply>;
+  readonly redeliver: Controller<RedeliverRequest, RecordReply>;
 }
 
 const LIMIT_DEFAULT = 20;

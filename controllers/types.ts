@@ -6,8 +6,18 @@ export interface Call<B = never> {
   readonly body: B;
 }
 
-export type Reply =
-  | { readonly status: number; readonly data: unknown }
-  | { readonly stream: NodeJS.ReadableStream; readonly headers: Readonly<Record<string, string>> };
+export interface Answered<D> {
+  readonly status: number;
+  readonly data: D;
+}
 
-export type Controller<B = never> = (call: Call<B>) => Promise<Reply>;
+export interface Streamed {
+  readonly stream: NodeJS.ReadableStream;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Reply = Answered<unknown> | Streamed;
+
+/** @typeParam D `data.data` of its reply. */
+export type Controller<B, D> = (call: Call<B>) => Promise<Answered<D>>;
+export type StreamController<B> = (call: Call<B>) => Promise<Streamed>;

@@ -2,9 +2,10 @@
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import type { Access } from './access';
 import type { Controllers } from './payRoutes';
-import type { Controller } from '../controllers/types';
+import type { Answered, Call, Reply, Streamed } from '../controllers/types';
 import type { Abilities } from '../services/strategies/strategy';
 import type { NotifyUrlOf } from '../utils/normalizeInput';
+import type { ReplyOf } from '../utils/schemas/replyParts';
 
 export type Tag = 'orders' | 'combinations' | 'refunds' | 'transfers' | 'operations' | 'records';
 
@@ -34,25 +35,42 @@ export interface Media {
 }
 
 /** `object` and not JSONSchema where they are inferred: the compiler would give up (TS2589). */
-interface Typed<B extends object, P extends object> extends About {
+interface Typed<
+  B extends object,
+  P extends object,
+  R extends object,
+  A extends object,
+> extends Omit<About, 'reply' | 'accepted'> {
   readonly method?: 'GET' | 'POST';
   /** Body (POST) or query string (GET). */
   readonly body: B;
   readonly params?: P;
-  /** Gets the body, and the parameters of the path beside it. */
-  readonly handle: (c: Controllers) => Controller<TypeOf<B> & TypeOf<P>>;
+  readonly reply: R;
+  readonly accepted?: A;
+  /** Gets the body, and the parameters of the path beside it; answers what `reply` or `accepted` say. */
+  readonly handle: (
+    c: Controllers,
+  ) => (call: Call<TypeOf<B> & TypeOf<P>>) => Promise<RepliesOf<R, A>>;
 }
 
 type TypeOf<S> = S extends JSONSchema ? FromSchema<S> : unknown;
+/** A schema that is not understood allows nothing. */
+type DataOf<S> = S extends JSONSchema ? ReplyOf<S> : never;
+type RepliesOf<R, A> = R extends Media ? Streamed : Answered<DataOf<R> | DataOf<A>>;
 
 export interface RouteSpec extends About {
   readonly method: 'GET' | 'POST';
   readonly body: object;
   readonly params?: object;
-  readonly handle: (c: Controllers) => Controller;
+  readonly handle: (c: Controllers) => (call: Call) => Promise<Reply>;
 }
 
-export function route<B extends object, P extends object = object>(spec: Typed<B, P>): RouteSpec {
+export function route<
+  B extends object,
+  R extends object,
+  P extends object = object,
+  A extends object = never,
+>(spec: Typed<B, P, R, A>): RouteSpec {
   // The pipeline checks every body against `body` and `params` before `handle` gets it.
   return { method: 'POST', ...spec } as unknown as RouteSpec;
 }

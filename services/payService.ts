@@ -6,6 +6,7 @@ import { receiveNotification } from './notifications/receiveNotification';
 import { closeFor } from './orders/closeOrder';
 import type { OrderInput } from './orders/orderDraft';
 import type { PlaceOrder } from './orders/placeOrder';
+import type { PaymentOf } from './orders/placement';
 import type { PrepareInput, PreparedOrders } from './orders/prepareOrder';
 import { queryByOutTradeNo, queryByTransactionId, type QueryDeps } from './orders/queryOrder';
 import { queryRefund } from './refunds/queryRefund';
@@ -17,6 +18,7 @@ import type { NotificationInput, PayStrategy } from './strategies/strategy';
 import { queryTransfer, queryTransferByNo } from './transfers/queryTransfer';
 import type { TransferAnswer, TransferInput, Transfers } from './transfers/requestTransfer';
 import type { PlacedProduct } from './wechat/dialect';
+import type { Prepared, Transaction, RefundReply, Transfer } from '../utils/schemas/moneyReplies';
 
 export interface PayServiceDeps extends QueryDeps, RefundSyncDeps {
   readonly strategy: PayStrategy;
@@ -28,18 +30,22 @@ export interface PayServiceDeps extends QueryDeps, RefundSyncDeps {
 }
 
 export interface PayService {
-  order(product: PlacedProduct, input: OrderInput, caller: Caller): Promise<Answer>;
-  prepare(input: PrepareInput, caller: Caller): Promise<Answer>;
-  queryByOutTradeNo(no: string, caller: Caller): Promise<Answer>;
-  queryByTransactionId(id: string, caller: Caller): Promise<Answer>;
-  close(no: string, caller: Caller): Promise<Answer>;
+  order<P extends PlacedProduct>(
+    product: P,
+    input: OrderInput,
+    caller: Caller,
+  ): Promise<Answer<PaymentOf[P]>>;
+  prepare(input: PrepareInput, caller: Caller): Promise<Answer<Prepared>>;
+  queryByOutTradeNo(no: string, caller: Caller): Promise<Answer<Transaction>>;
+  queryByTransactionId(id: string, caller: Caller): Promise<Answer<Transaction>>;
+  close(no: string, caller: Caller): Promise<Answer<null>>;
   refund(input: RefundInput, caller: Caller): Promise<RefundAnswer>;
-  refundAbnormal(input: AbnormalInput, caller: Caller): Promise<Answer>;
-  refundQuery(no: string, caller: Caller): Promise<Answer>;
+  refundAbnormal(input: AbnormalInput, caller: Caller): Promise<Answer<RefundReply>>;
+  refundQuery(no: string, caller: Caller): Promise<Answer<RefundReply>>;
   transfer(input: TransferInput): Promise<TransferAnswer>;
-  transferCancel(no: string): Promise<TransferAnswer>;
-  transferQuery(no: string, caller: Caller): Promise<Answer>;
-  transferQueryByNo(billNo: string, caller: Caller): Promise<Answer>;
+  transferCancel(no: string): Promise<Answer<Transfer>>;
+  transferQuery(no: string, caller: Caller): Promise<Answer<Transfer>>;
+  transferQueryByNo(billNo: string, caller: Caller): Promise<Answer<Transfer>>;
   /** Proves, applies and records a notification. Resolves only after the commit. */
   notify(input: NotificationInput): Promise<void>;
 }

@@ -30,18 +30,21 @@ import {
   freshPrepay,
   isExpired,
   paymentOf,
+  type PaymentOf,
   takeOver,
   type Placed,
   type PlacementDeps,
 } from '../orders/placement';
 import { wasRefused } from '../ledger/refusedAsk';
+import type { PlacedProduct } from '../wechat/dialect';
 import { requireAbility } from '../strategies/strategy';
 import { AuthError, ConflictError, NotFoundError, StoreError } from '../../utils/errors';
+import type { Combination } from '../../utils/schemas/moneyReplies';
 
 export interface Combinations {
-  place(input: CombineInput, caller: Caller): Promise<Answer>;
-  query(no: string, caller: Caller): Promise<Answer>;
-  close(no: string, caller: Caller): Promise<Answer>;
+  place(input: CombineInput, caller: Caller): Promise<Answer<PaymentOf[PlacedProduct]>>;
+  query(no: string, caller: Caller): Promise<Answer<Combination>>;
+  close(no: string, caller: Caller): Promise<Answer<null>>;
 }
 
 /** Part numbers that one combination may ever take: each signed refusal may bring in others. */
@@ -61,7 +64,7 @@ export function createCombinations(deps: PlacementDeps): Combinations {
     async place(input, caller) {
       requireAbility(deps.strategy, 'combine');
       const record = await place(deps, placed, draftOf(deps, input, caller), caller);
-      return { status: 200, data: await paymentOf(deps.strategy, record) };
+      return { status: 200, data: await paymentOf(deps.strategy, input.type, record) };
     },
     query: (no, caller) => queryCombination(deps, no, caller),
     close: (no, caller) => closeFor(deps, no, caller),
@@ -209,7 +212,7 @@ function guardOpen(record: CombinationRecord, now: number): void {
   }
 }
 
-async function closeFor(deps: PlacementDeps, no: string, caller: Caller): Promise<Answer> {
+async function closeFor(deps: PlacementDeps, no: string, caller: Caller): Promise<Answer<null>> {
   const held = await deps.orders.findCombination(no);
   if (held === undefined || !mayAct(held, caller)) {
     deps.foreignQueries.guard(caller);

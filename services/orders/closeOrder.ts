@@ -89,7 +89,7 @@ export async function closeFor(
   deps: SyncDeps & { readonly foreignQueries: ForeignQueryLimit },
   no: string,
   caller: Caller,
-): Promise<Answer> {
+): Promise<Answer<null>> {
   const found = await deps.orders.findOrder(no);
   const held = found !== undefined && mayAct(found, caller) ? found : undefined;
   if (held === undefined) {
@@ -112,7 +112,7 @@ async function closeForeign(
   { api, dialect }: SyncDeps,
   no: string,
   caller: Caller,
-): Promise<Answer> {
+): Promise<Answer<null>> {
   const reply = await askAccounts(accountsOf(dialect.accounts, caller), (account) =>
     api.closeOrder({ no, ...account }),
   );

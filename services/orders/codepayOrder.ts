@@ -10,7 +10,7 @@
 import { newOrder } from '../ledger/newRecord';
 import { createHash } from 'node:crypto';
 import { TURNS_MAX, WAIT_MAX_MS, type AskWaiters } from './askWaiters';
-import { aboutUs, guardAnswer, reverseOrder } from './reverseOrder';
+import { aboutUs, guardAnswer, reverseOrder, type ReverseAnswer } from './reverseOrder';
 import { applyTransaction, syncOrder, type SyncDeps } from './syncOrder';
 import { isOpenState } from '../ledger/orderState';
 import type { Answer } from '../access/answer';
@@ -21,8 +21,11 @@ import { isPaidState } from '../ledger/refundMoney';
 import { versionOf } from '../wechat/dialect';
 import type { RequestGuard } from '../wechat/storedRequest';
 import type { PayStrategy, WechatReply } from '../strategies/strategy';
+import { asText } from '../wechat/readFacts';
+import { withTexts } from '../wechat/replyNumbers';
 import { refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
+import type { Transaction, TransactionUnknown } from '../../utils/schemas/moneyReplies';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -43,9 +46,9 @@ export interface CodepayInput {
 
 export interface CodepayOrders {
   /** 200 paid, in WeChat's words · 202 not known yet: the same number again asks how it went. */
-  pay(input: CodepayInput, caller: Caller): Promise<Answer>;
+  pay(input: CodepayInput, caller: Caller): Promise<CodepayAnswer>;
   /** 200 reversed, and proven so · 202 not yet: it is repeated until it is. */
-  reverse(no: string, caller: Caller): Promise<Answer>;
+  reverse(no: string, caller: Caller): Promise<ReverseAnswer>;
 }
 
 export interface CodepayDeps extends SyncDeps {
@@ -102,7 +105,7 @@ function recordOf(
   return newOrder(facts, line);
 }
 
-async function pay(deps: CodepayDeps, input: CodepayInput, caller: Caller): Promise<Answer> {
+async function pay(deps: CodepayDeps, input: CodepayInput, caller: Caller): Promise<CodepayAnswer> {
   const { orders } = deps;
   const record = recordOf(deps, input, deps.shops.placeOf(input, caller));
   const part = await orders.isPart(record.no);
@@ -116,12 +119,14 @@ async function pay(deps: CodepayDeps, input: CodepayInput, caller: Caller): Prom
   return charged ?? repeat(deps, record);
 }
 
+type CodepayAnswer = Answer<Transaction | TransactionUnknown>;
+
 /** One call, never repeated: what became of it is asked. */
 async function charge(
   deps: CodepayDeps,
   record: OrderRecord,
   input: CodepayInput,
-): Promise<Answer> {
+): Promise<CodepayAnswer> {
   const { api, clock } = deps;
   const { out_trade_no: no, sub_mchid: _shop, amount, ...fields } = input;
   const { total } = amount;
@@ -171,7 +176,7 @@ async function learn(
 }
 
 /** The same number again never charges again. */
-async function repeat(deps: CodepayDeps, asked: OrderRecord): Promise<Answer> {
+async function repeat(deps: CodepayDeps, asked: OrderRecord): Promise<CodepayAnswer> {
   const { orders, clock } = deps;
   const { no } = asked;
   const until = clock.now() + WAIT_MAX_MS;
@@ -224,25 +229,24 @@ function factsOf(input: CodepayInput, sub_mchid: string | undefined): string {
 }
 
 /** How it stands, from the record; `told`: WeChat's own proven words of just now. */
-function answerOf(record: OrderRecord, told: Json | undefined): Answer {
+function answerOf(record: OrderRecord, told: Json | undefined): CodepayAnswer {
   const { no, state, payment } = record;
   if (payment !== undefined && isPaidState(state)) {
     const fresh = told !== undefined && told.transaction_id === payment.transaction_id;
-    return { status: 200, data: fresh ? told : transactionOf(record, payment) };
+    const words = fresh ? withTexts(told, 'out_trade_no', 'trade_state') : undefined;
+    return { status: 200, data: words ?? transactionOf(record, payment) };
   }
   if (state === 'MISMATCH') throw new ConflictError('MOVE_FORBIDDEN', { detail: state });
   if (!isOpenState(state)) {
-    const over = told?.trade_state ?? state;
-    throw new ConflictError('ORDER_CLOSED', {
-      detail: typeof over === 'string' ? over.slice(0, 32) : state,
-    });
+    const over = asText(told?.trade_state) ?? state;
+    throw new ConflictError('ORDER_CLOSED', { detail: over.slice(0, 32) });
   }
-  const trade_state = told?.trade_state ?? 'USERPAYING';
+  const trade_state = asText(told?.trade_state) ?? 'USERPAYING';
   return { status: 202, data: { ...told, out_trade_no: no, trade_state, state: 'PROCESSING' } };
 }
 
 /** The payment in WeChat's words, from what is recorded. */
-function transactionOf(record: OrderRecord, payment: Payment): Json {
+function transactionOf(record: OrderRecord, payment: Payment): Transaction {
   const { total, payer_total, currency, openid, source: _s, proof: _p, ...facts } = payment;
   const refunded = record.refunded_elsewhere === true || record.refunds.length > 0;
   return {

@@ -16,6 +16,7 @@ import {
   freshPrepay,
   isExpired,
   paymentOf,
+  type PaymentOf,
   takeOver,
   type Placed,
   type PlacementDeps,
@@ -37,11 +38,11 @@ export interface PlaceOrderDeps extends PlacementDeps {
 }
 
 /** @returns what the payer's device needs, good for at least a minute. */
-export type PlaceOrder = (
-  product: PlacedProduct,
+export type PlaceOrder = <P extends PlacedProduct>(
+  product: P,
   input: OrderInput,
   caller: Caller,
-) => Promise<Answer>;
+) => Promise<Answer<PaymentOf[P]>>;
 
 export function createPlaceOrder(deps: PlaceOrderDeps): PlaceOrder {
   const placed: Placed<OrderRecord, AskFacts> = {
@@ -56,7 +57,7 @@ export function createPlaceOrder(deps: PlaceOrderDeps): PlaceOrder {
     const preparedOnly = deps.settings.requirePrepared && caller.role === 'payer';
     const placement = { product, input, caller, draft, preparedOnly };
     const record = await place(deps, placed, placement);
-    return { status: 200, data: await paymentOf(deps.strategy, record) };
+    return { status: 200, data: await paymentOf(deps.strategy, product, record) };
   };
 }
 

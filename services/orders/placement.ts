@@ -12,13 +12,14 @@ import type { OrderRate } from '../access/orderRateLimit';
 import type { Shops } from '../access/shops';
 import type { CombinationRecord, OrderRecord, Prepay, RecordedProduct } from '../ledger/record';
 import type { Applied } from '../orderService';
-import type { PayStrategy, WechatReply } from '../strategies/strategy';
-import type { From, Json } from '../wechat/dialect';
+import type { Invocation, PayStrategy, WechatReply } from '../strategies/strategy';
+import type { From, Json, PlacedProduct } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import type { RequestGuard } from '../wechat/storedRequest';
 import { plainCode } from '../ledger/refusalCodes';
 import { provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, StoreError } from '../../utils/errors';
+import type { App, H5, Jsapi, Native } from '../../utils/schemas/moneyReplies';
 
 const PREPAY_LIFE_MS = 2 * 3600_000;
 const PREPAY_LEFT_MS = 5 * 60_000;
@@ -169,19 +170,44 @@ export const isExpired = (
   now: number,
 ): boolean => at !== undefined && at <= now;
 
-/** What the payer's device needs to open the payment. */
-export async function paymentOf(
-  strategy: PayStrategy,
-  record: Pick<OrderRecord, 'prepay' | 'appid' | 'product' | 'api' | 'sub_mchid'>,
-): Promise<Readonly<Record<string, unknown>>> {
-  const { prepay, appid, api = 'v3', sub_mchid: partnerid } = record;
-  const prepay_id = prepay?.prepay_id;
-  if (record.product === 'h5') return { h5_url: prepay?.h5_url };
-  if (record.product === 'native') return { code_url: prepay?.code_url };
-  if (prepay_id === undefined) throw new ConflictError('MOVE_FORBIDDEN');
-  if (record.product === 'app') return strategy.signApp({ appid, prepay_id, api, partnerid });
-  return { ...(await strategy.signJsapi({ appid, prepay_id, api })) };
+/** What the payer's device needs to open the payment, by product. */
+export interface PaymentOf {
+  readonly jsapi: Jsapi;
+  readonly h5: H5;
+  readonly native: Native;
+  readonly app: App;
 }
+
+type Opened = Pick<OrderRecord, 'prepay' | 'appid' | 'api' | 'sub_mchid'>;
+
+const PAYMENTS: {
+  readonly [P in PlacedProduct]: (strategy: PayStrategy, opened: Opened) => Promise<PaymentOf[P]>;
+} = {
+  jsapi: async (strategy, opened) => ({ ...(await strategy.signJsapi(invocationOf(opened))) }),
+  app: async (strategy, opened) => {
+    const partnerid = opened.sub_mchid;
+    return { ...(await strategy.signApp({ ...invocationOf(opened), partnerid })) };
+  },
+  h5: async (_strategy, { prepay }) => ({ h5_url: need(prepay?.h5_url) }),
+  native: async (_strategy, { prepay }) => ({ code_url: need(prepay?.code_url) }),
+};
+
+const invocationOf = ({ prepay, appid, api = 'v3' }: Opened): Invocation => ({
+  appid,
+  prepay_id: need(prepay?.prepay_id),
+  api,
+});
+
+function need(text: string | undefined): string {
+  if (text === undefined) throw new ConflictError('MOVE_FORBIDDEN');
+  return text;
+}
+
+export const paymentOf = <P extends PlacedProduct>(
+  strategy: PayStrategy,
+  product: P,
+  opened: Opened,
+): Promise<PaymentOf[P]> => PAYMENTS[product](strategy, opened);
 
 /** "≥ 5 min of its 2 h and ≥ 1 min of time_expire are left". */
 export function freshPrepay(

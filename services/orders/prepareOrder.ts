@@ -16,6 +16,7 @@ import { wasRefused } from '../ledger/refusedAsk';
 import { confirmAbsent } from './confirmAbsent';
 import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
 import { DAY_MS } from '../../utils/time';
+import type { Prepared } from '../../utils/schemas/moneyReplies';
 
 /** Prepared without a time of its own, and nobody asks for it. */
 const IDLE_MAX_MS = 7 * DAY_MS;
@@ -26,7 +27,7 @@ export interface PrepareInput extends OrderInput {
 
 export interface PreparedOrders {
   /** Also mends a prepared order that WeChat refused for what stands in it. */
-  prepare(input: PrepareInput, caller: Caller): Promise<Answer>;
+  prepare(input: PrepareInput, caller: Caller): Promise<Answer<Prepared>>;
   /**
    * Closes an order whose time has passed before WeChat took it. @throws ConflictError ORDER_CLOSED
    * @returns undefined: it was moved meanwhile, look again.

@@ -8,10 +8,10 @@ import type { OrderRecord } from '../ledger/record';
 import type { WechatReply } from '../strategies/strategy';
 import type { Account, Json } from '../wechat/dialect';
 import { askAccounts } from '../wechat/askAccounts';
-import { asText } from '../wechat/readFacts';
-import { guardNumbers, guardShop, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
+import { guardNumbers, guardShop, transactionsOf, withTexts } from '../wechat/replyNumbers';
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
+import type { Transaction } from '../../utils/schemas/moneyReplies';
 
 export type QueryDeps = SyncDeps & { readonly foreignQueries: ForeignQueryLimit };
 
@@ -19,7 +19,7 @@ export async function queryByOutTradeNo(
   deps: QueryDeps,
   no: string,
   caller: Caller,
-): Promise<Answer> {
+): Promise<Answer<Transaction>> {
   const held = askable(deps.foreignQueries, await deps.orders.findOrder(no), caller);
   const reply =
     held === undefined
@@ -32,7 +32,7 @@ export async function queryByTransactionId(
   deps: QueryDeps,
   id: string,
   caller: Caller,
-): Promise<Answer> {
+): Promise<Answer<Transaction>> {
   const owner = await deps.ownerOf('transaction', id);
   // The same reads for an id that leads nowhere: how long they take tells nothing.
   const found = await deps.orders.findOrder(owner ?? id);
@@ -67,11 +67,11 @@ async function tell(
   reply: WechatReply,
   caller: Caller,
   asked: Asked,
-): Promise<Answer> {
+): Promise<Answer<Transaction>> {
   const unknown = (): NotFoundError => new NotFoundError('ORDER_NOT_FOUND');
-  const body = bodyOrThrow(reply, asked.held === undefined ? unknown : undefined);
-  const no = asText(body.out_trade_no);
-  if (no === undefined) throw otherAnswer('out_trade_no');
+  const proven = bodyOrThrow(reply, asked.held === undefined ? unknown : undefined);
+  const body = withTexts(proven, 'out_trade_no', 'trade_state');
+  const { out_trade_no: no } = body;
   guardNumbers(body, { out_trade_no: asked.held?.no, ...asked.must });
   guardShop(body, asked.held);
   const held = asked.held ?? (await deps.orders.findOrder(no));
@@ -91,7 +91,8 @@ export function payerOf({ dialect }: Pick<SyncDeps, 'dialect'>, body: Json): Own
 }
 
 /** Whoever scanned the owner's code and paid for him is not named to the owner. */
-export function without(body: Json, field: 'payer' | 'combine_payer_info'): Json {
+export function without<B extends Json>(body: B, field: 'payer' | 'combine_payer_info'): B {
   const { [field]: _other, ...rest } = body;
-  return rest;
+  // Who paid is optional in every reply.
+  return rest as unknown as B;
 }

@@ -18,6 +18,7 @@ import type { CallLimits } from '../wechat/wechatApi';
 import { provenBody, refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
 import { DAY_MS } from '../../utils/time';
+import type { Reversed, TransactionUnknown } from '../../utils/schemas/moneyReplies';
 
 /** WeChat refuses a reversal sooner than this after the charge. */
 export const REVERSE_MIN_MS = 15_000;
@@ -31,7 +32,7 @@ export async function reverseOrder(
   deps: ReversingDeps,
   no: string,
   caller: Caller,
-): Promise<Answer> {
+): Promise<ReverseAnswer> {
   const { orders } = deps;
   const held = await orders.findOrder(no);
   if (held === undefined || !mayAct(held, caller)) throw new NotFoundError('ORDER_NOT_FOUND');
@@ -99,7 +100,9 @@ async function sendReverse(
   return { reply, record: kept.outcome === 'absent' ? record : kept.record };
 }
 
-function answerReverse(record: OrderRecord, reply: WechatReply | undefined): Answer {
+export type ReverseAnswer = Answer<Reversed | TransactionUnknown>;
+
+function answerReverse(record: OrderRecord, reply: WechatReply | undefined): ReverseAnswer {
   if (record.state === 'CLOSED') return reversed(record);
   if (reply !== undefined && refusalOf(reply) !== undefined) throw upstreamError(reply);
   if (reply !== undefined) guardAnswer(reply, record);
@@ -150,7 +153,12 @@ export function guardAnswer(reply: WechatReply, record: OrderRecord): void {
   if (proven && aboutUs(reply, record) === undefined) throw otherAnswer('out_trade_no');
 }
 
-const reversed = ({ appid, mchid, sub_mchid, no: out_trade_no }: OrderRecord): Answer => ({
+const reversed = ({
+  appid,
+  mchid,
+  sub_mchid,
+  no: out_trade_no,
+}: OrderRecord): Answer<Reversed> => ({
   status: 200,
   data: { appid, mchid, ...(sub_mchid === undefined ? {} : { sub_mchid }), out_trade_no },
 });

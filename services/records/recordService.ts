@@ -11,18 +11,14 @@ import type { OrderStore, RecordFilter } from '../stores/orderStore';
 import type { Clock } from '../../utils/clock';
 import { ConflictError, NotFoundError } from '../../utils/errors';
 import { toRfc3339 } from '../../utils/time';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { RecordListReply, RecordReply } from '../../utils/schemas/operatorReplies';
 
 export interface RecordService {
   /** Whoever sees one shop of a service provider alone may get fewer than asked for, and goes on with `next`. */
-  list(
-    filter: RecordFilter,
-    caller: Caller,
-  ): Promise<{ records: readonly Json[]; next: string | null }>;
-  get(kind: RecordKind, no: string, caller: Caller): Promise<Json>;
+  list(filter: RecordFilter, caller: Caller): Promise<RecordListReply>;
+  get(kind: RecordKind, no: string, caller: Caller): Promise<RecordReply>;
   /** Puts an effect, or all dead ones, back on the agenda. */
-  redeliver(named: Named, effectId: string | undefined, caller: Caller): Promise<Json>;
+  redeliver(named: Named, effectId: string | undefined, caller: Caller): Promise<RecordReply>;
 }
 
 export interface Named {
@@ -34,10 +30,10 @@ export interface Named {
 const PAGES_MAX = 10;
 
 /** Not a state that any record has: the records that are not believed. */
-const DAMAGED = 'damaged';
+const DAMAGED = 'damaged' as const;
 
 /** Of what stands in such a record nothing is shown: it is nobody's word. */
-const viewDamaged = ({ created_at, ...row }: DamagedRow): Json => ({
+const viewDamaged = ({ created_at, ...row }: DamagedRow) => ({
   ...row,
   state: DAMAGED,
   created_at: created_at === undefined ? null : toRfc3339(created_at),

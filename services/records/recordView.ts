@@ -2,6 +2,7 @@
 import { dueAt } from '../ledger/agenda';
 import { sentenceOf } from '../ledger/reasons';
 import type { StoredRecord } from '../ledger/record';
+import type { RecordReply } from '../../utils/schemas/operatorReplies';
 import { toRfc3339 } from '../../utils/time';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -48,11 +49,18 @@ const sentence = (code: string): Json => {
 };
 
 /** `{kind,no,state,version,…facts,refunds,history,effects,due_at}`. */
-export function viewRecord(record: StoredRecord): Json {
+export function viewRecord(record: StoredRecord): RecordReply {
+  const { kind, no, state, version } = record;
   const due = dueAt(record);
   return {
     ...(shown(record) as Json),
-    history: record.history.map((line) => ({ ...(shown(line) as Json), ...sentence(line.what) })),
+    ...{ kind, no, state, version },
+    history: record.history.map((line) => ({
+      ...(shown(line) as Json),
+      at: toRfc3339(line.at),
+      what: line.what,
+      ...sentence(line.what),
+    })),
     due_at: due === undefined ? null : toRfc3339(due),
   };
 }

@@ -1,5 +1,5 @@
 /** Asks WeChat how a refund stands, lets its order learn, and tells the answer only to whom the order belongs. */
-import { forPayer, refundAnswer } from './refundAnswer';
+import { forPayer, refundAnswer, refundWords } from './refundAnswer';
 import { applyRefund, syncRefund, type RefundSyncDeps } from './syncRefund';
 import type { Answer } from '../access/answer';
 import { actsAsOperator, type Caller } from '../access/caller';
@@ -13,12 +13,13 @@ import { asText } from '../wechat/readFacts';
 import { guardNumbers } from '../wechat/replyNumbers';
 import { bodyOrThrow, provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
+import type { RefundReply } from '../../utils/schemas/moneyReplies';
 
 export async function queryRefund(
   deps: RefundSyncDeps & { readonly foreignQueries: ForeignQueryLimit },
   no: string,
   caller: Caller,
-): Promise<Answer> {
+): Promise<Answer<RefundReply>> {
   const owner = await deps.ownerOf('refund', no);
   const found = await deps.orders.findRefundable(owner ?? no);
   // A reservation without its fact proves nothing.
@@ -30,7 +31,7 @@ export async function queryRefund(
   }
   const { reply, record } = await syncRefund(deps, held, no);
   const body = provenBody(reply);
-  if (body !== undefined) return { status: 200, data: body };
+  if (body !== undefined) return { status: 200, data: refundWords(body) };
   const known = record === undefined ? undefined : heldRefund(record, no);
   const over = known?.status === 'SUCCESS' || known?.status === 'CLOSED';
   const waits = known !== undefined && isUnsettled(known) && refusalOf(reply) !== undefined;
@@ -40,7 +41,11 @@ export async function queryRefund(
 }
 
 /** A refund made elsewhere: taken in with its order. */
-async function queryForeign(deps: RefundSyncDeps, no: string, caller: Caller): Promise<Answer> {
+async function queryForeign(
+  deps: RefundSyncDeps,
+  no: string,
+  caller: Caller,
+): Promise<Answer<RefundReply>> {
   const accounts = accountsOf(deps.dialect.accounts, caller);
   const reply = await askAccounts(accounts, (account) => deps.api.queryRefund(account, no));
   const body = bodyOrThrow(reply, () => new NotFoundError('REFUND_NOT_FOUND'));
@@ -50,5 +55,5 @@ async function queryForeign(deps: RefundSyncDeps, no: string, caller: Caller): P
   if (facts !== undefined && orderNo !== undefined) {
     await applyRefund(deps, orderNo, facts, fromReply('query'));
   }
-  return { status: 200, data: body };
+  return { status: 200, data: refundWords(body) };
 }

@@ -3,18 +3,21 @@ import type { OrderRecord, Refund } from '../ledger/record';
 import { isUnsettled } from '../ledger/refundAsking';
 import { nextOf, refundNext, REFUND_NEXT_MSG } from './refundNext';
 import type { WechatReply } from '../strategies/strategy';
+import type { Json } from '../wechat/dialect';
+import { withTexts } from '../wechat/replyNumbers';
 import { upstreamError } from '../wechat/wechatErrors';
 import { UpstreamError, type AppError } from '../../utils/errors';
+import type { RefundReply } from '../../utils/schemas/moneyReplies';
 
 export interface RefundAnswer {
   /** 200 as WeChat said, 202 when the outcome is not known yet. */
   readonly status: 200 | 202;
-  readonly data: Readonly<Record<string, unknown>>;
+  readonly data: RefundReply;
 }
 
-const view = (record: OrderRecord, refund: Refund): Readonly<Record<string, unknown>> => ({
+const view = (record: OrderRecord, refund: Refund) => ({
   out_trade_no: record.no,
-  transaction_id: record.payment?.transaction_id,
+  ...(record.payment === undefined ? {} : { transaction_id: record.payment.transaction_id }),
   out_refund_no: refund.out_refund_no,
   ...(refund.refund_id === undefined ? {} : { refund_id: refund.refund_id }),
   amount: { refund: refund.refund, total: refund.total, currency: 'CNY' },
@@ -31,6 +34,10 @@ export function refundAnswer(record: OrderRecord, refund: Refund): RefundAnswer 
   const told = status === 'PROCESSING' || status === 'SUCCESS' ? {} : next;
   return { status: 200, data: { ...view(record, refund), ...wechat, status, ...told } };
 }
+
+/** WeChat's proven words about a refund. @throws UpstreamError WECHATPAY_UNPROVEN where it does not say how it stands. */
+export const refundWords = (body: Json): RefundReply =>
+  withTexts(body, 'out_trade_no', 'out_refund_no', 'status');
 
 /** For the payer: how it stands. What the merchant has to do about it is not his to know. */
 export function forPayer({ status, data }: RefundAnswer): RefundAnswer {

@@ -2,6 +2,7 @@
 import { findItem } from '../ledger/agenda';
 import type { OrderRecord, Refund } from '../ledger/record';
 import { isUnresolved, lacksBalance } from '../ledger/refundAsking';
+import type { RefundReply } from '../../utils/schemas/moneyReplies';
 import { toRfc3339 } from '../../utils/time';
 
 export type RefundNext =
@@ -61,7 +62,10 @@ export function refundNext(refund: Refund): RefundNext {
 }
 
 /** `{next, next_msg, next_at}`; `next_at`: when the service looks at it again by itself. */
-export function nextOf(record: OrderRecord, refund: Refund): Readonly<Record<string, string>> {
+export function nextOf(
+  record: OrderRecord,
+  refund: Refund,
+): Pick<RefundReply, 'next' | 'next_msg' | 'next_at'> {
   const next = refundNext(refund);
   const item = findItem(record.agenda, 'refund', refund.out_refund_no);
   return {

@@ -6,6 +6,7 @@
  */
 import { createHash, createHmac } from 'node:crypto';
 import { applyRefund, syncRefund, type RefundSyncDeps } from './syncRefund';
+import { refundWords } from './refundAnswer';
 import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
 import { isInReach } from '../access/ownership';
@@ -19,6 +20,7 @@ import { guardNumbers } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import { bodyOrThrow, provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError, StoreError, ValidationError } from '../../utils/errors';
+import type { RefundReply } from '../../utils/schemas/moneyReplies';
 
 export interface AbnormalInput {
   readonly out_refund_no: string;
@@ -29,7 +31,10 @@ export interface AbnormalInput {
 }
 
 /** @throws ConflictError MOVE_FORBIDDEN unless it is ABNORMAL · REFUND_PARAMS_DIFFER for another account. */
-export type RequestAbnormalRefund = (input: AbnormalInput, caller: Caller) => Promise<Answer>;
+export type RequestAbnormalRefund = (
+  input: AbnormalInput,
+  caller: Caller,
+) => Promise<Answer<RefundReply>>;
 
 export interface AbnormalRefundDeps extends RefundSyncDeps {
   readonly requests: RequestGuard;
@@ -122,7 +127,7 @@ async function ask(
   deps: AbnormalRefundDeps,
   input: AbnormalInput,
   caller: Caller,
-): Promise<Answer> {
+): Promise<Answer<RefundReply>> {
   const { orders, clock } = deps;
   const no = input.out_refund_no;
   const { record, refund } = await heldOf(deps, no, caller);
@@ -154,12 +159,16 @@ async function ask(
   });
   if (asked.outcome === 'absent') throw new NotFoundError('REFUND_NOT_FOUND');
   if (asked.outcome === 'conflict') throw conflictOf(asked.code, asked.why);
-  const now = heldRefund(asked.record, no);
+  const now = heldRefund(asked.record, no) ?? refund;
   if (asked.outcome === 'ignored') return answerOf(asked.record, now);
   return send(deps, asked.record, no);
 }
 
-async function send(deps: AbnormalRefundDeps, record: OrderRecord, no: string): Promise<Answer> {
+async function send(
+  deps: AbnormalRefundDeps,
+  record: OrderRecord,
+  no: string,
+): Promise<Answer<RefundReply>> {
   const { api, dialect, clock } = deps;
   const stored = heldRefund(record, no)?.abnormal?.request;
   if (stored === undefined) throw new ConflictError('MOVE_FORBIDDEN');
@@ -171,7 +180,7 @@ async function send(deps: AbnormalRefundDeps, record: OrderRecord, no: string): 
     guardNumbers(body, { out_refund_no: no, out_trade_no: record.no, refund_id });
     const facts = dialect.readRefund(body);
     if (facts !== undefined) await applyRefund(deps, record.no, facts, fromReply('reply'));
-    return { status: 200, data: body };
+    return { status: 200, data: refundWords(body) };
   }
   await refused(deps, record, no, reply);
   throw upstreamError(reply);
@@ -218,16 +227,16 @@ function conflictOf(code: ConflictError['code'], why: string): ConflictError | S
 }
 
 /** A refund in WeChat's words, from what is recorded. */
-function answerOf(record: OrderRecord, refund: Refund | undefined): Answer {
-  const { refund_status: _told, ...wechat } = refund?.wechat ?? {};
+function answerOf(record: OrderRecord, refund: Refund): Answer<RefundReply> {
+  const { refund_status: _told, ...wechat } = refund.wechat ?? {};
   return {
     status: 200,
     data: {
       ...wechat,
       out_trade_no: record.no,
-      out_refund_no: refund?.out_refund_no,
-      refund_id: refund?.refund_id,
-      status: refund?.status,
+      out_refund_no: refund.out_refund_no,
+      ...(refund.refund_id === undefined ? {} : { refund_id: refund.refund_id }),
+      status: refund.status,
     },
   };
 }

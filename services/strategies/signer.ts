@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { V3Credentials } from '../../config/types';
 import type { Clock } from '../../utils/clock';
 import { ConfigError } from '../../utils/errors';
-import type { PaymentParams } from './strategy';
+import type { AppParams, PaymentParams } from './strategy';
 
 export const SCHEME = 'WECHATPAY2-SHA256-RSA2048';
 
@@ -30,7 +30,7 @@ export interface Signer {
     appid: string;
     prepay_id: string;
     partnerid?: string | undefined;
-  }): Promise<Readonly<Record<string, string>>>;
+  }): Promise<AppParams>;
 }
 
 /** Five lines, each ended by LF, the last one too (APIv3《签名生成》). */

@@ -106,6 +106,16 @@ export interface PaymentParams {
   readonly paySign: string;
 }
 
+export interface AppParams {
+  readonly appid: string;
+  readonly partnerid: string;
+  readonly prepayid: string;
+  readonly package: string;
+  readonly noncestr: string;
+  readonly timestamp: string;
+  readonly sign: string;
+}
+
 export interface Invocation {
   readonly appid: string;
   readonly prepay_id: string;
@@ -141,7 +151,7 @@ export interface PayStrategy {
   /** The parameters of wx.requestPayment, all strings. */
   signJsapi(input: Invocation): Promise<PaymentParams>;
   /** The parameters of the App SDK: appid, partnerid, prepayid, package, noncestr, timestamp, sign. */
-  signApp(input: AppInvocation): Promise<Readonly<Record<string, string>>>;
+  signApp(input: AppInvocation): Promise<AppParams>;
   /** RSA-OAEP with WeChat's newest key; `serial` names it and must be sent along. */
   encrypt(text: string): Promise<{ readonly serial: string; readonly ciphertext: string }>;
   /**

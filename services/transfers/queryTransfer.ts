@@ -8,13 +8,18 @@ import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
 import { fromReply, type SyncDeps } from '../wechat/syncDeps';
 import type { WechatReply } from '../strategies/strategy';
 import { ownRef } from '../wechat/dialect';
-import { guardNumbers } from '../wechat/replyNumbers';
+import { guardNumbers, withTexts } from '../wechat/replyNumbers';
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
+import type { Transfer } from '../../utils/schemas/moneyReplies';
 
 type QueryDeps = SyncDeps & { readonly foreignQueries: ForeignQueryLimit };
 
-export async function queryTransfer(deps: QueryDeps, no: string, caller: Caller): Promise<Answer> {
+export async function queryTransfer(
+  deps: QueryDeps,
+  no: string,
+  caller: Caller,
+): Promise<Answer<Transfer>> {
   const held = await deps.orders.findTransfer(no);
   guardReceiver(deps, held, caller);
   const reply = await deps.api.queryTransfer(held ?? ownRef(deps.dialect, no));
@@ -25,7 +30,7 @@ export async function queryTransferByNo(
   deps: QueryDeps,
   billNo: string,
   caller: Caller,
-): Promise<Answer> {
+): Promise<Answer<Transfer>> {
   const owner = await deps.ownerOf('transfer_bill', billNo);
   const found = await deps.orders.findTransfer(owner ?? billNo);
   const held = found?.transfer_bill_no === billNo ? found : undefined;
@@ -46,9 +51,10 @@ async function tell(
   reply: WechatReply,
   held: TransferRecord | undefined,
   must: Readonly<Record<string, string | undefined>>,
-): Promise<Answer> {
+): Promise<Answer<Transfer>> {
   const unknown = (): NotFoundError => new NotFoundError('TRANSFER_NOT_FOUND');
-  const body = bodyOrThrow(reply, held === undefined ? unknown : undefined);
+  const proven = bodyOrThrow(reply, held === undefined ? unknown : undefined);
+  const body = withTexts(proven, 'out_bill_no', 'state');
   guardNumbers(body, must);
   await applyTransfer(deps, body, fromReply('query'), { absent: 'adopt' });
   const { user_name: _name, ...data } = body;

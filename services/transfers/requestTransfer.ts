@@ -7,6 +7,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { createTransferSender, type TransferSender } from './sendTransfer';
 import { applyTransfer, syncTransfer } from './syncTransfer';
 import { sumOfDay } from './transferDay';
+import type { Answer } from '../access/answer';
 import type { TransferRecord } from '../ledger/record';
 import {
   isFinalTransfer,
@@ -17,10 +18,11 @@ import { fromReply, type SyncDeps } from '../wechat/syncDeps';
 import type { OrderStore } from '../stores/orderStore';
 import { requireAbility, type PayStrategy } from '../strategies/strategy';
 import { ownRef } from '../wechat/dialect';
-import { guardNumbers } from '../wechat/replyNumbers';
+import { guardNumbers, withTexts } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import { provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { AuthError, ConflictError, StoreError, ValidationError } from '../../utils/errors';
+import type { Transfer, TransferTaken } from '../../utils/schemas/moneyReplies';
 
 export interface TransferInput {
   readonly out_bill_no: string;
@@ -39,7 +41,7 @@ export interface TransferInput {
 
 export interface TransferAnswer {
   readonly status: 200 | 202;
-  readonly data: Readonly<Record<string, unknown>>;
+  readonly data: TransferTaken;
 }
 
 export interface TransfersDeps extends SyncDeps {
@@ -57,7 +59,7 @@ export interface TransfersDeps extends SyncDeps {
 
 export interface Transfers {
   request(input: TransferInput): Promise<TransferAnswer>;
-  cancel(outBillNo: string): Promise<TransferAnswer>;
+  cancel(outBillNo: string): Promise<Answer<Transfer>>;
   /** Sends the stored bytes again; used by the sweep. */
   readonly repeat: TransferSender['send'];
 }
@@ -262,7 +264,7 @@ async function send(deps: Deps, record: TransferRecord): Promise<TransferAnswer>
   return { status: 202, data: { ...view(now), state: 'PROCESSING' } };
 }
 
-async function cancel(deps: Deps, outBillNo: string): Promise<TransferAnswer> {
+async function cancel(deps: Deps, outBillNo: string): Promise<Answer<Transfer>> {
   const { orders, api, dialect } = deps;
   const held = await orders.findTransfer(outBillNo);
   if (held !== undefined && isFinalTransfer(held.state)) return known(held);
@@ -272,7 +274,7 @@ async function cancel(deps: Deps, outBillNo: string): Promise<TransferAnswer> {
   if (body !== undefined) {
     guardNumbers(body, { out_bill_no: outBillNo });
     await applyTransfer(deps, body, fromReply('reply'), { absent: 'ignore' });
-    return { status: 200, data: body };
+    return { status: 200, data: withTexts(body, 'out_bill_no', 'state') };
   }
   const synced = await syncTransfer(deps, ref);
   if (synced.record !== undefined && isFinalTransfer(synced.record.state)) {
@@ -281,7 +283,7 @@ async function cancel(deps: Deps, outBillNo: string): Promise<TransferAnswer> {
   throw upstreamError(reply);
 }
 
-const view = (record: TransferRecord): Readonly<Record<string, unknown>> => ({
+const view = (record: TransferRecord) => ({
   out_bill_no: record.no,
   ...(record.transfer_bill_no === undefined ? {} : { transfer_bill_no: record.transfer_bill_no }),
   mchId: record.mchid,

@@ -50,6 +50,16 @@ export const guardShop = (body: Json, held: { readonly sub_mchid?: string } | un
   guardNumbers(body, {}, { sub_mchid: held?.sub_mchid });
 };
 
+/** The same body, known to have these texts. @throws UpstreamError WECHATPAY_UNPROVEN where one is missing. */
+export function withTexts<K extends string>(
+  body: Json,
+  ...fields: readonly K[]
+): Json & Readonly<Record<K, string>> {
+  const missing = fields.find((field) => typeof body[field] !== 'string');
+  if (missing !== undefined) throw otherAnswer(missing);
+  return body as Json & Readonly<Record<K, string>>;
+}
+
 /** Every transaction_id that this order's money is known by. */
 export const transactionsOf = (
   record: Pick<OrderRecord, 'payment' | 'contradictions'>,

@@ -2,7 +2,11 @@
 import { openapiDocument } from '../../routes/documentedRoutes';
 import { route } from '../../routes/route';
 import { withoutRefs } from '../../utils/openapiRefs';
+import { codepaySchema } from '../../utils/schemas/codepaySchemas';
+import { closed, refund, transaction } from '../../utils/schemas/moneyReplies';
+import { bill, record } from '../../utils/schemas/operatorReplies';
 import { outTradeNoSchema } from '../../utils/schemas/orderSchemas';
+import { billSchema } from '../../utils/schemas/recordSchemas';
 import { refundSchema } from '../../utils/schemas/refundSchemas';
 
 interface Operation {
@@ -101,10 +105,33 @@ test('every number of a request says its unit', () => {
 });
 
 test('a body that its controller does not take does not compile', () => {
-  const about = { name: 'x', tag: 'orders', summary: '', access: 'owner', reply: {} } as const;
-  route({ ...about, body: outTradeNoSchema, handle: (c) => c.pay.close });
+  const about = { name: 'x', tag: 'orders', summary: '', access: 'owner' } as const;
+  route({ ...about, body: outTradeNoSchema, reply: closed, handle: (c) => c.pay.close });
   // @ts-expect-error a refund names its order, or not
-  route({ ...about, body: refundSchema, handle: (c) => c.pay.close });
+  route({ ...about, body: refundSchema, reply: closed, handle: (c) => c.pay.close });
   // @ts-expect-error neither kind nor number
-  route({ ...about, body: outTradeNoSchema, handle: (c) => c.records.get });
+  route({ ...about, body: outTradeNoSchema, reply: record, handle: (c) => c.records.get });
 });
+
+test('a reply that its controller does not give does not compile', () => {
+  const about = { name: 'x', tag: 'orders', summary: '', access: 'owner' } as const;
+  const asks = { ...about, body: outTradeNoSchema } as const;
+  route({ ...asks, reply: transaction, handle: (c) => c.pay.queryByOutTradeNo });
+  // @ts-expect-error the controller tells of an order
+  route({ ...asks, reply: refund, handle: (c) => c.pay.queryByOutTradeNo });
+  // @ts-expect-error the controller answers with nothing
+  route({ ...asks, reply: transaction, handle: (c) => c.pay.close });
+  // @ts-expect-error the outcome may be unknown, and `accepted` does not say so
+  route({ ...about, body: codepaySchema, reply: transaction, handle: (c) => c.codepay.pay });
+  // @ts-expect-error a bill is a stream
+  route({ ...about, body: billSchema, reply: transaction, handle: (c) => c.operations.bill });
+  // @ts-expect-error a transaction is no stream
+  route({ ...asks, reply: bill, handle: (c) => c.pay.queryByOutTradeNo });
+  // @ts-expect-error a field of another type
+  route({ ...asks, reply: transaction, handle: () => () => Promise.resolve(badTransaction) });
+});
+
+const badTransaction = {
+  status: 200,
+  data: { out_trade_no: 'A', trade_state: 'SUCCESS', amount: { total: '1' } },
+};

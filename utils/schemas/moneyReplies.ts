@@ -1,5 +1,4 @@
 /** `data.data` of orders, combinations, refunds and transfers. Spelled as WeChat spells it. */
-import type { FromSchema } from 'json-schema-to-ts';
 import {
   about,
   closed as exactly,
@@ -10,6 +9,7 @@ import {
   open,
   orNull,
   word,
+  type ReplyOf,
 } from './replyParts';
 import { both } from './words';
 
@@ -234,15 +234,15 @@ export const transferTaken = open(['out_bill_no', 'state', 'mchId'], bill);
 /** WeChat's proven words about a transfer, also about one that is cancelled. */
 export const transfer = open(['out_bill_no', 'state'], bill);
 
-export type Jsapi = FromSchema<typeof jsapi>;
-export type H5 = FromSchema<typeof h5>;
-export type Native = FromSchema<typeof native>;
-export type App = FromSchema<typeof app>;
-export type Prepared = FromSchema<typeof prepared>;
-export type Transaction = FromSchema<typeof transaction>;
-export type TransactionUnknown = FromSchema<typeof transactionUnknown>;
-export type Reversed = FromSchema<typeof reversed>;
-export type Combination = FromSchema<typeof combination>;
-export type RefundReply = FromSchema<typeof refund>;
-export type Transfer = FromSchema<typeof transfer>;
-export type TransferTaken = FromSchema<typeof transferTaken>;
+export type Jsapi = ReplyOf<typeof jsapi>;
+export type H5 = ReplyOf<typeof h5>;
+export type Native = ReplyOf<typeof native>;
+export type App = ReplyOf<typeof app>;
+export type Prepared = ReplyOf<typeof prepared>;
+export type Transaction = ReplyOf<typeof transaction>;
+export type TransactionUnknown = ReplyOf<typeof transactionUnknown>;
+export type Reversed = ReplyOf<typeof reversed>;
+export type Combination = ReplyOf<typeof combination>;
+export type RefundReply = ReplyOf<typeof refund>;
+export type Transfer = ReplyOf<typeof transfer>;
+export type TransferTaken = ReplyOf<typeof transferTaken>;

@@ -1,6 +1,17 @@
 /** `data.data` of what operators ask for. */
-import type { FromSchema } from 'json-schema-to-ts';
-import { about, closed, count, flag, list, moment, only, open, orNull, word } from './replyParts';
+import {
+  about,
+  closed,
+  count,
+  flag,
+  list,
+  moment,
+  only,
+  open,
+  orNull,
+  word,
+  type ReplyOf,
+} from './replyParts';
 import { both } from './words';
 
 export const bill = {
@@ -135,7 +146,7 @@ export const recordList = closed(['records', 'next'], {
   ),
 });
 
-export type Swept = FromSchema<typeof swept>;
-export type Reconciliation = FromSchema<typeof reconciliation>;
-export type RecordReply = FromSchema<typeof record>;
-export type RecordListReply = FromSchema<typeof recordList>;
+export type Swept = ReplyOf<typeof swept>;
+export type Reconciliation = ReplyOf<typeof reconciliation>;
+export type RecordReply = ReplyOf<typeof record>;
+export type RecordListReply = ReplyOf<typeof recordList>;

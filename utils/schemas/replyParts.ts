@@ -1,7 +1,17 @@
 /** Pieces of the schemas of replies. They describe and type: only tests check replies against them. */
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
 import { both } from './words';
 
 type Properties = Readonly<Record<string, object>>;
+
+type Fixed<T> = T extends readonly (infer I)[]
+  ? readonly Fixed<I>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Fixed<T[K]> }
+    : T;
+
+/** What a reply of this schema is. */
+export type ReplyOf<S extends JSONSchema> = Fixed<FromSchema<S>>;
 
 export const word = (en: string, zh: string) =>
   ({ type: 'string', description: both(en, zh) }) as const;

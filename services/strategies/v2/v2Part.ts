@@ -2,7 +2,7 @@
 import type { V2Credentials } from '../../../config/types';
 import { ConfigError } from '../../../utils/errors';
 import type { StrategyDeps } from '../outbound';
-import type { Invocation, PaymentParams, PayStrategy, WechatReply } from '../strategy';
+import type { AppParams, Invocation, PaymentParams, PayStrategy, WechatReply } from '../strategy';
 import { createClientCertificate, type CertificateFault } from './clientCertificate';
 import { signV2 } from './sign';
 import { openV2Bill } from './v2Bill';
@@ -76,7 +76,7 @@ function signApp(
   { apiKeyV2, signTypeV2, merchantId }: V2Credentials,
   { appid, prepay_id }: Invocation,
   timestamp: string,
-): Readonly<Record<string, string>> {
+): AppParams {
   const signed = {
     appid,
     partnerid: merchantId,
