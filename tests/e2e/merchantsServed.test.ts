@@ -3,10 +3,12 @@ import { chmodSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import type { Overrides } from '../../bin/assemble';
 import type { Simulator } from '../../simulator';
 import { beijingDay } from '../../utils/time';
 import { cut } from '../helpers/core';
 import { entryOf, merchantsFile, startShops, type Shop } from '../helpers/merchants';
+import { until } from '../helpers/waiting';
 import {
   afterTest,
   dataOf,
@@ -16,6 +18,7 @@ import {
   payer,
   refundBody,
   serviceEnv,
+  skewedClock,
   startBare,
   SWEEP_KEY,
   temporaryDatabase,
@@ -56,13 +59,20 @@ const sinkOf = (receiver: Receiver): Json => ({
   webhookSecret: 'a-webhook-secret-of-32-characters',
 });
 
+interface Start {
+  readonly entries?: readonly unknown[];
+  readonly env?: Env;
+  readonly overrides?: Overrides;
+}
+
 async function start(
   shops: Shops,
-  { entries, env = {} }: { entries?: readonly unknown[]; env?: Env } = {},
+  { entries, env = {}, overrides = {} }: Start = {},
 ): Promise<Running> {
   const [own, b, c] = shops;
   const file = merchantsFile(entries ?? [entryOf(b), entryOf(c)]);
-  const run = await startBare(serviceEnv(own.sim, { merchantsFile: file, ...env }));
+  const settings = serviceEnv(own.sim, { merchantsFile: file, ...env });
+  const run = await startBare(settings, overrides);
   for (const { sim } of shops) sim.callbackTarget = run.url;
   return run;
 }
@@ -281,6 +291,15 @@ describe('what is wrong with one', () => {
   });
 });
 
+/** A query of this order is due since long ago, and nothing else. */
+async function backdate(run: Running, mchid: string, no: string): Promise<void> {
+  const record = await run.records.find(mchid, 'order', no);
+  if (record === undefined) throw new Error('no record');
+  const { version } = record;
+  const agenda = [{ do: 'query', at: 1, tries: 0 } as const];
+  await run.records.replace({ ...record, agenda, version: version + 1 }, version);
+}
+
 describe('running it', () => {
   beforeEach(() => {
     useDoor('shortcut');
@@ -292,13 +311,7 @@ describe('running it', () => {
     for (const shop of shops) {
       const no = number('S');
       await run.call(`${shop.prefix}/wx-pay/wxpay_order`, orderBody(no), payer());
-      const due = { do: 'query', at: 1, tries: 0 } as const;
-      const record = await run.records.find(shop.mchid, 'order', no);
-      if (record === undefined) throw new Error('no record');
-      await run.records.replace(
-        { ...record, agenda: [due], version: record.version + 1 },
-        record.version,
-      );
+      await backdate(run, shop.mchid, no);
     }
     const due = () => Promise.all(shops.map(({ mchid }) => run.records.oldestDue(mchid)));
     expect(await due()).toEqual([1, 1, 1]);
@@ -310,6 +323,27 @@ describe('running it', () => {
     expect(dataOf(await ask(run, shops[0], 'wxpay_sweep'))).toEqual({ done: 2, left: 0 });
     expect(await due()).not.toContain(1);
     expect((await run.get('/healthz')).body).toMatchObject({ due: 'ok' });
+  });
+
+  test('inside SCF a request looks after what is due to its own merchant', async () => {
+    const shops = await startShops();
+    const [, b, c] = shops;
+    const clock = skewedClock();
+    const scf = { TENCENTCLOUD_RUNENV: 'SCF', sweepSeconds: undefined };
+    const run = await start(shops, { env: scf, overrides: { clock } });
+    const no = number('Q');
+    for (const { sim, prefix } of [b, c]) {
+      await run.call(`${prefix}/wx-pay/wxpay_order`, orderBody(no), payer());
+      sim.pay(no);
+      await backdate(run, sim.credentials.merchantId, no);
+    }
+    // Such looks are some time apart, and each order was followed by one.
+    clock.offsetMs = 20_000;
+    await run.get('/m/shop-b/readyz');
+    const stateOf = async ({ mchid }: Shop) => (await run.records.find(mchid, 'order', no))?.state;
+    await until('it is known to be paid', async () => (await stateOf(b)) === 'PAID');
+    expect(await stateOf(c)).toBe('PENDING');
+    await run.service.sweep?.idle();
   });
 
   test('metrics and logs name the merchant, and no number; pages of the process are not below /m/', async () => {

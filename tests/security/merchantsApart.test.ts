@@ -4,6 +4,7 @@
  * and every pair is tried.
  */
 import type { DeliverOptions, SentCallback } from '../../simulator';
+import { ENV, jwkOf, keyOf, startIssuer, tokenOf } from './support/issuer';
 import { NOTIFY_ROUTES } from '../../routes/notifyRoutes';
 import { PAY_ROUTES } from '../../routes/payRoutes';
 import { entryOf, merchantsFile, startShops, type Shop } from '../helpers/merchants';
@@ -14,6 +15,7 @@ import {
   operator,
   orderBody,
   payer,
+  PAYER,
   refundBody,
   serviceEnv,
   startBare,
@@ -65,19 +67,33 @@ async function recordsOf({ mchid }: Shop): Promise<string> {
 }
 const allRecords = async (): Promise<string[]> => Promise.all(shops.map(recordsOf));
 
+const clerkOf = ({ mchid }: Shop): string => `oClerk_of_${mchid}`;
+const KEY = keyOf('1', 0);
+/** Of a user who signed in to the Mini Program of this merchant. */
+const tokenIn = ({ sim }: Shop): { authorization: string } => {
+  const claims = { provider: sim.credentials.appId, provider_sub: PAYER };
+  return { authorization: `Bearer ${tokenOf({ key: KEY, nowMs: Date.now(), claims })}` };
+};
+
 async function start(mode: (typeof MODES)[number]): Promise<void> {
   shops = await startShops();
   const [own, ...others] = shops as [Shop, Shop, Shop];
   replays = await startReplays(own.sim.url);
   afterTest(() => replays.close());
-  const entries = others.map((shop) => entryOf(shop, { signMode: mode, ...SINK }));
+  const entries = others.map((shop) =>
+    entryOf(shop, { signMode: mode, operatorOpenids: clerkOf(shop), ...SINK }),
+  );
   const env = {
     signMode: mode,
     ...SINK,
+    operatorOpenids: clerkOf(own),
+    cloudbaseEnv: ENV,
     wxPayBaseUrl: replays.url,
     merchantsFile: merchantsFile(entries),
   };
-  run = await startBare(serviceEnv(own.sim, env));
+  const issuer = await startIssuer([jwkOf(KEY)]);
+  afterTest(() => issuer.close());
+  run = await startBare(serviceEnv(own.sim, env), { jwksUrl: issuer.url });
   own.sim.switches.refundOutcome = 'never';
   for (const shop of shops) {
     shop.sim.callbackTarget = run.url;
@@ -148,10 +164,20 @@ describe.each(MODES)('signMode=%s', (mode) => {
   });
 
   test('a payer of one Mini Program is nobody in another, and sees no record of another merchant', async () => {
+    for (const shop of shops) {
+      // Each is somebody where he belongs.
+      const own = { out_trade_no: NO };
+      await ok(ask(shop, 'wxpay_query_order_by_out_trade_no', own, tokenIn(shop)));
+      await ok(ask(shop, 'wxpay_records', {}, payer(clerkOf(shop))));
+    }
     for (const [mine, theirs] of pairs()) {
       const of = { ...payer(), 'x-wx-appid': mine.sim.credentials.appId };
-      const order = await ask(theirs, 'wxpay_order', orderBody(NO), of);
-      expect(order).toMatchObject(REFUSED);
+      for (const who of [of, tokenIn(mine)]) {
+        expect(await ask(theirs, 'wxpay_order', orderBody(NO), who)).toMatchObject(REFUSED);
+      }
+      const clerk = payer(clerkOf(mine));
+      const refund = await ask(theirs, 'wxpay_refund', refundBody(NO, 'R2', 1), clerk);
+      expect(refund).toMatchObject({ status: 403, body: { error: 'FORBIDDEN' } });
       const no = `${ALONE}${mine.mchid}${theirs.mchid}`;
       await ok(ask(theirs, 'wxpay_order', orderBody(no), payer()));
       for (const who of [payer(), operator(mine.operatorKey)]) {
