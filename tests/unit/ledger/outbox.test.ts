@@ -182,3 +182,54 @@ describe('redelivering', () => {
     expect(redeliver(record, 'ef_unknown', T0)).toBe(record);
   });
 });
+
+describe('what comes late', () => {
+  const two = () => {
+    const record = add(add(anOrder('A')));
+    return { record, first: idOf(record, 0), second: idOf(record, 1) };
+  };
+
+  it('an attempt at a settled one counts nothing', () => {
+    const { record, first } = two();
+    const told = effectDelivered(record, first, T0);
+    expect(effectAttempted(told, first, T0).effects[0]).toEqual(told.effects[0]);
+  });
+
+  it('an attempt with nothing left to deliver takes no lease', () => {
+    const record = add(anOrder('A'));
+    const told = effectDelivered(record, idOf(record, 0), T0);
+    const tried = effectAttempted(told, idOf(record, 0), T0);
+    expect(due(tried)).toEqual([]);
+    expect(tried.lease_until).toBeUndefined();
+  });
+
+  it('an effect of another record changes nothing', () => {
+    const { record } = two();
+    expect(effectFailed(record, 'ef_none', T0, 'x')).toBe(record);
+    expect(effectDelivered(record, 'ef_none', T0)).toBe(record);
+    expect(effectDead(record, 'ef_none', T0, 'x')).toBe(record);
+  });
+
+  it('a failure of the second does not put off the first', () => {
+    const { record, second } = two();
+    const failed = effectFailed(record, second, T0 + 9, 'HTTP 500');
+    expect(failed.effects[1]).toMatchObject({ state: 'pending', error: 'HTTP 500' });
+    expect(due(failed)).toEqual(due(record));
+  });
+
+  it('a verdict does not overrule a delivery, nor a verdict before it', () => {
+    const { record, first } = two();
+    const told = effectDelivered(record, first, T0);
+    expect(effectDead(told, first, T0 + 1, 'x')).toBe(told);
+    const dead = effectDead(record, first, T0, 'x');
+    expect(effectDead(dead, first, T0 + 1, 'y')).toBe(dead);
+    expect(effectFailed(dead, first, T0 + 1, 'y')).toBe(dead);
+    expect(states(effectDelivered(dead, first, T0 + 1))).toEqual(['delivered', 'pending']);
+  });
+
+  it('says why where it is dead, and nothing where it was delivered', () => {
+    const { record, first } = two();
+    expect(effectDead(record, first, T0, 'gone').effects[0]).toMatchObject({ error: 'gone' });
+    expect(effectDelivered(record, first, T0).effects[0]).not.toHaveProperty('error');
+  });
+});

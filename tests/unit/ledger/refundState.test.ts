@@ -502,3 +502,35 @@ describe('what WeChat proved', () => {
     expect(refundableFen(record)).toBe(100);
   });
 });
+
+describe('whether the sweep may send it again', () => {
+  const refund: Refund = {
+    ...{ out_refund_no: 'R1', status: 'REQUESTED', refund: 30, total: 100, source: 'operator' },
+    ...{ requested_at: NOW, attempts: 1 },
+  };
+  const refusal = { code: 'INVALID_REQUEST', proven: false, at: NOW };
+  const poor = { code: 'NOT_ENOUGH', proven: false, at: NOW };
+  const FREED = { releasing_at: NOW };
+
+  it.each<readonly [string, Partial<Refund>, number, boolean]>([
+    ['requested', {}, 0, true],
+    ['for a day', {}, DAY - 1, true],
+    ['for a day and no longer', {}, DAY, false],
+    ['taken up again, for a day from then', { resumed_at: NOW + DAY }, 2 * DAY - 1, true],
+    ['known to WeChat', { status: 'PROCESSING' }, 0, false],
+    ['known to WeChat and poor', { status: 'ABNORMAL', refusal: poor }, 0, false],
+    ['being freed', FREED, 0, false],
+    ['being freed and poor', { ...FREED, refusal: poor }, 0, false],
+    ['left to an operator', { verdict: 'unresolved' }, 0, false],
+    ['refused', { refusal }, 0, false],
+    ['refused for the balance, however often', { refusal: poor, attempts: 99 }, 0, true],
+  ])('%s', (_what, facts, afterMs, may) => {
+    expect(maySendAgain({ ...refund, ...facts }, NOW + afterMs)).toBe(may);
+  });
+
+  it('a bounded number of times', () => {
+    const sentOften = (attempts: number) => maySendAgain({ ...refund, attempts }, NOW);
+    const most = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].filter(sentOften).length;
+    expect(most).toBe(3);
+  });
+});
