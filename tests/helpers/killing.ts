@@ -1,5 +1,5 @@
 /** What tests of `kill -9` share: a moment to die at, a process that dies at it, another that carries on. */
-import type { Simulator } from '../../simulator';
+import type { Simulator, SimulatorOptions } from '../../simulator';
 import { startChild, type Child } from './child';
 import { startProxy, type Proxy } from './proxy';
 import {
@@ -23,9 +23,9 @@ export interface World {
   readonly databaseUrl: string;
 }
 
-export async function createWorld(): Promise<World> {
+export async function createWorld(options: SimulatorOptions = {}): Promise<World> {
   // Refunds end when a test says so, not by themselves a moment later.
-  const sim = await startSim({ switches: { refundOutcome: 'never' } });
+  const sim = await startSim({ ...options, switches: { refundOutcome: 'never' } });
   return { sim, proxy: await startProxy(sim), databaseUrl: temporaryDatabase() };
 }
 

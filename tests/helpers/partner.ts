@@ -25,16 +25,17 @@ export const inApp = (appid: string, openid: string): Headers => ({
   'x-wx-appid': appid,
 });
 
+export const WITH_SHOPS: SimulatorOptions = {
+  mchid: PROVIDER,
+  subMerchants: [
+    { sub_mchid: SHOP_A, sub_appid: APP_A },
+    { sub_mchid: SHOP_B, sub_appid: APP_B },
+    { sub_mchid: SHOP_C },
+  ],
+};
+
 export const startProvider = (options: SimulatorOptions = {}): Promise<Simulator> =>
-  startSim({
-    mchid: PROVIDER,
-    subMerchants: [
-      { sub_mchid: SHOP_A, sub_appid: APP_A },
-      { sub_mchid: SHOP_B, sub_appid: APP_B },
-      { sub_mchid: SHOP_C },
-    ],
-    ...options,
-  });
+  startSim({ ...WITH_SHOPS, ...options });
 
 export const startPartner = (options: ServiceOptions): Promise<Running> =>
   startService({
