@@ -56,8 +56,17 @@ function refusals(orders: readonly OrderRecord[]): Finding[] {
     const plain = code.replaceAll('_', '');
     return plain === 'OPENIDMISMATCH' || plain === 'APPIDMCHIDNOTMATCH' || /openid/i.test(message);
   });
-  return bound ? [found('orders.appid_refused')] : [];
+  const shop = refused.find(({ message }) => SHOP_REFUSED.test(message));
+  return [
+    ...(bound ? [found('orders.appid_refused')] : []),
+    ...(shop === undefined
+      ? []
+      : [found('orders.shop_refused', { params: { message: shop.message } })]),
+  ];
 }
+
+/** What WeChat says where a shop and its service provider, or its app, do not belong together. */
+const SHOP_REFUSED = /受理关系|产品授权已被解除|未授权服务商|sub_mch_id与sub_appid|子商户/;
 
 function dead(orders: readonly OrderRecord[]): Finding[] {
   const count = orders.flatMap((order) =>

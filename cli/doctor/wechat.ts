@@ -9,6 +9,8 @@ import { createHttpClient, type Exchange, type HttpReply } from '../../services/
 import { readJsonObject, textOf, type JsonObject } from '../../services/strategies/readJsonObject';
 import { createOutbound, type Outbound } from '../../services/strategies/outbound';
 import { isProbe } from '../../services/strategies/signature';
+import { createDialect } from '../../services/wechat';
+import type { Account } from '../../services/wechat/dialect';
 import { invariant } from '../../utils/invariant';
 import type { Clock } from '../../utils/clock';
 import { silentLogger, type LogFields, type Logger } from '../../utils/logger';
@@ -17,6 +19,7 @@ import { found, type Finding } from './findings';
 import {
   networkFinding,
   refusalFinding,
+  relationFinding,
   unprovenFinding,
   withoutCertificates,
 } from './wechatAnswers';
@@ -125,21 +128,44 @@ export async function callWechat(deps: LiveDeps): Promise<Live> {
     return { findings, line: undefined };
   };
   const no = `DOCTOR${randomBytes(10).toString('hex')}`;
-  const mchid = encodeURIComponent(deps.config.credentials.merchantId);
-  const path = `/v3/pay/transactions/out-trade-no/${no}?mchid=${mchid}`;
-  const exchange = await line.send({ method: 'GET', path });
+  const dialect = createDialect(deps.config);
+  const questions = dialect.accounts.map((account) => ({
+    account,
+    // Asked in API v3, in whatever version the merchant orders.
+    path: dialect.queryOrder({ ...account, api: 'v3', no }).path,
+  }));
+  const [first, ...others] = questions;
+  invariant(first !== undefined, 'there is an account to ask about');
+  const exchange = await line.send({ method: 'GET', path: first.path });
   if ('fault' in exchange) return stop(networkFinding(exchange.fault, deps.config));
   const { reply } = exchange;
   const clock = clockFindings(reply.headers.date, deps.clock.now());
   // Everything after it fails for this one reason: it is named alone.
   if (isClockOff(clock)) return stop(...clock);
-  const refusal = refusalFinding(reply);
+  const relation = relationFinding(reply, first.account.sub_mchid);
+  if (relation?.code === 'partner.is_provider') return stop(...clock, relation);
+  const refusal = relation === undefined ? refusalFinding(reply) : undefined;
   if (refusal !== undefined) return stop(...clock, refusal);
+  const shops = [relation, ...(await relationsOf(line, others))].filter((one) => one !== undefined);
   const accepted = found('wechat.accepted');
   await line.outbound.ring.start();
-  if (line.outbound.ring.serials().length > 0) return { findings: [...clock, accepted], line };
+  if (line.outbound.ring.serials().length > 0)
+    return { findings: [...clock, accepted, ...shops], line };
   const last = events.find(({ event }) => event === 'platform certificates not loaded');
-  return stop(...clock, accepted, withoutCertificates(last?.fields ?? {}));
+  return stop(...clock, accepted, ...shops, withoutCertificates(last?.fields ?? {}));
+}
+
+/** How the other shops of a service provider stand to it. */
+async function relationsOf(
+  line: Line,
+  questions: readonly { readonly account: Account; readonly path: string }[],
+): Promise<readonly (Finding | undefined)[]> {
+  const findings: (Finding | undefined)[] = [];
+  for (const { account, path } of questions) {
+    const exchange = await line.send({ method: 'GET', path });
+    if ('reply' in exchange) findings.push(relationFinding(exchange.reply, account.sub_mchid));
+  }
+  return findings;
 }
 
 /** Where the self-test is not offered: the bill of some day is the other answer that comes signed. */

@@ -23,6 +23,33 @@ const REFUSALS: Readonly<Record<string, OwnCode>> = {
   NOAUTH: 'wechat.no_auth',
 };
 
+/** Behind the dash of Request-ID: how a service provider (服务商) and its shops stand to each other. */
+const RELATIONS: Readonly<Record<string, OwnCode>> = {
+  '268443701': 'partner.no_relation',
+  '268443704': 'partner.is_provider',
+  '268443705': 'partner.own_number',
+  '268448010': 'partner.restricted',
+};
+
+/** Messages that come without a number of their own. */
+const RELATION_WORDS = /受理关系|产品授权已被解除|未授权服务商/;
+
+/** @returns undefined: nothing is said of a shop. */
+export function relationFinding(
+  reply: HttpReply,
+  sub_mchid: string | undefined,
+): Finding | undefined {
+  if (reply.status < 400) return undefined;
+  const told = reply.headers['request-id'];
+  const number = typeof told === 'string' ? told.slice(told.lastIndexOf('-') + 1) : '';
+  const message = textOf(readJsonObject(reply.raw), 'message') ?? '';
+  const worded = RELATION_WORDS.test(message) ? 'partner.no_relation' : undefined;
+  const code = Object.hasOwn(RELATIONS, number) ? RELATIONS[number] : worded;
+  if (code === undefined) return undefined;
+  const setting = code === 'partner.is_provider' ? 'merchantId' : 'subMerchants';
+  return found(code, { setting, params: { sub_mchid: sub_mchid ?? '', message } });
+}
+
 const NOT_FOUND = new Set(['ORDERNOTEXIST', 'RESOURCENOTEXISTS', 'NOTFOUND']);
 const plain = (code: string): string => code.replaceAll('_', '').toUpperCase();
 

@@ -149,6 +149,13 @@ describe('symptoms in the records', () => {
     expect(await symptoms([{ refusal: { ...refusal, message: '金额' } }])).toEqual([]);
   });
 
+  it('show that a shop and its service provider do not fit', async () => {
+    const refusal = { code: 'NO_AUTH', message: '受理关系不存在', proven: false };
+    expect(await symptoms([{ refusal }])).toEqual(['orders.shop_refused']);
+    const app = { ...refusal, message: 'sub_mch_id与sub_appid不匹配' };
+    expect(await symptoms([{ refusal: app }])).toEqual(['orders.shop_refused']);
+  });
+
   it('show that nothing sweeps', async () => {
     const due = (at: number) => symptoms([{ agenda: [{ do: 'query', at, tries: 0 }] }]);
     expect(await due(NOW - 600_000)).toEqual(['sweep.behind']);

@@ -340,6 +340,58 @@ describe('operator keys', () => {
   });
 });
 
+describe('shops of a service provider', () => {
+  const [a, b] = ['1900000109', '1900000209'];
+  const key = 'k'.repeat(32);
+
+  it('reads each with its app, where it has one', () => {
+    expect(load({ subMerchants: `${a}:wx2222222222222222, ${b}` }).subMerchants).toEqual([
+      { sub_mchid: a, sub_appid: 'wx2222222222222222' },
+      { sub_mchid: b, sub_appid: undefined },
+    ]);
+    expect(load().subMerchants).toEqual([]);
+  });
+
+  it.each(['shop', `${a}:`, `${a}:wx:2`, `${a},${a}`, base['merchantId'] ?? ''])(
+    'refuses %s',
+    (subMerchants) => {
+      expect(faults({ subMerchants })).toMatch(/^subMerchants: /);
+    },
+  );
+
+  it("refuses the provider's own app, and too many", () => {
+    expect(faults({ subMerchants: `${a}:${base['appId'] ?? ''}` })).toMatch(/^subMerchants: /);
+    const many = Array.from({ length: 51 }, (_, i) => String(1_900_001_000 + i)).join();
+    expect(faults({ subMerchants: many })).toMatch(/^subMerchants: /);
+  });
+
+  it('are not served by API v2', () => {
+    const v2 = { signMode: 'v2', apiKeyV2: 'a'.repeat(32), subMerchants: a };
+    expect(refused({ ...base, ...v2 }).faults.join('\n')).toContain('subMerchants: ');
+  });
+
+  it('binds keys, names them, and takes a key that holds = for a key', () => {
+    const whole = `${'w'.repeat(20)}=${'w'.repeat(20)}`;
+    const keys = `till=sub:${a}:${key}1,read:sub:${b}:${key}2,owner=${key}3,${whole}`;
+    const { operatorKeys } = load({ subMerchants: `${a},${b}`, operatorKeys: keys });
+    expect(operatorKeys.map(({ name, scope, sub_mchid }) => [name, scope, sub_mchid])).toEqual([
+      ['till', 'all', a],
+      [undefined, 'read', b],
+      ['owner', 'all', undefined],
+      [undefined, 'all', undefined],
+    ]);
+    const digest = createHash('sha256').update(whole).digest();
+    expect(operatorKeys[3]?.digest).toEqual(digest);
+  });
+
+  it.each([`sub:${b}:${key}`, `sweep:sub:${a}:${key}`, `sub:${a}:read:${key}`])(
+    'refuses the key %s',
+    (operatorKeys) => {
+      expect(faults({ subMerchants: a, operatorKeys })).toMatch(/^operatorKeys: /);
+    },
+  );
+});
+
 describe('the receiver of effects', () => {
   const secret = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
   const webhookUrl = 'https://shop.example.com/events';

@@ -160,6 +160,17 @@ export const RECORDS = {
     ],
     faq: 'Q4',
   },
+  'orders.shop_refused': {
+    severity: 'warn',
+    says: [
+      '微信支付曾因服务商与子商户不匹配拒绝订单：{message}',
+      'WeChat Pay refused orders: shop, app and service provider do not fit: {message}',
+    ],
+    fix: [
+      '核对 subMerchants 中的 sub_mchid:sub_appid，并在服务商平台确认授权；doctor --live 逐一检查',
+      'check sub_mchid:sub_appid of subMerchants and the authorisation; doctor --live asks about each shop',
+    ],
+  },
   'effects.dead': {
     severity: 'warn',
     says: [

@@ -76,6 +76,44 @@ export const WECHAT = {
     says: ['微信支付拒绝了请求：{code} {message}', 'WeChat Pay refuses the call: {code} {message}'],
     fix: ['按错误码核对商户平台设置', 'look up the code on the merchant platform'],
   },
+  'partner.no_relation': {
+    severity: 'fault',
+    says: [
+      '子商户 {sub_mchid} 未授权本服务商：{message}',
+      'shop {sub_mchid} has not authorised this service provider: {message}',
+    ],
+    fix: [
+      '服务商平台 → 特约商户 → 邀请授权该产品；子商户同意约 10 分钟后生效',
+      'partner platform: invite the shop to authorise the product; it takes effect some 10 minutes after it agreed',
+    ],
+  },
+  'partner.is_provider': {
+    severity: 'fault',
+    says: [
+      'merchantId 是服务商号，不能直接收款：{message}',
+      "merchantId is a service provider's number, which takes no money itself: {message}",
+    ],
+    fix: [
+      '设置 subMerchants（docs/partner.md），或改用普通商户号',
+      'set subMerchants (docs/partner.md), or use the number of a merchant of its own',
+    ],
+  },
+  'partner.own_number': {
+    severity: 'fault',
+    says: [
+      '子商户号 {sub_mchid} 与服务商号相同',
+      'the sub_mchid {sub_mchid} is the number of the provider itself',
+    ],
+    fix: ['在 subMerchants 中填写子商户号', 'write the numbers of the shops into subMerchants'],
+  },
+  'partner.restricted': {
+    severity: 'fault',
+    says: ['子商户 {sub_mchid} 的收款功能被限制', 'shop {sub_mchid} may not take money at present'],
+    fix: [
+      '由该商户的超级管理员在商户平台申诉',
+      'its administrator has to appeal on the merchant platform',
+    ],
+  },
   'wechat.serial': {
     severity: 'fault',
     says: [
