@@ -1,6 +1,7 @@
 /** What every API request passes, in this order: who, whether, what, answer. */
 import { authorize, guardEnabled } from './access';
 import type { AppDeps } from './appDeps';
+import { audited } from './audit';
 import { readyOf, setHeaders, type Exchange } from './exchange';
 import type { RouteSpec } from './route';
 import type { Call, Reply } from '../controllers/types';
@@ -86,7 +87,9 @@ export async function serve(
   const run = spec.handle(controllers);
   // The types of both were joined by `route`, and are checked now.
   const call = { caller, body } as Call;
-  answer(context.logger, exchange, await underWay.run(caller, () => run(call)));
+  const { logger } = context;
+  const act = (): Promise<Reply> => underWay.run(caller, () => run(call));
+  answer(logger, exchange, await audited({ logger, spec, caller, body }, exchange, act));
 }
 
 export async function receive(

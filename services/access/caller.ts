@@ -5,6 +5,8 @@ interface Operator extends FromApp {
   readonly role: 'operator';
   readonly via: 'key';
   readonly scope: 'all' | 'read' | 'sweep';
+  /** Of the key; of one without a name its place in `operatorKeys`: `#1` is the first. */
+  readonly name: string;
   /** The one shop of a service provider that the key is bound to: it neither reads nor moves another's. */
   readonly sub_mchid?: string;
 }

@@ -55,7 +55,8 @@ export function createIdentity(deps: IdentityDeps): Identity {
     const { scope, sub_mchid } = found;
     const bound = sub_mchid === undefined ? {} : { sub_mchid };
     const app = appsOf(typeof appid === 'string' ? appid : undefined);
-    return { role: 'operator', via: 'key', scope, ...bound, ...app };
+    const name = found.name ?? `#${deps.operatorKeys.indexOf(found) + 1}`;
+    return { role: 'operator', via: 'key', scope, name, ...bound, ...app };
   }
 
   function payer(openid: string, via: 'token' | 'header', from: FromRequest): Caller {

@@ -43,7 +43,7 @@ describe('whose bill it is', () => {
   });
 });
 
-const OPERATOR = { role: 'operator', via: 'key', scope: 'all' } as const;
+const OPERATOR = { role: 'operator', via: 'key', scope: 'all', name: '#1' } as const;
 
 describe('a bill that is handed on', () => {
   const text = HEAD + row('2026-01-01', OURS) + SUMS;
