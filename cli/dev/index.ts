@@ -175,6 +175,7 @@ function welcome({ service, phone, simulator, keys, env }: Welcome): string {
   return `pay-common dev · 本地联调，不联网，不动真钱 / local, offline, no real money
 
   服务 service            ${service}   ${service}/docs
+  控制台 console          ${service}/console   用运营密钥登录 sign in with the operator key
   手机 phone              ${phone}   付款、丢回调、拨时钟 pays, loses callbacks, moves the clock
   模拟的微信支付 WeChat Pay  ${simulator}
   运营密钥 operator key    ${key}
