@@ -1,4 +1,4 @@
-/** The service as an Express app: every route works through it alone, also below a prefix of somebody else's app. */
+/** The service as an Express app: every route works through it, also mounted below a prefix of another app. */
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { AppDeps } from './routes/appDeps';
 import { createDispatcher, type Dispatcher } from './routes/dispatcher';
@@ -29,7 +29,7 @@ export function createApp(deps: AppDeps): Express {
     next();
   });
   const router = routerOf(dispatcher.endpoints);
-  // Gateways may or may not pass their prefix through: both are taken.
+  // Gateways may or may not pass on their prefix: both forms are accepted.
   if (deps.listen.basePath !== '') app.use(deps.listen.basePath, router);
   app.use(router);
   app.use(async (req: Request, res: Response) => {

@@ -1,4 +1,4 @@
-/** The only place where the house is put together: settings → logger → store → one wing a merchant → app. */
+/** The only place where the service is put together: settings → logger → store → one wing a merchant → app. */
 import type { Express } from 'express';
 import { countedLogger } from './counted';
 import type { Shared, Wing } from './assembleMerchant';
@@ -34,15 +34,15 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly store?: RecordStore;
-  /** Waiting for another caller's answer. */
+  /** How to wait for another caller's answer. */
   readonly wait?: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Between two attempts of one call to WeChat Pay. */
   readonly retryPause?: (ms: number) => Promise<void>;
   /** Checks compiled before. */
   readonly validate?: Validate;
-  /** A test's own token issuer. Deliberately no setting: who sets it decides who is who. */
+  /** A token issuer for tests. Deliberately not a setting: whoever controls it can be anybody. */
   readonly jwksUrl?: string;
-  /** A key of every merchant besides its own, for commands on this machine: no setting either. */
+  /** An additional key of every merchant, for commands on this machine: not a setting either. */
   readonly operatorKey?: OperatorKey;
 }
 
@@ -57,14 +57,14 @@ export interface Service {
   readonly merchants: MerchantRegistry<Wing> | undefined;
   /** Opens the store, loads keys, starts the sweep's timer. */
   start(): Promise<void>;
-  /** Begins no further sweep. */
+  /** Starts no further sweep. */
   halt(): void;
   close(): Promise<void>;
 }
 
 export const buildId = typeof __BUILD_ID__ === 'string' ? __BUILD_ID__ : 'source';
 
-/** Ends early, and without an error, where the signal says so. */
+/** Waits; ends early, without an error, when the signal is aborted. */
 export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
@@ -74,7 +74,7 @@ export const pause = (ms: number, signal?: AbortSignal): Promise<void> =>
     });
   });
 
-/** Builds the whole service from its settings. Damaged settings do not throw: the app says what is wrong. */
+/** Builds the whole service from its settings. Damaged settings do not throw: the app answers what is wrong. */
 export function assemble(env: Env, overrides: Overrides = {}): Service {
   const listen = loadListen(env);
   const logger = overrides.logger ?? createLogger({ level: listen.logLevel });
@@ -140,7 +140,7 @@ function storeOf(config: Config, clock: Clock, logger: Logger): Store {
   });
 }
 
-/** Their money may be under way, and nobody here can look after it. */
+/** Their money may be in transit, and no merchant here can process it. */
 async function sayWhoIsUnknown(
   store: RecordStore,
   { all }: MerchantRegistry<Wing>,
@@ -196,8 +196,8 @@ function whole(
     halt: timer.halt,
     async close() {
       timer.halt();
-      // First what others may keep us waiting for: a call cut short is an unknown outcome, which every
-      // record knows how to find out about; a sweep that waits for WeChat would cost the 10 s we have.
+      // First cut off what others may delay: a call that is cut off has an unknown outcome, and every record has a
+      // plan for that. A sweep that waits for WeChat would use up the 10 s we have.
       await merchants.close();
       http.close();
       await timer.stop();

@@ -57,7 +57,7 @@ import type { Validate } from '../utils/validate';
 
 /** What all merchants use together. */
 export interface Shared {
-  /** Of all merchants' records: a wing looks at it through a view of its own. */
+  /** Holds the records of all merchants; each wing has a view that shows only its own. */
   readonly store: RecordStore;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -129,7 +129,7 @@ type Base = ReturnType<typeof baseOf>;
 type Payouts = ReturnType<typeof payoutsOf>;
 type Placements = ReturnType<typeof placementsOf>;
 
-/** What every service of the wing stands on. */
+/** What every service of the wing uses. */
 function baseOf(config: Config, shared: Shared) {
   const { clock, logger } = shared;
   const { transferMaxFen } = config;
@@ -147,7 +147,7 @@ function baseOf(config: Config, shared: Shared) {
     no: string,
   ): Promise<string | undefined> => (await store.reservation(kind, no))?.owner;
   const sync = { orders, api, dialect, clock, logger, ownerOf };
-  // Handed in: refunds stand below combinations.
+  // Passed in, because refunds must not import combinations.
   const syncWhole = async (no: string, limits: CallLimits) =>
     (await syncCombination(sync, ownRef(dialect, no), { limits })).reply;
   return { ...shared, ...sync, store, syncWhole, strategy, sink, writer, requests };
@@ -178,7 +178,7 @@ function placementsOf(config: Config, base: Base) {
   const placement = {
     ...base,
     rate: createOrderRate({ ...base, ordersPerMinute, openOrdersMax }),
-    // One for all: a payer's questions are counted together, whatever he asks about.
+    // One for all: a payer's queries are counted together, whatever they are about.
     foreignQueries: createForeignQueryLimit(base),
     waiters: createAskWaiters(base),
     shops: createShops(config),
@@ -195,7 +195,7 @@ function placementsOf(config: Config, base: Base) {
   };
 }
 
-/** What is done without anybody asking for it: deliveries, the sweep, the books. */
+/** Background work: deliveries, the sweep, reconciliation. */
 function operationsOf(config: Config, parts: Base & Payouts & Placements) {
   const { sink, metrics } = parts;
   const deliverer =
@@ -244,7 +244,7 @@ function identityOf(config: Config, shared: Shared): Identity {
   });
 }
 
-/** How orders are placed here, and under which accounts. */
+/** How orders are placed, and under which accounts. */
 const placementSettingsOf = (config: Config) => ({
   appId: config.credentials.appId,
   serviceAppId: config.credentials.serviceAppId,
@@ -260,7 +260,7 @@ const booksOf = (config: Config) => ({
   shops: config.subMerchants.map(({ sub_mchid }) => sub_mchid),
 });
 
-/** What callers may repeat and not choose. */
+/** Values that callers may repeat but not choose. */
 const oursOf = (config: Config): Ours => ({
   appId: config.credentials.appId,
   serviceAppId: config.credentials.serviceAppId,

@@ -16,8 +16,8 @@ const io: Io = {
   err: (text) => process.stderr.write(text),
   terminal: process.stderr.isTTY,
   load: {
-    // By a path made here: beside us lies bin/server.ts in the checkout and server.js when built, and
-    // the build must not put a second copy of the service into this program.
+    // The path is computed here: the file beside this one is bin/server.ts in the checkout and server.js when built,
+    // and the build must not put a second copy of the service into this program.
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     server: async () => require(join(__dirname, 'server')) as typeof import('./server'),
     doctor: () => import('../cli/doctor/index.js'),

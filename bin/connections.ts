@@ -1,19 +1,19 @@
 /**
- * Bounds how many connections are open at once. A stranger who opens many and sends little must not keep others out:
- * shortly before the bound each new connection closes the one that has kept us waiting the longest.
+ * Limits how many connections are open at once. A stranger who opens many and sends little must not lock others out:
+ * shortly before the limit, each new connection closes the one that has kept us waiting the longest.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export const CONNECTIONS_MAX = 1024;
-/** This share of the bound is spare: where the rest is taken, a new connection takes the place of another. */
+/** This share of the limit is a reserve: when the rest is used up, a new connection replaces another. */
 const SPARE = 1 / 16;
 
 /** What is under way on a connection; undefined while we wait for its peer: for headers, a body, the next request. */
 type UnderWay = ServerResponse | undefined;
 
 export function boundConnections(server: Server, max = CONNECTIONS_MAX): void {
-  // In the order of their last change: the first that waits has waited the longest.
+  // In the order of their last change: the first waiting one has waited the longest.
   const open = new Map<Socket, UnderWay>();
   const change = (socket: Socket, underWay: UnderWay): void => {
     if (open.delete(socket)) open.set(socket, underWay);
@@ -41,7 +41,7 @@ export function boundConnections(server: Server, max = CONNECTIONS_MAX): void {
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 
-/** First the clients that keep us waiting, then those slow to read their answer. Never a request that is being worked on. */
+/** First clients that keep us waiting, then those that read their answer slowly. Never a request in progress. */
 function closeIdlest(open: Map<Socket, UnderWay>): void {
   const all = [...open];
   const idlest =

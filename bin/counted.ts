@@ -1,4 +1,4 @@
-/** Parts of the service, counted from outside: what they do knows nothing of metrics. */
+/** Counts what parts of the service do, from outside: the parts know nothing of metrics. */
 import type { Deliverer } from '../services/delivery/deliverer';
 import type { Decision } from '../services/ledger/decision';
 import type { Effect, StoredRecord } from '../services/ledger/record';
@@ -32,7 +32,7 @@ export function countedLogger(logger: Logger, metrics: Counting): Logger {
   };
 }
 
-/** What moves money goes out as stored bytes: its path says what it is. The first that fits. */
+/** Calls that move money are sent as stored bytes: their path says what they are. The first match counts. */
 const SENT: readonly (readonly [operation: string, path: RegExp])[] = [
   ['abnormalRefund', /abnormal/],
   ['refund', /refund/],

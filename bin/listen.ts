@@ -11,7 +11,7 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const HEADERS_MAX_BYTES = 16 * 1024;
 const DRAIN_MAX_MS = 9_000;
 
-/** Listens with bounds on slow and large requests. Keep-alive outlasts the gateways' own. */
+/** Listens, with limits on slow and large requests. Our keep-alive is longer than that of the gateways. */
 export function listenOn(service: Service, host = '0.0.0.0'): Promise<Server> {
   const answer = shortcut(service.app, service.listen.basePath);
   const { refuse } = dispatcherOf(service.app);
@@ -24,7 +24,7 @@ export function listenOn(service: Service, host = '0.0.0.0'): Promise<Server> {
       connectionsCheckingInterval: 2_000,
     },
     (req, res) => {
-      // Whoever still has a connection while we stop is sent elsewhere.
+      // While we stop, requests on open connections are refused.
       if (server.listening) answer(req, res);
       else refuse(req, res);
     },
@@ -39,8 +39,8 @@ export function listenOn(service: Service, host = '0.0.0.0'): Promise<Server> {
 }
 
 /**
- * Takes the POSTs of the table by their exact URL, without walking Express's layers, which took a fifth of their time
- * (docs/performance.md). Nothing but speed: Express answers all of them alike.
+ * Handles the POSTs of the table by their exact URL, without Express's layers, which took a fifth of their time
+ * (docs/performance.md). It is only faster: Express answers all of them in the same way.
  */
 function shortcut(app: Express, basePath: string): RequestListener {
   const { endpoints, prefixes, run } = dispatcherOf(app);
@@ -59,7 +59,7 @@ function shortcut(app: Express, basePath: string): RequestListener {
   };
 }
 
-/** Ends in order: no new connections, requests under way finish, then everything is closed. */
+/** Orderly end: no new connections, requests in progress finish, then everything is closed. */
 export async function shutDown(server: Server, service: Service): Promise<void> {
   service.halt();
   const done = new Promise<void>((resolve) => {

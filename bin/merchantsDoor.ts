@@ -1,4 +1,4 @@
-/** What the app needs of the merchants: who serves a path, how each of them is, and when its due records are looked at. */
+/** What the app needs of the merchants: who serves a path, their status, and when due records are processed. */
 import type { Wing } from './assembleMerchant';
 import type { Merchants } from './assembleMerchants';
 import type { ListenConfig } from '../config/types';
@@ -106,7 +106,7 @@ const refusedBy = (error: ConfigError, listen: ListenConfig, { basis }: DoorDeps
   status: createStatusController({ ...basis, listen, configError: error, warnings: [] }),
 });
 
-/** One of each merchant, so that requests to one look after what is due to it. */
+/** One for each merchant, so that requests to a merchant process its due records. */
 function requestSweeps(
   configured: Merchants['registry']['configured'],
   { clock, logger }: DoorDeps,

@@ -32,7 +32,7 @@ export function createReference(basePath: string): Reference {
   return { document, page };
 }
 
-/** What was made is kept: a stranger may ask as often as he likes. What failed is tried again. */
+/** A result is kept, so that strangers may ask often. After a failure it is tried again. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () =>

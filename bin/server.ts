@@ -6,7 +6,7 @@ import { listenOn, shutDown } from './listen';
 export { assemble, listenOn, shutDown };
 
 const PROCESS_FAILED: AlarmCode = 'process.failed';
-/** The platform kills at 10 s: whoever is not done by now has it in the record and goes on after the restart. */
+/** The platform kills the process after 10 s. Unfinished work is in the record and goes on after the restart. */
 const EXIT_MAX_MS = 9_600;
 const OPEN_AFTER_MS = 25;
 
@@ -33,16 +33,16 @@ export async function main(): Promise<void> {
   process.once('SIGINT', () => {
     stop('SIGINT');
   });
-  // A bug must not leave money half moved in silence: it is logged, and the process goes on or ends whole.
+  // A bug must not leave money half moved in silence: it is logged, and the process goes on or ends.
   process.on('unhandledRejection', (error) => {
     service.logger.error({ code: PROCESS_FAILED, err: error, alarm: true }, 'unhandled rejection');
   });
-  // Node's own last words quote the error, and an error may quote anything: the logger's do not.
+  // Node would print the whole error, and an error may quote secrets; the logger does not.
   process.on('uncaughtException', (error) => {
     service.logger.error({ code: PROCESS_FAILED, err: error, alarm: true }, 'uncaught exception');
     process.exit(1);
   });
-  // Opening SQLite blocks the event loop for some 20 ms: whoever asks first is answered first.
+  // Opening SQLite blocks the event loop for some 20 ms: the first requests are answered before.
   await pause(OPEN_AFTER_MS);
   await service.start();
   service.logger.info({ port: service.listen.port, build: buildId }, 'listening');

@@ -1,7 +1,7 @@
 /**
- * The operator's routes of a service. Without `--url` it is the service itself, put together in this
- * process on the same settings and database and asked over loopback with a key made for this one run:
- * so a command can do exactly what an operator can, checked by the same schemas.
+ * The operator's routes of a service. Without `--url` the service itself is started in this process, on the same
+ * settings and database, and called over loopback with a key made for this one run. So a command can do exactly
+ * what an operator can, checked by the same schemas.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** What a command may use of the process it runs in: handed in, so that tests hand in theirs. */
+/** What a command may use of its process: passed in, so that tests can pass in their own. */
 import type { assemble, listenOn, shutDown } from '../bin/server';
 import type { createSimulator } from '../simulator';
 import type { Clock } from '../utils/clock';
@@ -15,14 +15,14 @@ export interface Io {
   readonly clock: Clock;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
-  /** Somebody watches standard error. */
+  /** Standard error is a terminal. */
   readonly terminal: boolean;
   readonly load: Parts;
   /** Ends a command that runs until it is stopped, as Ctrl+C does. */
   readonly stop?: AbortSignal;
 }
 
-/** What draws in the service, its stores or the simulator: read when a command asks for it. */
+/** Loads the service, its stores or the simulator: only when a command needs it. */
 export interface Parts {
   readonly server: () => Promise<{
     readonly assemble: typeof assemble;

@@ -1,4 +1,4 @@
-/** Who may call, and what is believed about callers. */
+/** Who may call, and which statements about callers are trusted. */
 import { createHash } from 'node:crypto';
 import type { FaultCode } from './faultWords';
 import type { DeploymentSettings, MerchantSettings, OperatorKey, SubMerchant } from './types';
@@ -20,7 +20,7 @@ const KEY = /^[\x21-\x2b\x2d-\x7e]{32,256}$/;
 const LIKE_A_PREFIX = /^[A-Za-z]{1,8}[0-9]{0,4}:/;
 const ENV_ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
 
-/** A key may hold `=` itself: what does not stand as a key behind the first one is no name. */
+/** A key may contain `=` itself: the text before the first `=` is a name only if a key follows it. */
 function operatorKey(item: string, shops: readonly SubMerchant[]): OperatorKey | FaultCode {
   const [, name, rest] = NAMED.exec(item) ?? [];
   if (name === undefined || rest === undefined) return bareKey(item, shops);
@@ -91,7 +91,7 @@ function readCloudbaseEnv(values: Values): string | undefined {
   return env !== undefined && ENV_ID.test(env) ? env : undefined;
 }
 
-/** A merchant's own people and systems. */
+/** A merchant's operators and systems. */
 export const readOperators = (
   values: Values,
   shops: readonly SubMerchant[],

@@ -48,7 +48,7 @@ function readListen(values: Values): ListenConfig {
 }
 
 /**
- * What is needed to listen and to tell what is wrong: never throws, a damaged value counts as absent.
+ * What is needed to listen and to report faults: never throws, a damaged value counts as absent.
  */
 export function loadListen(env: Env): ListenConfig {
   return Object.freeze(readListen(new Values(env)));
@@ -75,7 +75,7 @@ export interface ConfigReading {
   /** The missing settings first, then the invalid ones. */
   readonly faults: readonly ConfigFault[];
   readonly warnings: readonly ConfigFault[];
-  /** Is anything absent that must be given? */
+  /** Is a required setting missing? */
   readonly incomplete: boolean;
 }
 
@@ -99,7 +99,7 @@ export function readConfig(env: Env): ConfigReading {
 
 /** MISSING_CREDENTIALS when anything that must be given is absent, else CONFIG_INVALID. */
 export function configErrorOf({ faults, warnings, incomplete }: ConfigReading): ConfigError {
-  // A misspelt name is the likeliest reason for a missing one: the same list names both.
+  // A misspelt name is the most likely reason for a missing one: the same list names both.
   const sentences = [...faults, ...warnings].map(faultSentence);
   return new ConfigError(incomplete ? 'MISSING_CREDENTIALS' : 'CONFIG_INVALID', sentences);
 }

@@ -9,7 +9,7 @@ const SECRET_BYTES_MIN = 24;
 const SECRETS_MAX = 2;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const SQL = new Set(['mysql:', 'postgres:', 'postgresql:']);
-/** Several hosts are no URL to Node.js; what is left unsaid here, the driver refuses. */
+/** Node.js cannot parse a URL with several hosts; what is not checked here, the driver refuses. */
 const MONGODB = /^mongodb(\+srv)?:\/\/([^/?@]*@)?[^/?@]+\/[^/?]+(\?.*)?$/;
 
 function databaseFault(url: string): FaultCode | undefined {
@@ -68,7 +68,7 @@ function wxPayHost(values: Values, name: SettingName): string | undefined {
   return values.reject(name, 'wechat_host');
 }
 
-/** A base given alone is a stand-in or a proxy: failing over to the official host would surprise. */
+/** A base URL without a backup is a simulator or a proxy: switching to the official host would be a surprise. */
 export function readWxPayHosts(values: Values): Pick<Config, 'wxPayBaseUrl' | 'wxPayBackupUrl'> {
   const alone = values.given('wxPayBaseUrl') !== undefined;
   const backup = values.given('wxPayBackupUrl') !== undefined || !alone;
@@ -118,7 +118,7 @@ function readAmqp(values: Values, text: string): EffectSink {
   return { kind: 'amqp', url: text };
 }
 
-/** One receiver, or none: two would have to agree on what is delivered. */
+/** One receiver or none: two would have to agree on what is delivered. */
 export function readSink(values: Values): EffectSink {
   const names = ['webhookUrl', 'amqpUrl', 'hooksModule'] as const;
   const given = names.filter((name) => values.given(name) !== undefined);

@@ -1,6 +1,6 @@
 import { placeOfAddress, type AddressPlace } from '../utils/addresses';
 
-/** What a host name or address says about where it leads, as far as that can be told by its text. */
+/** Where a host name or address leads, as far as its text shows. */
 export type HostPlace = AddressPlace;
 
 const LOCAL_NAME = /\.(local|localdomain|internal|intranet|lan|home\.arpa)$/;

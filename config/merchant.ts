@@ -81,8 +81,8 @@ const keyId = (text: string | undefined): string | undefined =>
   text !== undefined && /^pub_key_id_/i.test(text) ? text.toUpperCase() : text;
 
 /**
- * Both or neither. Where others are missing both are named, too, since the console's form asks for all
- * seven; but as what may be left out, which a merchant on platform certificates does.
+ * Both or neither. If other settings are missing, both are named as well, because the console's form asks for all
+ * seven; but as optional, because a merchant with platform certificates leaves them out.
  */
 function publicKey(
   values: Values,

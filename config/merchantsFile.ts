@@ -1,7 +1,7 @@
 /**
- * Further merchants: a JSON file beside the environment, whose 4,096 bytes inside SCF hold one RSA key. An entry is a
- * `key` and the settings of one merchant, read by the same rules; what it leaves out has the default, never the value
- * of the environment.
+ * Further merchants: a JSON file, because the 4,096 bytes of an SCF environment hold only one RSA key. An entry is a
+ * `key` and the settings of one merchant, read by the same rules; a setting that it leaves out has its default, never
+ * the value of the environment.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -15,7 +15,7 @@ import { Values } from './values';
 export interface MerchantReading extends ConfigReading {
   /** `merchantsFile[2]` */
   readonly place: string;
-  /** undefined where it is missing or no key: then no path leads to this merchant. */
+  /** undefined if it is missing or not a valid key: then no path leads to this merchant. */
   readonly key: string | undefined;
   readonly mchid: string | undefined;
   /** Every known setting: does the entry give it? Never the value. */
@@ -122,7 +122,7 @@ function readEntry(item: unknown, entry: Entry): MerchantReading {
     if (isIntegrationUrl(url)) values.warn(name, 'derived_from_integration');
   }
   const named = (fault: ConfigFault): ConfigFault => ({ ...fault, name: `${place}.${fault.name}` });
-  // What stands in a file that cannot be read, or is no plain value, is not missing as well.
+  // A setting whose file cannot be read, or whose value is not plain, is not reported as missing as well.
   const told = new Set(found.map(({ name }) => name.replace(/File$/, '')));
   const missing = values.missing.filter(({ name }) => !told.has(name));
   const reading = {
@@ -196,7 +196,7 @@ function textOf(value: unknown, isList: boolean): string | undefined {
   return items.includes(undefined) ? undefined : items.join(',');
 }
 
-/** Left out, they are the environment's, with `/m/<key>` in front of the path. */
+/** By default the URLs of the environment, with `/m/<key>` in front of the path. */
 function derivedUrls(fields: Fields, own: Config, key: string): Fields {
   const derived: Fields = {};
   for (const name of NOTIFY_URLS) {
@@ -217,7 +217,7 @@ function prefixed(text: string, basePath: string, key: string): string {
   return url.href;
 }
 
-/** The first of a key or a merchant id serves, and the environment comes before all. */
+/** Of entries with the same key or merchant id the first is served; the environment comes before all. */
 function withoutTwins(
   entries: readonly MerchantReading[],
   ownMchid: string,

@@ -1,6 +1,6 @@
 /**
- * Keys arrive through web forms, `.env` files and JSON templates, and few come through whole. What can
- * be mended without guessing is mended; what is something else altogether is named.
+ * Keys arrive through web forms, `.env` files and JSON templates, which often change them. What can be repaired
+ * without guessing is repaired; a value that is something else altogether is named.
  */
 import {
   createPrivateKey,
@@ -54,7 +54,7 @@ function attempt<T>(make: () => T): T | undefined {
   }
 }
 
-/** What the bytes are, whatever the label above them said: labels are lost and mistyped. */
+/** What the bytes are, independent of the label above them: labels get lost or mistyped. */
 function recognise(der: Buffer, kind: PemKind): Found | undefined {
   // A public key is most often one of this form; trying it as a private key takes some milliseconds.
   if (kind === 'publicKey') {
@@ -96,7 +96,7 @@ function signsTrue(key: KeyObject): boolean {
 }
 
 /**
- * Mends a pasted key and proves that it is one.
+ * Repairs a pasted key and proves that it is one.
  *
  * @param text  As it stands in the environment: real or literal `\n`, blanks for line ends, CRLF,
  *              quotes around it, base64 of the PEM, BEGIN or END line lost, PKCS#1 or PKCS#8.
@@ -129,7 +129,7 @@ function keyFault(key: KeyObject, kind: PemKind): FaultCode | undefined {
   return kind === 'privateKey' && !signsTrue(key) ? 'pem_damaged' : undefined;
 }
 
-/** Do both hold the same RSA key? Both must have come through `normalizePem`. */
+/** Do both contain the same RSA key? Both must be results of `normalizePem`. */
 export function sameKey(privatePem: string, publicPem: string): boolean {
   const der = (key: KeyObject): Buffer => key.export({ format: 'der', type: 'spki' });
   // By way of the private key object: asking for the public half of its PEM takes four times as long.

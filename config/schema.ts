@@ -1,5 +1,5 @@
 /**
- * Every setting, said once. `.env.example`, `cloudbaserc.json`, the table in the docs, `/healthz` and
+ * Every setting, defined once. `.env.example`, `cloudbaserc.json`, the table in the docs, `/healthz` and
  * the tests are all made from, or compared with, this list. Names without our own choice in them
  * (`signMode` … `corsAllowOrigin`) are those Integration Center injects and must not change.
  */
@@ -352,7 +352,7 @@ export const SETTINGS = [
 
 export type SettingName = (typeof SETTINGS)[number]['name'];
 
-/** Facts about the platform that are read besides the settings; nobody sets them by hand. */
+/** Facts about the platform that are read as well; nobody sets them by hand. */
 export const PLATFORM_VARIABLES = [
   'TENCENTCLOUD_RUNENV',
   'SCF_RUNTIME',

@@ -60,7 +60,7 @@ export type EffectSink =
   | { readonly kind: 'amqp'; readonly url: string }
   | { readonly kind: 'hooks'; readonly path: string };
 
-/** What is needed to listen and say what is wrong, even when the rest is missing or damaged. */
+/** What is needed to listen and to report faults, even when the rest is missing or damaged. */
 export interface ListenConfig {
   readonly port: number;
   /** '' or '/prefix'. */

@@ -12,7 +12,7 @@ export function isBlank(value: string | undefined): boolean {
   return value === undefined || BLANK.test(cleanValue(value));
 }
 
-/** Collects every fault instead of stopping at the first: a person mends a form once, not ten times. */
+/** Collects every fault instead of stopping at the first: a person corrects a form once, not ten times. */
 export class Values {
   readonly missing: ConfigFault[] = [];
   readonly invalid: ConfigFault[] = [];
@@ -96,7 +96,7 @@ export class Values {
 
   /**
    * `APPID`, `merchantID` and `requirePrepareOrders` are no settings. Without a warning the operator would search for
-   * a long time, or would believe that a protection is on.
+   * a long time, or would assume that a protection is on.
    */
   warnNearMisses(): void {
     for (const [written, value] of Object.entries(this.env)) {

@@ -10,7 +10,7 @@ export interface NotifyController {
   receive(input: Omit<NotificationInput, 'deadline'>): Promise<void>;
 }
 
-/** WeChat gives up after 5 s: past this the answer is 5xx, and WeChat comes again. */
+/** WeChat gives up after 5 s. After this time the answer is 5xx, and WeChat sends it again. */
 export const NOTIFY_DEADLINE_MS = 4000;
 
 export function createNotifyController(deps: {

@@ -12,7 +12,7 @@ export interface OperationsController {
   readonly sweep: Controller<unknown, Swept>;
 }
 
-/** Gateways give up on an answer after a minute: what is not asked by then is asked on the next call. */
+/** Gateways wait at most a minute for an answer: what is not queried by then is queried on the next call. */
 const ASK_MS = 30_000;
 
 export function createOperationsController(deps: {

@@ -12,7 +12,7 @@ import type {
 import { beijingDayStart } from '../utils/time';
 import type { RecordReply, RecordListReply } from '../utils/schemas/operatorReplies';
 
-/** By GET and by POST alike: parameters of the path stand in the body. */
+/** The same for GET and POST: parameters of the path are put into the body. */
 export interface RecordController {
   readonly list: Controller<RecordsQuery | RecordsBody, RecordListReply>;
   readonly get: Controller<RecordPath, RecordReply>;

@@ -8,14 +8,14 @@ import { sendJson } from '../utils/respond';
 import { toRfc3339 } from '../utils/time';
 
 const SWEEP_QUIET_MAX_MS = 10 * 60_000;
-/** Work that is due for longer than this waits: nobody sweeps, or something is out of reach. */
+/** Work that has been due for longer is late: no sweep runs, or WeChat or the receiver cannot be reached. */
 const BEHIND_MS = 5 * 60_000;
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void> | void;
 
-/** How one merchant's wing is, and what it stands on. */
+/** The state of one merchant's wing, and its store. */
 export interface MerchantStatus {
-  /** @param operator the caller showed an operator's key: he is told how much, others only whether. */
+  /** @param operator the caller has an operator's key: the answer says how much is due, to others only whether. */
   health(res: ServerResponse, caller: { readonly operator: boolean }): Promise<void>;
   readonly ready: Handler;
 }
@@ -56,11 +56,11 @@ export interface StatusDeps {
   };
   /** undefined: there is no file of further merchants. */
   readonly merchants?: readonly MerchantState[];
-  /** Since when work has been due, to whomever of these merchants, milliseconds. */
+  /** Since when work has been due to any of these merchants, in milliseconds. */
   readonly oldestDue?: () => Promise<number | undefined>;
   readonly keys?: () => { readonly ready: boolean; readonly serials: readonly string[] };
   readonly lastSweep?: () => number | undefined;
-  /** true: no timer runs in this process, one outside must call wxpay_sweep. */
+  /** true: no timer runs in this process; an external one must call wxpay_sweep. */
   readonly sweepExpected?: boolean;
 }
 
@@ -69,7 +69,7 @@ function dueWord(ageMs: number | null | undefined): 'ok' | 'behind' | 'unknown' 
   return ageMs !== null && ageMs > BEHIND_MS ? 'behind' : 'ok';
 }
 
-/** Whoever asks while the answer is under way gets the same one: a flood costs the store one question at a time. */
+/** Requests that come while an answer is being made get the same one: a flood costs the store one query at a time. */
 function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
   let asking: Promise<T> | undefined;
   return () =>
@@ -84,7 +84,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
   const oldestDue = oneAtATime(async () => deps.oldestDue?.());
   const ping = oneAtATime(async () => store?.ping());
 
-  /** A missing timer shows: records would wait for ever, and nobody would notice. */
+  /** A missing timer is reported: otherwise records would wait, and nobody would notice. */
   function sweepWarnings(): readonly string[] {
     if (deps.sweepExpected !== true) return [];
     const quietMs = clock.now() - (deps.lastSweep?.() ?? started);

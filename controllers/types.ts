@@ -1,6 +1,6 @@
 import type { Caller } from '../services/access/caller';
 
-/** One request, read and proven: who asks, and what, checked against the route's schema. */
+/** One checked request: who asks, and a body that fits the route's schema. */
 export interface Call<B = never> {
   readonly caller: Caller;
   readonly body: B;

@@ -5,15 +5,15 @@ import { AuthError } from '../utils/errors';
 export type Access =
   /** Payers for themselves, operators for anyone. */
   | 'payer'
-  /** The owner of what is asked about, and operators, reading keys included. */
+  /** The owner of the record, and operators, also with a reading key. */
   | 'owner'
-  /** As owner, but it changes something: a reading key will not do. */
+  /** Like `owner`, for routes that change something: a reading key is not enough. */
   | 'ownerActs'
   /** Refunds: an operator's key, or an operator's proven openid. */
   | 'operator'
-  /** Reads of the merchant's books: also by a reading key. */
+  /** Reads the merchant's records and bills: a reading key is enough. */
   | 'operatorReads'
-  /** An operator's key alone: never an openid. */
+  /** Only an operator's key, never an openid. */
   | 'operatorKey'
   | 'sweep';
 
@@ -46,7 +46,7 @@ function allowed(access: Access, caller: Caller): boolean {
   return access === 'owner' || access === 'operatorReads';
 }
 
-/** What a route asks of its caller. */
+/** What a route requires of its caller. */
 export interface Needs {
   readonly access: Access;
   /** Of the merchant as a whole: not for a key that is bound to one shop of a service provider. */

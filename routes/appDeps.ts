@@ -13,7 +13,7 @@ import type { Metrics } from '../utils/metrics';
 import type { Ours } from '../utils/normalizeInput';
 import type { Validate } from '../utils/validate';
 
-/** Everything that works only with whole settings. */
+/** Everything that needs complete settings. */
 export interface Ready {
   readonly identity: Identity;
   readonly controllers: Controllers;
@@ -22,13 +22,13 @@ export interface Ready {
   readonly underWay: RequestsUnderWay;
   readonly validate: Validate;
   readonly ours: Ours;
-  /** What the merchant's way of speaking to WeChat has. */
+  /** Which calls the merchant's way of speaking to WeChat offers. */
   readonly can: Abilities;
 }
 
-/** Who serves what is below a path `/m/<key>`. */
+/** Who serves the paths below `/m/<key>`. */
 export interface Served {
-  /** A ConfigError: this merchant's settings are refused, which stops him alone. */
+  /** A ConfigError: this merchant's settings are refused. The other merchants are served. */
   readonly ready: Ready | ConfigError;
   readonly status: MerchantStatus;
 }
@@ -41,7 +41,7 @@ export interface AppDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly status: StatusController;
-  /** A ConfigError instead: the process listens all the same, and says what is missing. */
+  /** A ConfigError instead: the process still listens, and says what is missing. */
   readonly ready: Ready | ConfigError;
   /** Who serves what is below `/m/<key>`; undefined = there is no such merchant. */
   readonly merchant?: (key: string) => Served | undefined;
@@ -50,7 +50,7 @@ export interface AppDeps {
   /** Keys of the merchants that may be asked for. */
   readonly merchantKeys?: readonly string[];
   /**
-   * After an answered request: where no timer runs, the moment to look after what is due to its merchant.
+   * After an answered request: where no timer runs, this is the time to process due records of its merchant.
    * @param merchant  Its key; undefined = the environment's own.
    */
   readonly afterRequest?: (merchant: string | undefined) => void;

@@ -5,7 +5,7 @@ import { readyOf, type Exchange } from './exchange';
 import { get, type Endpoint } from './pipeline';
 import { NotFoundError } from '../utils/errors';
 
-/** Nothing from elsewhere, nothing inline, and no form that a browser could send by itself. */
+/** Nothing from other origins, nothing inline, and no form that a browser could send by itself. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -22,7 +22,7 @@ const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   css: 'text/css; charset=utf-8',
 };
-/** A name and no path: nothing but a file of this folder can be meant. */
+/** A name without a path: it can only mean a file of this folder. */
 const ASSET = /^[\w-]+(\.[\w-]+)*\.(js|css)$/;
 
 export function consoleEndpoints(files: ConsoleFiles | undefined): Endpoint[] {

@@ -1,4 +1,4 @@
-/** Every path of this surface and its handler: what Express mounts, and what the shortcut of `bin/listen.ts` may take. */
+/** Every path of the service and its handler: Express mounts them, and the shortcut of `bin/listen.ts` may call them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AppDeps } from './appDeps';
 import { consoleEndpoints } from './consoleRoutes';
@@ -19,7 +19,7 @@ export interface Dispatcher {
   readonly run: (endpoint: Endpoint, req: IncomingMessage, res: ServerResponse) => Promise<void>;
   receiveOnUnknownPath(exchange: Exchange): Promise<void>;
   fail(thrown: unknown, exchange: Exchange): void;
-  /** Sends the caller elsewhere: nothing of his request was done, so he may send it again. */
+  /** Refuses while we shut down: nothing of the request was done, so the caller may send it again. */
   readonly refuse: (req: IncomingMessage, res: ServerResponse) => void;
 }
 

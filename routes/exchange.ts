@@ -1,4 +1,4 @@
-/** One request on its way through: its id, its headers, the voice it is answered in, and how it fails. */
+/** One request while it is handled: its id, its headers, the form of its answer, and how it fails. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { AppDeps, Ready } from './appDeps';
@@ -19,7 +19,7 @@ export interface Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly requestId: string;
-  /** To be written with the answer. */
+  /** Written with the answer. */
   readonly headers: string[];
   /** What follows `/m/<key>`, or all of it. */
   readonly url: string;
@@ -112,13 +112,13 @@ export function readyOf({ ready }: Exchange): Ready {
   return ready;
 }
 
-/** For those who answer with `res` alone. */
+/** For callers that have only `res`. */
 export function setHeaders({ res, headers }: Exchange): void {
   for (let i = 0; i < headers.length; i += 2) res.setHeader(headers[i] ?? '', headers[i + 1] ?? '');
   headers.length = 0;
 }
 
-/** Express's own refusals (a path that cannot be decoded) in our words; anything else is a bug. */
+/** Translates Express's own refusals (a path that cannot be decoded); anything else is a bug. */
 function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const status = (error as { status?: unknown } | null)?.status;
@@ -138,7 +138,7 @@ export function fail(logger: Logger, thrown: unknown, exchange: Exchange): void 
   const { req, res, requestId, headers, merchant } = exchange;
   const error = asAppError(thrown);
   const fields = { requestId, error: error.code, status: error.status, ...namedOf(merchant) };
-  // A bound that is reached is no fault: a flood must not fill the error log as well.
+  // A limit that is reached is not a fault: a flood must not fill the error log as well.
   const fault = error.status >= 500 && error.code !== 'OVERLOADED';
   if (fault && !(error instanceof ConfigError)) {
     const alarm = error.code === 'INVARIANT_BROKEN';
@@ -148,7 +148,7 @@ export function fail(logger: Logger, thrown: unknown, exchange: Exchange): void 
     res.destroy();
     return;
   }
-  // What was not read of a refused body must not be taken for the next request.
+  // The unread rest of a refused body must not be read as the next request.
   if (!req.complete) headers.push('connection', 'close');
   if (exchange.voice === 'notify') {
     sendNotRecorded(res, acknowledgementOf(exchange), error, headers);

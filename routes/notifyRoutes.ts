@@ -1,4 +1,4 @@
-/** Paths on which WeChat speaks, and what each may say. Raw bytes, no login: the content is the proof. */
+/** Paths for WeChat's callbacks, and which kind each accepts. Raw bytes, no login: the content is the proof. */
 import { readyOf, type Exchange } from './exchange';
 import { receive, type Context, type Endpoint, type Json } from './pipeline';
 import { notificationBytesMax } from '../services/strategies/notification';
@@ -29,15 +29,15 @@ export const notifyEndpoints = (context: Context): Endpoint[] =>
   });
 
 /**
- * true: WeChat's envelope, or Integration Center's form of it. It proves nothing: it only says which of our
- * readers has to look at the bytes.
+ * true: WeChat's envelope, or Integration Center's form of it. It proves nothing: it only decides which reader
+ * gets the bytes.
  */
 export const isNotification = (body: Json): boolean =>
   Object.hasOwn(body, 'rawData') ||
   Object.hasOwn(body, 'ParsedNotify') ||
   (Object.hasOwn(body, 'resource') && Object.hasOwn(body, 'event_type'));
 
-/** Answers once it is recorded. */
+/** Answers after the notification is recorded. */
 export async function notified(
   exchange: Exchange,
   read: { readonly expected: NotificationKind } | { readonly body: Json },
@@ -50,7 +50,7 @@ export async function notified(
 }
 
 /**
- * A POST to a path that is not ours: a notification that reaches us there is read like one on `/`.
+ * A POST to an unknown path. A notification that arrives there is handled like one on `/`.
  * @throws NotFoundError ROUTE_NOT_FOUND for any other body.
  */
 export async function receiveOnUnknownPath(context: Context, exchange: Exchange): Promise<void> {
@@ -61,8 +61,8 @@ export async function receiveOnUnknownPath(context: Context, exchange: Exchange)
 }
 
 /**
- * Whatever is wrong with a body sent to an unknown path: the path is what its sender must hear about. Unless a bound
- * of ours was in the way: then it may be a forward, and must come again.
+ * A body sent to an unknown path may have faults, too, but the sender is told about the path. Exception: one of our
+ * limits was reached. Then it may be a forwarded callback, which must be sent again.
  */
 function notOurs(cause: unknown): never {
   if (cause instanceof AppError && cause.retryable) throw cause;

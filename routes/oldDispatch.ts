@@ -1,6 +1,6 @@
 /**
- * `POST /`: the old dispatch by `_action` or `path`, or a notification as Integration Center forwards it. Who may do
- * it is decided where every other request is decided.
+ * `POST /`: the old dispatch by `_action` or `path`, or a notification as Integration Center forwards it. Access is
+ * decided in the same place as for every other request.
  */
 import type { Exchange } from './exchange';
 import { isNotification, notified } from './notifyRoutes';
@@ -14,7 +14,7 @@ import { NotFoundError, ValidationError } from '../utils/errors';
 
 /** The route a body asks for, and the body that this route gets. */
 interface Dispatch {
-  /** undefined: no text, or no route of `/wx-pay/`. Whether the route exists is not checked here. */
+  /** undefined: not a text, or not a route of `/wx-pay/`. Whether the route exists is not checked here. */
   readonly name: string | undefined;
   /** `/m/<key>` stands before it. */
   readonly merchant?: string | undefined;
@@ -53,7 +53,7 @@ async function dispatch(context: Context, exchange: Exchange): Promise<void> {
   await serve(context, spec, input, addressed(context, exchange, asked.merchant));
 }
 
-/** A body may name a merchant where the path does not, and is then judged by that one's keys. */
+/** A body may name a merchant if the path does not; then that merchant's keys decide. */
 function addressed(context: Context, exchange: Exchange, merchant: string | undefined): Exchange {
   if (merchant === undefined || merchant === exchange.merchant) return exchange;
   const served = exchange.merchant === undefined ? context.merchant?.(merchant) : undefined;

@@ -1,4 +1,4 @@
-/** `/wx-pay/*` as a table: name, who may, what body, what reply, which controller. Documents and dispatch follow it. */
+/** `/wx-pay/*` as a table: name, access, body, reply, controller. The documents and the dispatch are made from it. */
 import { route, type RouteSpec } from './route';
 import type { CodepayController } from '../controllers/codepayController';
 import type { CombineController } from '../controllers/combineController';

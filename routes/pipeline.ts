@@ -1,4 +1,4 @@
-/** What every API request passes, in this order: who, whether, what, answer. */
+/** The steps of every API request, in this order: identity, access, body, answer. */
 import { authorize, guardEnabled } from './access';
 import type { AppDeps } from './appDeps';
 import { audited } from './audit';
@@ -16,7 +16,7 @@ import { emptySchema } from '../utils/schemas/recordSchemas';
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** What handlers work with: the app's parts, and how much of bodies is held at this moment. */
+/** What handlers work with: the parts of the app, and how many bytes of bodies are held now. */
 export type Context = AppDeps & { readonly budget: BodyBudget };
 
 /** What Express found in the URL. */
@@ -25,7 +25,7 @@ export interface Match {
   readonly query: Json;
 }
 
-/** One line of the surface, as it is mounted on a router. */
+/** One endpoint, as it is mounted on a router. */
 export interface Endpoint {
   readonly method: 'GET' | 'POST';
   /** Below `basePath`; a `:name` is a parameter. */
@@ -35,7 +35,7 @@ export interface Endpoint {
 
 export interface Input extends Match {
   readonly body: Json;
-  /** By `POST /`, where headers of the gateway identify nobody. */
+  /** By `POST /`, where headers of the gateway prove no identity. */
   readonly oldDispatch?: boolean;
 }
 
@@ -51,7 +51,7 @@ export const payEndpoint = (context: Context, spec: RouteSpec): Endpoint => ({
   },
 });
 
-/** A page or a status: answered as it likes. */
+/** A page or a status: it writes its own answer. */
 export const get = (
   path: string,
   answer: (exchange: Exchange, match: Match) => Promise<void> | void,
@@ -64,7 +64,7 @@ export const get = (
   },
 });
 
-/** Checks who, whether and what, and runs a route. */
+/** Checks identity, access and body, and runs a route. */
 export async function serve(
   context: Context,
   spec: RouteSpec,
@@ -100,10 +100,10 @@ export async function receive(
   exchange.bytes = await readBody(exchange.req, limitBytes, budget);
 }
 
-/** The body as an object; one that was not sent is empty, of whatever type. */
+/** The body as an object; a body that was not sent is empty, whatever its type. */
 async function readJson(context: Context, exchange: Exchange): Promise<Json> {
   await receive(context, exchange, API_BYTES_MAX);
-  // Settings before all else about a request: a half-configured service says what is missing to anyone.
+  // Settings come first: a half-configured service tells every caller what is missing.
   readyOf(exchange);
   if (exchange.bytes.length > 0) requireJson(exchange);
   return parseJsonObject(exchange.bytes);
@@ -115,7 +115,7 @@ export function requireJson({ req }: Exchange): void {
   }
 }
 
-/** true for a valid X-API-Key, of any scope, of the merchant as a whole. @throws AuthError for another. Nobody else is asked who he is. */
+/** true for a valid X-API-Key, of any scope, of the merchant as a whole. @throws AuthError for another key. Nobody else is identified. */
 export async function holdsKey({ req: { headers }, ready }: Exchange): Promise<boolean> {
   if (headers['x-api-key'] === undefined || ready instanceof ConfigError) return false;
   const caller = await ready.identity.identify(headers, false);
@@ -130,7 +130,7 @@ function answer(logger: Logger, { res, requestId, headers }: Exchange, reply: Re
   res.writeHead(200, [...headers, ...Object.entries(reply.headers).flat()]);
   reply.stream.on('error', (error) => {
     logger.error({ err: error, requestId }, 'stream broken');
-    // Half a bill must not look like a whole one: the connection is broken, not ended.
+    // Half a bill must not look complete: the connection is destroyed, not ended.
     res.destroy();
   });
   res.on('close', () => (reply.stream as unknown as { destroy?: () => void }).destroy?.());

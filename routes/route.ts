@@ -15,17 +15,17 @@ interface About {
   readonly tag: Tag;
   readonly summary: string;
   readonly access: Access;
-  /** What it needs of the merchant's API: asked after who may, before what was sent. */
+  /** Which API of WeChat it needs: checked after access, before the body. */
   readonly needs?: keyof Abilities;
   /** As `Needs` of access says. */
   readonly whole?: true;
-  /** Where payers may send less. */
+  /** A narrower schema for payers. */
   readonly payerBody?: object;
-  /** Which of our notify URLs belongs to what this route asks WeChat for. */
+  /** Which of our notify URLs this route sends to WeChat. */
   readonly notify?: NotifyUrlOf;
   /** `data.data` of a success, or another media type. */
   readonly reply: object | Media;
-  /** `data.data` of a 202: taken, outcome unknown. */
+  /** `data.data` of a 202: accepted, outcome unknown. */
   readonly accepted?: object;
 }
 
@@ -34,7 +34,7 @@ export interface Media {
   readonly description: string;
 }
 
-/** `object` and not JSONSchema where they are inferred: the compiler would give up (TS2589). */
+/** `object` instead of JSONSchema where types are inferred: the compiler would give up (TS2589). */
 interface Typed<
   B extends object,
   P extends object,

@@ -1,4 +1,4 @@
-/** How the service is, and the document of its surface. */
+/** Health, metrics and the API document. */
 import { authorize, guardEnabled } from './access';
 import { readyOf, type Exchange } from './exchange';
 import { get, holdsKey, type Context, type Endpoint } from './pipeline';
@@ -25,7 +25,7 @@ export function statusEndpoints({ status }: Context): Endpoint[] {
   ];
 }
 
-/** They tell about the whole process, which is not for one merchant's people. */
+/** They show the whole process, which is not for the operators of one merchant. */
 const ofProcess = (path: string, answer: (exchange: Exchange) => Promise<void> | void): Endpoint =>
   get(path, (exchange) => {
     if (exchange.merchant !== undefined) throw new NotFoundError('ROUTE_NOT_FOUND');

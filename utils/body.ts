@@ -1,4 +1,4 @@
-/** Reads request bodies: raw bytes first, JSON after, with bounds on both. One text has one meaning here. */
+/** Reads request bodies: first raw bytes, then JSON, with limits on both. A text has exactly one meaning here. */
 import { isUtf8 } from 'node:buffer';
 import { ValidationError } from './errors';
 import { faultOfJson, jsonBudget, type JsonFault } from './jsonScan';
@@ -13,7 +13,7 @@ const FAULTS: Readonly<Record<JsonFault, string>> = {
 /**
  * The JSON object in these bytes. An empty body is `{}`.
  * @throws ValidationError BODY_INVALID: not UTF-8, not JSON, not an object, too deep, with too many values, with a
- *   key twice or with `__proto__`. A byte order mark is no JSON.
+ *   key twice or with `__proto__`. A byte order mark is not JSON.
  */
 export function parseJsonObject(raw: Buffer): Readonly<Record<string, unknown>> {
   if (raw.length === 0) return {};

@@ -1,4 +1,4 @@
-/** Time is handed in, never read: a test moves it, a recorded run repeats it. Milliseconds since 1970. */
+/** Time is passed in, never read: a test can move it. Milliseconds since 1970. */
 export interface Clock {
   now(): number;
 }

@@ -80,7 +80,7 @@ function table(title: string, lines: Iterable<string>): string {
   return `<h3>${escape(title)}</h3>${body === '' ? '' : `<table>${body}</table>`}`;
 }
 
-/** The envelope is told once, at the top: here only what is in it. */
+/** The envelope is described once, at the top; here only its content. */
 const dataOf = (schema: Schema): Schema =>
   schema.properties?.data?.properties?.data ?? schema.properties?.data ?? schema;
 

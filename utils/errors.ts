@@ -1,11 +1,11 @@
 /**
- * Every failure this service can tell of, said once: code → HTTP status and whether the same request
+ * Every failure of this service, defined once: code → HTTP status, and whether the same request
  * may be sent again. `docs/errors.md` has a section for each code; a test compares the two.
  */
 interface ErrorRow {
   readonly status: number;
   readonly retryable: boolean;
-  /** Said to the caller: what to do next, Chinese and English. */
+  /** Tells the caller what to do next, in Chinese and English. */
   readonly msg: string;
 }
 
@@ -120,7 +120,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   ORDER_PARAMS_DIFFER: row(
     409,
     false,
-    '同一订单号的参数与首次不一致，请换新订单号 / Same number, other facts: use a new number',
+    '同一订单号的参数与首次不一致，请换新订单号 / Same number, different parameters: use a new number',
   ),
   ORDER_PAID: row(409, false, '订单已支付，请勿重复下单 / Already paid, do not charge again'),
   ORDER_CLOSED: row(409, false, '订单已关闭或过期，请换新订单号 / Closed: use a new number'),
@@ -134,12 +134,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   REFUND_PARAMS_DIFFER: row(
     409,
     false,
-    '同一退款单号的参数与首次不一致，请用首次的参数 / Same refund number, other facts: send the first',
+    '同一退款单号的参数与首次不一致，请用首次的参数 / Same refund number, different parameters: send the first ones',
   ),
   REFUND_EXCEEDS: row(
     409,
     false,
-    '退款总额超过已支付金额或超过 50 笔，请查看记录 / More than was paid, or than 50: see the record',
+    '退款总额超过已支付金额，或超过 50 笔，请查看记录 / More than was paid, or more than 50 refunds: see the record',
   ),
   REFUND_NUMBER_TAKEN: row(
     409,
@@ -235,7 +235,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorRow>> = {
   ),
 };
 
-/** What WeChat Pay said, kept for the caller and for support. */
+/** WeChat Pay's answer, kept for the caller and for support. */
 export interface UpstreamInfo {
   readonly status: number;
   readonly code: string;
@@ -295,7 +295,7 @@ export class ConfigError extends AppError {
     this.faults = faults;
   }
 }
-/** A bug of ours: logged in full, answered plainly. */
+/** A bug of ours: the log has the details, the answer does not. */
 export class InvariantError extends AppError {
   constructor(detail: string) {
     super('INVARIANT_BROKEN', { detail });

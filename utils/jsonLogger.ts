@@ -32,7 +32,7 @@ const FRAMES_MAX = 12;
 const CAUSES_MAX = 3;
 const BEIJING_OFFSET_MS = 8 * 3600 * 1000;
 
-/** Numbers and names of ours and of WeChat's: kept whole, since people search for them. */
+/** Our and WeChat's numbers and names: not shortened, because people search for them. */
 const IDS = new Set(
   (
     'out_trade_no out_refund_no out_bill_no combine_out_trade_no transaction_id refund_id ' +
@@ -85,7 +85,7 @@ function textOf(name: string, text: string): string {
 const FRAME =
   /^\s+at (?:async )?([\w$.<>[\] ]{1,80}? )?\(?[^()]*?([\w.-]{1,60}:\d{1,6}:\d{1,6})\)?$/;
 
-/** Function, file and line alone: nothing of the message can come through, however it is laid out. */
+/** Only function, file and line: no part of the message can get through, whatever its layout. */
 function framesOf(stack: string): string[] {
   return stack
     .split('\n', 100)
@@ -131,7 +131,7 @@ function lineOf(nowMs: number, level: LogLevel, fields: LogFields, event: string
   return `${JSON.stringify(line)}\n`;
 }
 
-/** Past this the reader of our output has stopped reading: losing lines beats losing the service. */
+/** Above this the reader of our output has stopped reading: better to lose lines than the service. */
 const HELD_CHARS_MAX = 1_000_000;
 const RETRY_MS = 20;
 
@@ -165,7 +165,7 @@ function descriptorSink(fd: number): LogStream & { flush(): void } {
     try {
       writeSync(fd, take());
     } catch {
-      // The reader is gone: there is nobody left to tell.
+      // The reader is gone: nobody is left to report to.
     }
   };
   process.once('exit', flush);

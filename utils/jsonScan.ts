@@ -11,7 +11,7 @@ export const VALUES_MAX = 4096;
 
 export type JsonFault = 'depth' | 'values' | 'duplicate' | 'proto';
 
-/** Shared by all texts of one message: what one of them uses up is missing to the next. */
+/** Shared by all texts of one message: what one uses up, the next no longer has. */
 export interface JsonBudget {
   valuesLeft: number;
 }

@@ -10,7 +10,7 @@ export interface Logger {
   debug(fields: LogFields, event: string): void;
   info(fields: LogFields, event: string): void;
   warn(fields: LogFields, event: string): void;
-  /** `alarm: true` in the fields marks what a person must look at. */
+  /** `alarm: true` in the fields marks a line that a person must look at. */
   error(fields: LogFields, event: string): void;
 }
 

@@ -48,7 +48,7 @@ export interface Metrics extends Counting {
 
 const PREFIX = 'pay_common_';
 const BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** All labels come from closed sets. Should one not, the rest is counted together. */
+/** All labels come from closed sets. If one does not, further values are counted together. */
 const SERIES_MAX = 500;
 
 type Series = Map<string, number>;

@@ -34,7 +34,7 @@ export function yuanToMilliFen(text: string): number | undefined {
 }
 
 const [ZERO, NINE, POINT, MINUS, SPACE] = [48, 57, 46, 45, 32];
-/** Digits of a safe integer, whatever they are. */
+/** So many digits always make a safe integer. */
 const DIGITS_MAX = 15;
 
 /** Some of the bytes of a text. */
@@ -74,7 +74,7 @@ function bytesToScaled({ bytes, from, to }: Bytes, decimals: number): number {
   return negative ? -value : value;
 }
 
-/** `yuanToFen` of bytes, making nothing on the way; NaN for anything that is not an amount. */
+/** `yuanToFen` of bytes, without creating objects; NaN for anything that is not an amount. */
 export const bytesToFen = (text: Bytes): number => bytesToScaled(text, 2);
 
 /** `yuanToMilliFen` of bytes; NaN for anything that is not an amount. */

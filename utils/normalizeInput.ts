@@ -21,7 +21,7 @@ interface Chosen {
   readonly notifyUrl: string | undefined;
 }
 
-/** @returns the value as it counts, undefined to leave the field out. */
+/** @returns the value to use; undefined leaves the field out. */
 type Rule = (value: unknown, chosen: Chosen) => unknown;
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([

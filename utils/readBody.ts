@@ -1,6 +1,6 @@
 /**
- * A request's bytes, as they came and within a bound. body-parser does the same through four layers and
- * three event emitters; this path is walked by every order and every callback (see docs/performance.md).
+ * A request's raw bytes, within a limit. body-parser does the same through four layers and three event emitters;
+ * every order and every callback takes this path (see docs/performance.md).
  */
 import type { IncomingMessage } from 'node:http';
 import { AppError, InvariantError, ValidationError } from './errors';
@@ -21,8 +21,8 @@ export interface BodyBudget {
 /**
  * @param limitBytes more than this is refused, before it is read where the sender says how much it is.
  * @throws ValidationError BODY_TOO_LARGE · CONTENT_TYPE_UNSUPPORTED: compressed, so that a small body cannot
- *   become a large one · BODY_INVALID: it broke off · AppError OVERLOADED: there is no room for it now ·
- *   InvariantError: somebody in front of us has read it, and a callback is proven by its very bytes.
+ *   become a large one · BODY_INVALID: it broke off · AppError OVERLOADED: there is no memory for it now ·
+ *   InvariantError: middleware in front of us has read it, and a callback is proven by its exact bytes.
  */
 export function readBody(
   req: IncomingMessage,

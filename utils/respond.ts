@@ -1,6 +1,6 @@
 /**
- * The two voices of this service: the envelope of the API and WeChat's `code`/`message` for notifications.
- * Whatever leaves goes through here; nothing of an SDK or of WeChat leaves unwrapped.
+ * The two forms of answers: the envelope of the API, and WeChat's `code`/`message` for notifications.
+ * Every answer goes through here; nothing of an SDK or of WeChat is sent unwrapped.
  */
 import type { ServerResponse } from 'node:http';
 import { AppError, ERRORS } from './errors';
@@ -66,7 +66,7 @@ export function sendError(
   );
 }
 
-/** How a callback is answered: the words its sender reads. */
+/** How a callback is answered, in the format that its sender reads. */
 export interface Acknowledgement {
   readonly contentType: string;
   readonly recorded: string;

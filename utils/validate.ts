@@ -1,4 +1,4 @@
-/** Checks input against a schema. Checking never edits: no coercion, no defaults, no removal. */
+/** Checks input against a schema. A check never changes the input: no coercion, no defaults, no removal. */
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { createSchemaCompiler } from './compileSchema';
 import { ValidationError } from './errors';
