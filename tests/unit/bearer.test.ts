@@ -55,7 +55,6 @@ describe('a token of our environment that holds', () => {
   });
 
   test.each([
-    ['the login kind is our own appid', { provider: APPID }],
     [
       'the login kind stands in app_metadata',
       { provider: undefined, app_metadata: { provider: 'wx' } },
@@ -65,6 +64,12 @@ describe('a token of our environment that holds', () => {
     ['the audience is a list with ours in it', { aud: ['other', ENV] }],
   ])('is taken when %s', async (_name, claims) => {
     expect(await verify(token({ claims }))).toEqual({ kind: 'ours', openid: OPENID });
+  });
+
+  test('names the app in which its user signed in, where that is the login kind', async () => {
+    const claims = { provider: APPID };
+    const named = { kind: 'ours', openid: OPENID, appid: APPID };
+    expect(await verify(token({ claims }))).toEqual(named);
   });
 
   test('is taken a few seconds past its end, as clocks differ, and not a minute past', async () => {

@@ -20,7 +20,7 @@ function combination(
   facts: Partial<CombinationRecord> = {},
 ): CombinationRecord {
   const { amount: _amount, refunds: _refunds, description: _text, ...rest } = anOrder('C1');
-  return { ...rest, kind: 'combination', sub_orders, ...facts } as CombinationRecord;
+  return { ...rest, kind: 'combination', sub_orders, ...facts };
 }
 const whole = combination(
   [
