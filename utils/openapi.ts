@@ -137,7 +137,9 @@ function requestBody(route: DocumentedRoute, keep: Keep, examples: readonly Exam
             named('user_request', { ...payerBody, title: both('By a user', '用户调用') }),
           ],
         };
-  const shown = exampleMap(examples, (example) => example.body);
+  // What is refused shows what the refusal looks like, not what to send.
+  const taken = examples.filter(({ status }) => status < 400);
+  const shown = exampleMap(taken, ({ body: sent }) => sent);
   const media = shown === undefined ? { schema } : { schema, examples: shown };
   return { requestBody: { required: true, content: { 'application/json': media } } };
 }

@@ -2218,18 +2218,6 @@ export interface components {
         openapi_reply: Record<string, never>;
     };
     responses: {
-        /** @description PARAM_INVALID, BODY_INVALID, WECHATPAY_REJECTED */
-        Failure400: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    /** @enum {unknown} */
-                    error?: "PARAM_INVALID" | "BODY_INVALID" | "WECHATPAY_REJECTED";
-                };
-            };
-        };
         /** @description BODY_TOO_LARGE */
         Failure413: {
             headers: {
@@ -2314,18 +2302,6 @@ export interface components {
                 };
             };
         };
-        /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, ORDER_PARAMS_DIFFER, ORDER_PAID, ORDER_CLOSED, ORDER_TAKEN, MOVE_FORBIDDEN */
-        Failure409: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    /** @enum {unknown} */
-                    error?: "WECHATPAY_REJECTED" | "REQUEST_REFUSED" | "ORDER_PARAMS_DIFFER" | "ORDER_PAID" | "ORDER_CLOSED" | "ORDER_TAKEN" | "MOVE_FORBIDDEN";
-                };
-            };
-        };
         /** @description WECHATPAY_REJECTED, WECHATPAY_UNAVAILABLE, WECHATPAY_UNPROVEN */
         Failure502: {
             headers: {
@@ -2359,6 +2335,30 @@ export interface components {
                 "application/json": components["schemas"]["Failure"] & {
                     /** @enum {unknown} */
                     error?: "INVARIANT_BROKEN";
+                };
+            };
+        };
+        /** @description PARAM_INVALID, BODY_INVALID, WECHATPAY_REJECTED */
+        Failure400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "PARAM_INVALID" | "BODY_INVALID" | "WECHATPAY_REJECTED";
+                };
+            };
+        };
+        /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, ORDER_PARAMS_DIFFER, ORDER_PAID, ORDER_CLOSED, ORDER_TAKEN, MOVE_FORBIDDEN */
+        Failure409: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    /** @enum {unknown} */
+                    error?: "WECHATPAY_REJECTED" | "REQUEST_REFUSED" | "ORDER_PARAMS_DIFFER" | "ORDER_PAID" | "ORDER_CLOSED" | "ORDER_TAKEN" | "MOVE_FORBIDDEN";
                 };
             };
         };
@@ -2506,18 +2506,6 @@ export interface components {
                 };
             };
         };
-        /** @description FORBIDDEN, OPERATOR_DISABLED, WECHATPAY_REJECTED, TRANSFER_LIMIT */
-        Failure403_5: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    /** @enum {unknown} */
-                    error?: "FORBIDDEN" | "OPERATOR_DISABLED" | "WECHATPAY_REJECTED" | "TRANSFER_LIMIT";
-                };
-            };
-        };
         /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, TRANSFER_PARAMS_DIFFER, MOVE_FORBIDDEN */
         Failure409_6: {
             headers: {
@@ -2591,7 +2579,7 @@ export interface components {
             };
         };
         /** @description FORBIDDEN, OPERATOR_DISABLED */
-        Failure403_6: {
+        Failure403_5: {
             headers: {
                 [name: string]: unknown;
             };
@@ -2675,7 +2663,7 @@ export interface components {
             };
         };
         /** @description FORBIDDEN, OPERATOR_DISABLED, ORDER_NOT_PREPARED, TRANSFER_LIMIT, WECHATPAY_REJECTED */
-        Failure403_7: {
+        Failure403_6: {
             headers: {
                 [name: string]: unknown;
             };
@@ -2735,7 +2723,7 @@ export interface components {
             };
         };
         /** @description FORBIDDEN */
-        Failure403_8: {
+        Failure403_7: {
             headers: {
                 [name: string]: unknown;
             };
@@ -2804,11 +2792,33 @@ export interface operations {
                     };
                 };
             };
-            400: components["responses"]["Failure400"];
+            /** @description PARAM_INVALID, BODY_INVALID, WECHATPAY_REJECTED */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"] & {
+                        /** @enum {unknown} */
+                        error?: "PARAM_INVALID" | "BODY_INVALID" | "WECHATPAY_REJECTED";
+                    };
+                };
+            };
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403"];
             404: components["responses"]["Failure404"];
-            409: components["responses"]["Failure409"];
+            /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, ORDER_PARAMS_DIFFER, ORDER_PAID, ORDER_CLOSED, ORDER_TAKEN, MOVE_FORBIDDEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"] & {
+                        /** @enum {unknown} */
+                        error?: "WECHATPAY_REJECTED" | "REQUEST_REFUSED" | "ORDER_PARAMS_DIFFER" | "ORDER_PAID" | "ORDER_CLOSED" | "ORDER_TAKEN" | "MOVE_FORBIDDEN";
+                    };
+                };
+            };
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3274,7 +3284,18 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_4"];
             404: components["responses"]["Failure404_2"];
-            409: components["responses"]["Failure409_3"];
+            /** @description WECHATPAY_REJECTED, ORDER_PAID, MOVE_FORBIDDEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"] & {
+                        /** @enum {unknown} */
+                        error?: "WECHATPAY_REJECTED" | "ORDER_PAID" | "MOVE_FORBIDDEN";
+                    };
+                };
+            };
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3377,7 +3398,18 @@ export interface operations {
             400: components["responses"]["Failure400"];
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
-            404: components["responses"]["Failure404_2"];
+            /** @description WECHATPAY_REJECTED, ORDER_NOT_FOUND, ROUTE_NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"] & {
+                        /** @enum {unknown} */
+                        error?: "WECHATPAY_REJECTED" | "ORDER_NOT_FOUND" | "ROUTE_NOT_FOUND";
+                    };
+                };
+            };
             409: components["responses"]["Failure409_2"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
@@ -3482,7 +3514,18 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_2"];
             404: components["responses"]["Failure404_2"];
-            409: components["responses"]["Failure409_3"];
+            /** @description WECHATPAY_REJECTED, ORDER_PAID, MOVE_FORBIDDEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"] & {
+                        /** @enum {unknown} */
+                        error?: "WECHATPAY_REJECTED" | "ORDER_PAID" | "MOVE_FORBIDDEN";
+                    };
+                };
+            };
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3559,7 +3602,18 @@ export interface operations {
             401: components["responses"]["Failure401"];
             403: components["responses"]["Failure403_4"];
             404: components["responses"]["Failure404_3"];
-            409: components["responses"]["Failure409_5"];
+            /** @description WECHATPAY_REJECTED, REQUEST_REFUSED, ORDER_NOT_PAID, REFUND_PARAMS_DIFFER, REFUND_EXCEEDS, REFUND_NUMBER_TAKEN, REFUND_CLOSED, MOVE_FORBIDDEN */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"] & {
+                        /** @enum {unknown} */
+                        error?: "WECHATPAY_REJECTED" | "REQUEST_REFUSED" | "ORDER_NOT_PAID" | "REFUND_PARAMS_DIFFER" | "REFUND_EXCEEDS" | "REFUND_NUMBER_TAKEN" | "REFUND_CLOSED" | "MOVE_FORBIDDEN";
+                    };
+                };
+            };
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
             429: components["responses"]["Failure429"];
@@ -3788,7 +3842,18 @@ export interface operations {
             };
             400: components["responses"]["Failure400_2"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_5"];
+            /** @description FORBIDDEN, OPERATOR_DISABLED, WECHATPAY_REJECTED, TRANSFER_LIMIT */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"] & {
+                        /** @enum {unknown} */
+                        error?: "FORBIDDEN" | "OPERATOR_DISABLED" | "WECHATPAY_REJECTED" | "TRANSFER_LIMIT";
+                    };
+                };
+            };
             404: components["responses"]["Failure404"];
             409: components["responses"]["Failure409_6"];
             413: components["responses"]["Failure413"];
@@ -4161,7 +4226,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_6"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
@@ -4210,7 +4275,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_6"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
@@ -4259,7 +4324,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_7"];
             413: components["responses"]["Failure413"];
             415: components["responses"]["Failure415"];
@@ -4308,7 +4373,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_7"];
             409: components["responses"]["Failure409_8"];
             413: components["responses"]["Failure413"];
@@ -4369,7 +4434,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_6"];
             429: components["responses"]["Failure429_2"];
             500: components["responses"]["Failure500"];
@@ -4417,7 +4482,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_7"];
             429: components["responses"]["Failure429_2"];
             500: components["responses"]["Failure500"];
@@ -4469,7 +4534,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_3"];
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_7"];
             409: components["responses"]["Failure409_8"];
             413: components["responses"]["Failure413"];
@@ -4786,7 +4851,7 @@ export interface operations {
             };
             400: components["responses"]["Failure400_4"];
             401: components["responses"]["Failure401_2"];
-            403: components["responses"]["Failure403_7"];
+            403: components["responses"]["Failure403_6"];
             404: components["responses"]["Failure404_8"];
             409: components["responses"]["Failure409_9"];
             413: components["responses"]["Failure413"];
@@ -4817,7 +4882,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_8"];
+            403: components["responses"]["Failure403_7"];
             404: components["responses"]["Failure404_6"];
             429: components["responses"]["Failure429_2"];
             500: components["responses"]["Failure500"];
@@ -4874,7 +4939,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Failure401"];
-            403: components["responses"]["Failure403_6"];
+            403: components["responses"]["Failure403_5"];
             404: components["responses"]["Failure404_6"];
             429: components["responses"]["Failure429_2"];
             500: components["responses"]["Failure500"];
