@@ -3,7 +3,7 @@
  * with keys made up for the occasion. All share one clock, so that minutes can pass in no time.
  */
 import { createVerify, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSimulator, type NotificationKind, type Simulator } from '../simulator';
@@ -50,8 +50,13 @@ export interface Harness {
   paySignVerifies(params: Json): boolean;
   pass(ms: number): Promise<void>;
   sweep(): Promise<Reply>;
+  /** The same service, as the people of its further merchants meet it. */
+  readonly further: readonly Harness[];
   close(): Promise<void>;
 }
+
+/** Merchants of `merchantsFile`, by their keys. */
+const FURTHER = { 'shop-b': '1900000002', 'shop-c': '1900000003' } as const;
 
 const MINUTE_MS = 60_000;
 const openidOf = (name: string): string => `oDEMO${name}`.padEnd(28, '0');
@@ -82,54 +87,105 @@ async function startService(simulator: Simulator, extra: Record<string, string>,
   return here;
 }
 
+export interface HarnessOptions {
+  readonly settings?: Record<string, string>;
+  /** With two further merchants, each with a receiver of its own. */
+  readonly several?: boolean;
+}
+
 export async function openHarness(
   mode: Mode,
   told: Tell,
-  extra: Record<string, string> = {},
+  { settings = {}, several = false }: HarnessOptions = {},
 ): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'pay-common-demo-'));
-  const simulator = await createSimulator({ autoDeliver: false });
+  const merchants = several ? Object.values(FURTHER).map((mchid) => ({ mchid })) : [];
+  const simulator = await createSimulator({ autoDeliver: false, merchants });
   simulator.switches.refundOutcome = 'never';
   simulator.mode = mode === 'sdk' ? 'direct' : 'gateway';
   simulator.gateway = { ciphertext: true, target: 'callback' };
   const tell = (event: DemoEvent): void => {
     told(event, simulator.clock.now());
   };
-  const receiver = await openReceiver(({ type, subject, says }) => {
-    const text = words('事件', 'effect', `${type} ${subject}`);
-    tell({ type: 'message', from: 'pay', to: 'shop', text, checks: [says] });
-  });
-  const operatorKey = randomBytes(24).toString('hex');
+  const own = await openShop(simulator, tell);
+  const shops: Shop[] = [];
+  for (const [key, mchid] of several ? Object.entries(FURTHER) : []) {
+    shops.push(await openShop(simulator.merchant(mchid), tell, key));
+  }
   const service = await startService(
     simulator,
     {
       signMode: mode,
-      operatorKeys: operatorKey,
-      webhookUrl: receiver.url,
-      webhookSecret: receiver.secret,
+      ...settingsOf(own),
+      ...(several ? { merchantsFile: await fileOf(shops, folder) } : {}),
       // Integration Center forwards no transfer callbacks: there they are polled.
       ...(mode === 'gateway' ? { transferNotifyUrl: '' } : {}),
-      ...extra,
+      ...settings,
     },
     folder,
   );
   const close = async (): Promise<void> => {
     await service.close();
-    await receiver.close();
+    for (const { receiver } of [own, ...shops]) await receiver.close();
     await simulator.close();
     await rm(folder, { recursive: true, force: true });
   };
-  return harnessOf({ mode, simulator, receiver, url: service.url, operatorKey, tell, close });
+  // Each merchant's callbacks come to the same service.
+  for (const shop of shops) shop.simulator.callbackTarget = service.url;
+  const shared = { mode, tell, close };
+  const further = shops.map((shop) =>
+    harnessOf({ ...shop, ...shared, url: `${service.url}/m/${shop.key ?? ''}`, further: [] }),
+  );
+  return harnessOf({ ...own, ...shared, url: service.url, further });
 }
 
-interface Parts {
-  readonly mode: Mode;
+/** One merchant: at WeChat Pay, and the shop behind the service. */
+interface Shop {
+  /** undefined = of the environment. */
+  readonly key: string | undefined;
   readonly simulator: Simulator;
   readonly receiver: Receiver;
-  readonly url: string;
   readonly operatorKey: string;
+}
+
+interface Parts extends Shop, Pick<Harness, 'mode' | 'further' | 'close'> {
+  readonly url: string;
   readonly tell: (event: DemoEvent) => void;
-  readonly close: () => Promise<void>;
+}
+
+async function openShop(
+  simulator: Simulator,
+  tell: (event: DemoEvent) => void,
+  key?: string,
+): Promise<Shop> {
+  const receiver = await openReceiver(({ type, subject, says }) => {
+    const text = words('事件', 'effect', [key ?? '', type, subject].join(' ').trim());
+    tell({ type: 'message', from: 'pay', to: 'shop', text, checks: [says] });
+  });
+  return { key, simulator, receiver, operatorKey: randomBytes(24).toString('hex') };
+}
+
+const settingsOf = ({ operatorKey, receiver }: Shop): Record<string, string> => ({
+  operatorKeys: operatorKey,
+  webhookUrl: receiver.url,
+  webhookSecret: receiver.secret,
+});
+
+/** What an entry leaves out of the notify URLs is made from the environment's. */
+async function fileOf(shops: readonly Shop[], folder: string): Promise<string> {
+  const entries = shops.map((shop) => {
+    const {
+      wxPayBaseUrl: _base,
+      notifyURLPayURL: _pay,
+      notifyURLRefundsURL: _refunds,
+      transferNotifyUrl: _transfer,
+      ...credentials
+    } = shop.simulator.env();
+    return { key: shop.key, ...credentials, ...settingsOf(shop) };
+  });
+  const path = join(folder, 'merchants.json');
+  await writeFile(path, JSON.stringify(entries), { mode: 0o600 });
+  return path;
 }
 
 function harnessOf(parts: Parts): Harness {
@@ -188,6 +244,7 @@ function harnessOf(parts: Parts): Harness {
         path: '/wx-pay/wxpay_sweep',
         headers: as.operator,
       }),
+    further: parts.further,
     close: parts.close,
   };
 }
@@ -203,7 +260,7 @@ async function send(url: string, asked: Asked): Promise<Reply> {
 
 /** Tells of every request that reached WeChat Pay since the last time, and whether it was signed well. */
 function outwardTeller(simulator: Simulator, tell: (event: DemoEvent) => void): () => void {
-  let seen = 0;
+  let seen = simulator.requests.length;
   return () => {
     for (; seen < simulator.requests.length; seen += 1) {
       const request = simulator.requests[seen];

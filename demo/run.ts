@@ -1,7 +1,7 @@
 /** The run: the loop in both signing modes, the attacks, the verdict. */
 import { runAttacks, runUnprepared } from './attacks';
 import type { Tally } from './expect';
-import { openHarness, type Harness } from './harness';
+import { openHarness, type Harness, type HarnessOptions } from './harness';
 import { runLoop } from './scenario';
 import { words, type Mode, type Tell, type Words } from './types';
 
@@ -13,7 +13,7 @@ export interface Verdict extends Tally {
 interface Act {
   readonly mode: Mode;
   readonly title: Words;
-  readonly settings?: Record<string, string>;
+  readonly options?: HarnessOptions;
   readonly play: (harness: Harness, tally: Tally) => Promise<void>;
 }
 
@@ -41,8 +41,24 @@ const ACTS: readonly Act[] = [
   },
   {
     mode: 'sdk',
+    title: words(
+      '多商户：文件中再加两个，同一单号',
+      'Two more merchants in a file, the same number',
+    ),
+    options: { several: true },
+    async play(harness, tally) {
+      for (const shop of [harness, ...harness.further]) {
+        const { merchantId } = shop.simulator.credentials;
+        const title = words(`商户 ${merchantId}`, `merchant ${merchantId}`);
+        harness.tell({ type: 'scene', title, act: true });
+        await runLoop(shop, { no: 'TEA_SHOPS_1', ciphertext: true, tally });
+      }
+    },
+  },
+  {
+    mode: 'sdk',
     title: words('攻击：以下都必须失败', 'Attacks: all of these must fail'),
-    settings: { requirePreparedOrders: 'true' },
+    options: { settings: { requirePreparedOrders: 'true' } },
     play: runAttacks,
   },
   {
@@ -53,7 +69,7 @@ const ACTS: readonly Act[] = [
 ];
 
 async function playAct(act: Act, tell: Tell, tally: Tally): Promise<void> {
-  const harness = await openHarness(act.mode, tell, act.settings);
+  const harness = await openHarness(act.mode, tell, act.options);
   try {
     harness.tell({ type: 'scene', title: act.title, act: true });
     await act.play(harness, tally);
