@@ -350,6 +350,7 @@ describe('a refused number', () => {
       expire_minutes: 5,
       request,
       extra: { goods_tag: 'x' },
+      payer_asks: { since: NOW, count: 1 },
     };
     for (const proven of [true, false]) {
       const record = applied(decide(inState('CREATED', more), { ...refused, proven }, CTX));
@@ -368,6 +369,23 @@ describe('a refused number', () => {
       }
       expect(dueAt(again)).toBe(NOW + 61_000);
     }
+  });
+
+  it('keeps the payer who asked for it, and none whom only the operator named', () => {
+    const named = (facts: object, payer?: string) => {
+      const more = { prepared: true, payer: OPENID, ...facts };
+      const record = applied(decide(inState('CREATED', more), { ...refused, proven: true }, CTX));
+      const event = { ...EVENTS.prepare, absent_at: record.version };
+      const wanted = payer === undefined ? {} : { payer };
+      return applied(decide(record, { ...event, facts: { ...event.facts, ...wanted } }, CTX));
+    };
+    const payer_asks = { since: NOW, count: 1 };
+    expect(named({ payer_asks })).toMatchObject({ payer: OPENID, payer_asks });
+    expect(named({})).not.toHaveProperty('payer');
+    expect(named({ payer_asks }, OPENID)).toMatchObject({ payer: OPENID, payer_asks });
+    const other = named({ payer_asks }, 'oAnother');
+    expect(other.payer).toBe('oAnother');
+    expect(other).not.toHaveProperty('payer_asks');
   });
 });
 
