@@ -5,7 +5,7 @@
  */
 import type { AlarmCode } from '../ledger/reasons';
 import { findItem } from '../ledger/agenda';
-import type { Decision } from '../ledger/decision';
+import { ignored, type Decision } from '../ledger/decision';
 import type { Effect, StoredRecord } from '../ledger/record';
 import type { RecordWriter } from '../records/recordWriter';
 import type { Clock } from '../../utils/clock';
@@ -141,7 +141,7 @@ async function mark(
   edit: (record: StoredRecord, at: number) => StoredRecord,
 ): Promise<StoredRecord | undefined> {
   const decide = (record: StoredRecord): Decision<StoredRecord> => {
-    if (!valid(record)) return { kind: 'ignored', why: 'it means nothing there any more' };
+    if (!valid(record)) return ignored('moved_on');
     const at = clock.now();
     const marked = released(edit(record, at), leased.lease_until);
     const next = { ...marked, version: record.version + 1, updated_at: at };

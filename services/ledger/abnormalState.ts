@@ -47,18 +47,19 @@ export function onAbnormalAsk(
   ctx: DecideContext,
 ): Decision<OrderRecord> {
   const held = heldRefund(record, event.out_refund_no);
-  if (held === undefined) return conflict('REFUND_NOT_FOUND', event.out_refund_no);
+  if (held === undefined)
+    return conflict('REFUND_NOT_FOUND', 'no_such_refund', event.out_refund_no);
   const before = openIntent(held);
   const same = before?.facts_hash === event.intent.facts_hash;
   if (!isAbnormal(held)) {
-    if (same && held.status !== 'ABNORMAL') return ignored('WeChat has taken it');
-    return conflict('MOVE_FORBIDDEN', held.verdict ?? held.status);
+    if (same && held.status !== 'ABNORMAL') return ignored('taken_by_wechat');
+    return conflict('MOVE_FORBIDDEN', 'in_this_state', held.verdict ?? held.status);
   }
   if (before !== undefined && !same && !(event.checked && isQuiet(before, ctx.now))) {
-    return conflict('REFUND_PARAMS_DIFFER', 'another account, and the first may still be taken');
+    return conflict('REFUND_PARAMS_DIFFER', 'other_account');
   }
   if (same && before.asking_until !== undefined && before.asking_until > ctx.now) {
-    return conflict('ORDER_BUSY', 'another caller is asking');
+    return conflict('ORDER_BUSY', 'being_asked');
   }
   const attempt = { last_attempt_at: ctx.now, asking_until: event.until };
   const abnormal: AbnormalIntent = same
@@ -80,7 +81,7 @@ export function onAbnormalRefused(
 ): Decision<OrderRecord> {
   const held = heldRefund(record, event.out_refund_no);
   const before = held === undefined ? undefined : openIntent(held);
-  if (held === undefined || before === undefined) return ignored('nobody is asking');
+  if (held === undefined || before === undefined) return ignored('not_waiting');
   const { asking_until: _asking, ...rest } = before;
   const over = event.nothing && before.attempts === 1;
   const abnormal: AbnormalIntent = over ? { ...rest, over } : rest;

@@ -34,7 +34,7 @@ export function onPaid(
   event: Extract<CombinationEvent, { type: 'paid' }>,
   ctx: DecideContext,
 ): Decision<CombinationRecord> {
-  if (event.parts.length === 0) return ignored('no part is paid');
+  if (event.parts.length === 0) return ignored('no_part_paid');
   const known = isPaidCombination(whole) || whole.contradictions !== undefined;
   if (known) return onPaidAgain(whole, event, ctx);
   const { asking_until: _asking, ...base } = whole;
@@ -98,5 +98,5 @@ function onPaidAgain(
       effects: [combinationEffect('order.refunded_elsewhere')],
     });
   }
-  return ignored('the same payment again');
+  return ignored('same_payment');
 }

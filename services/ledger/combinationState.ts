@@ -95,7 +95,7 @@ function decidePart(
   ctx: DecideContext,
 ): Decision<CombinationRecord> {
   const view = partAsOrder(whole, no);
-  if (view === undefined) return conflict('ORDER_NOT_FOUND', 'no such part');
+  if (view === undefined) return conflict('ORDER_NOT_FOUND', 'no_such_part');
   const decided = decide(view, event, ctx);
   if (decided.kind !== 'next') return decided;
   const { refunds, refund_contradictions, history, agenda, effects: made } = decided.record;

@@ -4,7 +4,7 @@
  */
 import { addEffects, type EffectOf } from './outbox';
 import type { AgendaItem, HistoryEntry, Proof, RecordBase, Source } from './record';
-import type { AlarmCode, HistoryCode } from './reasons';
+import type { AlarmCode, DecisionCode, HistoryCode } from './reasons';
 import type { ErrorCode } from '../../utils/errors';
 
 export interface DecideContext {
@@ -27,14 +27,26 @@ export type Decision<R> =
       readonly alarm?: AlarmCode;
       readonly reason?: string;
     }
-  | { readonly kind: 'ignored'; readonly why: string }
-  | { readonly kind: 'conflict'; readonly code: ErrorCode; readonly why: string };
+  | ({ readonly kind: 'ignored' } & Reason)
+  | ({ readonly kind: 'conflict'; readonly code: ErrorCode } & Reason);
 
-export const ignored = (why: string): Decision<never> => ({ kind: 'ignored', why });
-export const conflict = (code: ErrorCode, why: string): Decision<never> => ({
+/** Why nothing is written; `detail`: the state, the number or the amount that it is about. */
+export interface Reason {
+  readonly why: DecisionCode;
+  readonly detail?: string;
+}
+
+const reasonOf = (why: DecisionCode, detail: string | undefined): Reason =>
+  detail === undefined ? { why } : { why, detail };
+
+export const ignored = (why: DecisionCode, detail?: string): Decision<never> => ({
+  kind: 'ignored',
+  ...reasonOf(why, detail),
+});
+export const conflict = (code: ErrorCode, why: DecisionCode, detail?: string): Decision<never> => ({
   kind: 'conflict',
   code,
-  why,
+  ...reasonOf(why, detail),
 });
 
 const HISTORY_MAX = 100;

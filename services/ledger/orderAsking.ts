@@ -9,13 +9,13 @@ import { copiesAfterUnknown, copiesUnderWay, isCorrectable, unansweredUntil } fr
 import { saysWrongInput } from './refusalCodes';
 
 export const onAsk: Handler<'ask'> = (record, event, ctx) => {
-  if (record.state === 'CLOSED') return conflict('ORDER_CLOSED', 'closed');
-  if (record.state === 'REVERSING') return conflict('ORDER_CLOSED', 'being reversed');
-  if (record.payment !== undefined) return conflict('ORDER_PAID', 'paid');
+  if (record.state === 'CLOSED') return conflict('ORDER_CLOSED', 'already_closed');
+  if (record.state === 'REVERSING') return conflict('ORDER_CLOSED', 'being_reversed');
+  if (record.payment !== undefined) return conflict('ORDER_PAID', 'already_paid');
   const { payer } = record;
   const asks = event.facts?.payer;
   if (event.source === 'payer' && payer !== undefined && asks !== undefined && asks !== payer) {
-    return conflict('ORDER_TAKEN', 'bound to another payer');
+    return conflict('ORDER_TAKEN', 'other_payer');
   }
   const waiting = record.state === 'PREPARED' || record.state === 'REJECTED';
   const mayChange = waiting || isCorrectable(record, event.absent_at, ctx.now);
@@ -23,7 +23,7 @@ export const onAsk: Handler<'ask'> = (record, event, ctx) => {
     return notCorrectable(record);
   }
   if (record.asking_until !== undefined && record.asking_until > ctx.now) {
-    return conflict('ORDER_BUSY', 'another caller is asking');
+    return conflict('ORDER_BUSY', 'being_asked');
   }
   const expires = event.facts?.expires_at ?? record.expires_at;
   // A corrected order is a new one under the old number: what it does not name any more is gone.
@@ -50,8 +50,8 @@ const withoutAnswer = (record: OrderRecord): OrderRecord =>
 /** A refused number is busy until WeChat is known not to hold it; any other is as it was ordered. */
 const notCorrectable = (record: OrderRecord): Decision<OrderRecord> =>
   record.nothing_accepted === true
-    ? conflict('ORDER_BUSY', 'WeChat may yet hold the first facts')
-    : conflict('ORDER_PARAMS_DIFFER', 'WeChat may hold the first facts');
+    ? conflict('ORDER_BUSY', 'copy_may_arrive')
+    : conflict('ORDER_PARAMS_DIFFER', 'first_facts_may_stand');
 
 /**
  * Prepared again for nobody, or for another payer. A payer who asked for the order himself keeps it; one whom only the
@@ -64,10 +64,10 @@ function withPayerOf(record: OrderRecord, named: string | undefined): OrderRecor
 }
 
 export const onPrepare: Handler<'prepare'> = (record, event, ctx) => {
-  if (record.state === 'CLOSED') return conflict('ORDER_CLOSED', 'closed');
-  if (record.payment !== undefined) return conflict('ORDER_PAID', 'paid');
+  if (record.state === 'CLOSED') return conflict('ORDER_CLOSED', 'already_closed');
+  if (record.payment !== undefined) return conflict('ORDER_PAID', 'already_paid');
   if (record.asking_until !== undefined && record.asking_until > ctx.now) {
-    return conflict('ORDER_BUSY', 'a caller is asking');
+    return conflict('ORDER_BUSY', 'being_asked');
   }
   const refused = record.state === 'REJECTED' || isCorrectable(record, event.absent_at, ctx.now);
   if (!record.prepared || !refused) return notCorrectable(record);
@@ -94,7 +94,7 @@ export const onPrepare: Handler<'prepare'> = (record, event, ctx) => {
 export const onPrepay: Handler<'prepay'> = (record, event, ctx) => {
   const { state } = record;
   if (state !== 'CREATED' && state !== 'PENDING' && state !== 'REJECTED') {
-    return ignored(`prepay in ${state}`);
+    return ignored('in_this_state', state);
   }
   const first = record.prepay === undefined;
   const base = drop(withoutAnswer(record), 'asking_until', 'refusal') as OrderRecord;
@@ -109,7 +109,7 @@ export const onPrepay: Handler<'prepay'> = (record, event, ctx) => {
 
 export const onAskRefused: Handler<'ask_refused'> = (record, event, ctx) => {
   const { state } = record;
-  if (state !== 'CREATED' && state !== 'PENDING') return ignored(`refusal in ${state}`);
+  if (state !== 'CREATED' && state !== 'PENDING') return ignored('in_this_state', state);
   const base = drop(record, 'asking_until') as OrderRecord;
   const refusal = { code: event.code, message: event.message, proven: event.proven };
   const copies = event.repeated ? copiesAfterUnknown(ctx.now) : record.copies_until;
@@ -132,7 +132,7 @@ export const onAskRefused: Handler<'ask_refused'> = (record, event, ctx) => {
 };
 
 export const onAskUnknown: Handler<'ask_unknown'> = (record, event, ctx) => {
-  if (record.asking_until === undefined) return ignored('nobody is asking');
+  if (record.asking_until === undefined) return ignored('not_waiting');
   return next(drop(record, 'asking_until'), event, ctx, {
     patch: { copies_until: copiesAfterUnknown(ctx.now) },
     what: 'outcome_unknown',

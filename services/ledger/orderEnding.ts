@@ -27,14 +27,14 @@ const withFinalCheck =
     });
 
 export const onClosed: Handler<'closed'> = (record, event, ctx) => {
-  if (record.state === 'CLOSED') return ignored('closed already');
+  if (record.state === 'CLOSED') return ignored('already_closed');
   // Closed without WeChat's word: only what WeChat does not hold.
   if (event.proof === 'none' && record.state !== 'PREPARED' && record.state !== 'REJECTED') {
-    return ignored('WeChat has been asked for it meanwhile');
+    return ignored('asked_meanwhile');
   }
   if (record.payment !== undefined && record.state !== 'REVERSING') {
     const revoked = event.trade_state === 'REVOKED' && record.revoked_at === undefined;
-    if (!revoked) return ignored('paid: a closing does not undo it');
+    if (!revoked) return ignored('already_paid');
     // Reversed by another hand: the payment stays a fact, and its money has gone back.
     return next(record, event, ctx, {
       patch: { revoked_at: ctx.now },
@@ -51,17 +51,18 @@ export const onClosed: Handler<'closed'> = (record, event, ctx) => {
   });
 };
 
-export const onUnpaid: Handler<'unpaid'> = (record) => ignored(`unpaid in ${record.state}`);
+export const onUnpaid: Handler<'unpaid'> = (record) => ignored('in_this_state', record.state);
 
 export const onReversing: Handler<'reversing'> = (record, event, ctx) => {
-  if (record.product !== 'codepay') return conflict('MOVE_FORBIDDEN', 'not a payment code order');
-  if (record.state === 'REVERSING') return ignored('being reversed');
-  if (event.onlyIfOpen === true && !isOpenState(record.state)) return ignored(record.state);
+  if (record.product !== 'codepay') return conflict('MOVE_FORBIDDEN', 'not_codepay');
+  if (record.state === 'REVERSING') return ignored('being_reversed');
+  if (event.onlyIfOpen === true && !isOpenState(record.state))
+    return ignored('in_this_state', record.state);
   if (record.state === 'CLOSED' || record.state === 'PREPARED') {
-    return conflict('ORDER_CLOSED', record.state);
+    return conflict('ORDER_CLOSED', 'in_this_state', record.state);
   }
   if (record.refunds.some((r) => r.status !== 'CLOSED')) {
-    return conflict('MOVE_FORBIDDEN', 'refunds exist');
+    return conflict('MOVE_FORBIDDEN', 'refunds_exist');
   }
   return next(drop(record, 'asking_until'), event, ctx, {
     to: 'REVERSING',
@@ -75,7 +76,7 @@ export const onReversing: Handler<'reversing'> = (record, event, ctx) => {
 /** Its money never went back: it may be refunded, and nothing is delivered for it. */
 export const onReversalOver: Handler<'reversal_over'> = (record, event, ctx) => {
   const { payment, state, refunds } = record;
-  if (state !== 'REVERSING' || payment === undefined) return ignored(state);
+  if (state !== 'REVERSING' || payment === undefined) return ignored('in_this_state', state);
   const mismatch = mismatchOf(record, payment);
   return next(drop(record, 'reversing_at'), event, ctx, {
     to: mismatch === undefined ? moneyState(payment.total, refunds) : 'MISMATCH',

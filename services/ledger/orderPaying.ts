@@ -51,7 +51,7 @@ export function paidEffect(how: {
 
 export const onPaid: Handler<'paid'> = (record, event, ctx) => {
   if (event.api !== undefined && event.api !== (record.api ?? 'v3')) {
-    return conflict('NOTIFICATION_REFUSED', 'told in the version of another order');
+    return conflict('NOTIFICATION_REFUSED', 'other_version');
   }
   if (record.payment !== undefined) return onPaidAgain(record, event, ctx);
   const base = drop(record, 'asking_until', 'request') as OrderRecord;
@@ -97,7 +97,7 @@ const onPaidAgain: Handler<'paid'> = (record, event, ctx) => {
     return next(record, event, ctx, contradicted(record.contradictions, [event.payment]));
   }
   // The reversal gave it back: that is not elsewhere.
-  if (record.reversing_at !== undefined) return ignored('reversed');
+  if (record.reversing_at !== undefined) return ignored('reversal_gave_back');
   if (event.refunded && record.refunds.length === 0 && record.refunded_elsewhere !== true) {
     return next(record, event, ctx, {
       patch: { refunded_elsewhere: true },
@@ -105,7 +105,7 @@ const onPaidAgain: Handler<'paid'> = (record, event, ctx) => {
       effects: [orderEffect('order.refunded_elsewhere')],
     });
   }
-  return ignored('the same payment again');
+  return ignored('same_payment');
 };
 
 /** Contradicting payments that a record keeps. */

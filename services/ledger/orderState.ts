@@ -34,7 +34,7 @@ export { isOpenState, QUERY_LADDER_MS, settled, withExpiry } from './orderPlan';
 const onHinted: Handler<'hinted'> = (record, event, ctx) => {
   const { out_refund_no: no } = event;
   const refund = record.refunds.find((r) => r.out_refund_no === no);
-  if (hintedLately(refund ?? record, ctx.now)) return ignored('hinted a moment ago');
+  if (hintedLately(refund ?? record, ctx.now)) return ignored('hinted_lately');
   const last_hint_at = ctx.now;
   const patch =
     refund === undefined

@@ -130,13 +130,73 @@ const ESCALATIONS = {
   ],
 } as const satisfies Record<string, Sentence>;
 
+/** Why an event writes nothing: it is ignored, or refused to whoever asked. `detail` says of which state, number or sum. */
+const DECISIONS = {
+  in_this_state: ['当前状态', 'in this state'],
+  already_known: ['已知', 'known already'],
+  already_paid: ['已支付', 'paid already'],
+  already_closed: ['已关闭', 'closed already'],
+  already_free: ['已释放', 'free already'],
+  already_sent: ['已发出，只有微信支付能了结', 'it was sent: only WeChat can end it'],
+  accepted_before: ['先前已受理', 'accepted before'],
+  same_payment: ['同一笔付款', 'the same payment again'],
+  no_part_paid: ['没有子单已支付', 'no part is paid'],
+  no_such_part: ['没有此子单', 'no such part'],
+  no_such_refund: ['没有此退款', 'no such refund'],
+  no_payment_known: ['尚不知有付款', 'no payment is known yet'],
+  no_room: ['记录已满', 'the record has no room for it'],
+  owner_unknown: ['须先确认单号属于哪个订单', 'whose number it is must be known first'],
+  other_payer: ['已绑定其他付款人', 'bound to another payer'],
+  other_version: ['接口版本与订单的不同', 'told in the version of another order'],
+  other_account: [
+    '另一账户，先前的可能仍被受理',
+    'another account, and the first may still be taken',
+  ],
+  same_number_other_facts: ['单号相同，参数不同', 'same number, other facts'],
+  another_total_paid: ['amount.total 与已支付金额不同', 'amount.total: another sum was paid'],
+  above_refundable: ['超过可退金额（分）', 'above what is refundable, in fen'],
+  first_facts_may_stand: ['微信支付可能已按首次参数受理', 'WeChat may hold the first facts'],
+  copy_may_arrive: ['先前的请求可能仍会到达', 'an earlier copy may still arrive'],
+  copy_under_way: ['另一份请求正在途中', 'another copy is under way'],
+  being_asked: ['另一请求正在处理', 'another caller is asking'],
+  being_released: ['释放中', 'being released'],
+  being_reversed: ['正在撤销', 'a reversal is under way'],
+  reversal_gave_back: ['已撤销，款项随撤销退回', 'reversed: the money went back'],
+  refunds_exist: ['已有退款', 'refunds exist'],
+  not_codepay: ['不是付款码订单', 'not a payment code order'],
+  asked_meanwhile: ['其间已向微信支付下单', 'WeChat has been asked for it meanwhile'],
+  taken_by_wechat: ['微信支付已受理', 'WeChat has taken it'],
+  nothing_to_send: ['没有可发送的', 'nothing to send'],
+  not_waiting: ['没有在等这个应答', 'nothing is waiting for this answer'],
+  awaits_balance: ['余额充足后再试', 'tried again once there is money'],
+  too_soon: ['距上一次太近', 'too soon after the last time'],
+  sent_over_a_day_ago: ['首次发出已超过一天', 'first sent over a day ago'],
+  hinted_lately: ['刚按提示查过', 'hinted a moment ago'],
+  operator_decides: ['由运营人员决定', 'an operator decides'],
+  taken_up_again: ['运营人员已重新处理', 'an operator has taken it up again'],
+  moved_on: ['记录已变，不再适用', 'the record has moved on'],
+} as const satisfies Record<string, Sentence>;
+
 export type HistoryCode = keyof typeof HISTORY;
 export type AlarmCode = keyof typeof ALARMS;
 export type EscalationCode = keyof typeof ESCALATIONS;
+export type DecisionCode = keyof typeof DECISIONS;
 
 const SENTENCES: ReadonlyMap<string, Sentence> = new Map(
-  Object.entries({ ...ALARMS, ...ESCALATIONS, ...HISTORY }),
+  Object.entries({ ...ALARMS, ...ESCALATIONS, ...HISTORY, ...DECISIONS }),
 );
 
 /** undefined: no code of ours, but a sentence of an earlier version, or a code of a later one. */
 export const sentenceOf = (code: string): Sentence | undefined => SENTENCES.get(code);
+
+/** For a caller: why his request is refused, in both languages, and what it is about. */
+export function wordsOf({
+  why,
+  detail,
+}: {
+  readonly why: DecisionCode;
+  readonly detail?: string;
+}): string {
+  const said = DECISIONS[why].join(' / ');
+  return detail === undefined ? said : `${said}: ${detail}`;
+}

@@ -128,25 +128,24 @@ function sameFacts(held: Refund, asked: RefundRequest): boolean {
 export const onRefundRequest: Handler<'refund_request'> = (record, event, ctx) => {
   const asked = event.refund;
   const held = heldRefund(record, asked.out_refund_no);
-  if (held?.status === 'CLOSED') return conflict('REFUND_CLOSED', held.verdict ?? held.status);
+  if (held?.status === 'CLOSED')
+    return conflict('REFUND_CLOSED', 'in_this_state', held.verdict ?? held.status);
   if (held !== undefined && !sameFacts(held, asked)) {
-    return conflict('REFUND_PARAMS_DIFFER', 'same number, other facts');
+    return conflict('REFUND_PARAMS_DIFFER', 'same_number_other_facts');
   }
-  if (held !== undefined) return ignored('this refund is known');
+  if (held !== undefined) return ignored('already_known');
   if (isReversed(record)) {
-    return conflict(
-      'MOVE_FORBIDDEN',
-      '付款码订单已撤销，款项随撤销退回 / reversed: the money went back',
-    );
+    return conflict('MOVE_FORBIDDEN', 'reversal_gave_back');
   }
-  if (record.payment === undefined) return conflict('ORDER_NOT_PAID', record.state);
+  if (record.payment === undefined)
+    return conflict('ORDER_NOT_PAID', 'in_this_state', record.state);
   if (asked.total !== record.payment.total) {
-    return conflict('PARAM_INVALID', `amount.total: ${String(record.payment.total)} was paid`);
+    return conflict('PARAM_INVALID', 'another_total_paid', String(record.payment.total));
   }
   const open = record.refunds.filter((r) => r.status !== 'CLOSED');
   const tooMany = open.length >= REFUNDS_MAX || record.refunds.length >= REFUND_ENTRIES_MAX;
   if (tooMany || asked.refund > refundableFen(record)) {
-    return conflict('REFUND_EXCEEDS', `refundable: ${String(refundableFen(record))} fen`);
+    return conflict('REFUND_EXCEEDS', 'above_refundable', String(refundableFen(record)));
   }
   const { facts_hash, request, reason } = asked;
   const refund: Refund = {
@@ -195,13 +194,13 @@ function changed(
 export const onRefundAttempt: Handler<'refund_attempt'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
   if (held === undefined || !isUnsettled(held) || held.request === undefined) {
-    return ignored('nothing to send');
+    return ignored('nothing_to_send');
   }
-  if (isReversed(record)) return ignored('reversed: nothing is refunded');
-  if (isAsking(held, ctx.now)) return ignored('another copy is under way');
+  if (isReversed(record)) return ignored('reversal_gave_back');
+  if (isAsking(held, ctx.now)) return ignored('copy_under_way');
   const byHand = event.source !== 'sweep';
   if (!byHand && (isUnresolved(held) || held.releasing_at !== undefined)) {
-    return ignored('an operator decides');
+    return ignored('operator_decides');
   }
   const again = isUnresolved(held) || held.releasing_at !== undefined;
   const attempt = held.attempts + 1;
@@ -225,7 +224,7 @@ export const onRefundAttempt: Handler<'refund_attempt'> = (record, event, ctx) =
 
 export const onRefundRefused: Handler<'refund_refused'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
-  if (held?.status !== 'REQUESTED') return ignored('nothing is waiting for this answer');
+  if (held?.status !== 'REQUESTED') return ignored('not_waiting');
   const { code, proven, attempt } = event;
   const balance = saysBalanceTooLow(code);
   // Only such a refusal says that this attempt, in all its copies, was not carried out.
@@ -247,9 +246,9 @@ export const onRefundRefused: Handler<'refund_refused'> = (record, event, ctx) =
 export const onRefundUnanswered: Handler<'refund_unanswered'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
   if (held?.status !== 'REQUESTED' || held.attempts !== event.attempt) {
-    return ignored('nothing is waiting for this answer');
+    return ignored('not_waiting');
   }
-  if (held.asking_until === undefined) return ignored('answered');
+  if (held.asking_until === undefined) return ignored('not_waiting');
   const refund: Refund = drop(held, 'asking_until');
   return changed(record, event, ctx, { refund, what: 'refund_outcome_unknown' });
 };
@@ -257,22 +256,22 @@ export const onRefundUnanswered: Handler<'refund_unanswered'> = (record, event, 
 export const onRefundMissing: Handler<'refund_missing'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
   if (held?.status !== 'REQUESTED' || isUnresolved(held)) {
-    return ignored('nothing is waiting for this answer');
+    return ignored('not_waiting');
   }
   const releasing = held.releasing_at !== undefined;
   if (!releasing && lacksBalance(held) && ctx.now < refundGiveUpAt(held)) {
-    return ignored('tried again once there is money');
+    return ignored('awaits_balance');
   }
   const quietSince = held.last_attempt_at ?? held.requested_at;
   if (event.asked_at - quietSince < REFUND_QUIET_MS) {
-    return ignored('a copy may still be under way');
+    return ignored('copy_may_arrive');
   }
   const first = held.missing_first_at;
   if (first !== undefined && event.asked_at - first >= REFUND_MISSING_APART_MS) {
     const verdict = releasing ? 'released' : 'rejected';
     return closeRefund(record, event, ctx, { held, verdict });
   }
-  if (first !== undefined) return ignored('too soon after the first such answer');
+  if (first !== undefined) return ignored('too_soon');
   const refund: Refund = { ...held, missing_first_at: ctx.now };
   const item = refundItem(held.out_refund_no, ctx.now + REFUND_MISSING_APART_MS);
   return changed(record, event, ctx, { refund, what: 'refund_not_found' }, (agenda) =>
@@ -282,9 +281,9 @@ export const onRefundMissing: Handler<'refund_missing'> = (record, event, ctx) =
 
 export const onRefundUnresolved: Handler<'refund_unresolved'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
-  if (held?.status !== 'REQUESTED' || isUnresolved(held)) return ignored('nothing is waiting');
-  if (isAsking(held, ctx.now)) return ignored('a copy is under way');
-  if (ctx.now < refundGiveUpAt(held)) return ignored('an operator has taken it up again');
+  if (held?.status !== 'REQUESTED' || isUnresolved(held)) return ignored('not_waiting');
+  if (isAsking(held, ctx.now)) return ignored('copy_under_way');
+  if (ctx.now < refundGiveUpAt(held)) return ignored('taken_up_again');
   const refund: Refund = {
     ...drop(held, 'missing_first_at', 'releasing_at'),
     verdict: 'unresolved',
@@ -303,17 +302,17 @@ export const onRefundUnresolved: Handler<'refund_unresolved'> = (record, event, 
 
 export const onRefundWithdrawn: Handler<'refund_withdrawn'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
-  if (held?.status !== 'REQUESTED') return ignored('nothing is waiting');
-  if (held.attempts > 0) return ignored('it was sent: only WeChat can end it');
+  if (held?.status !== 'REQUESTED') return ignored('not_waiting');
+  if (held.attempts > 0) return ignored('already_sent');
   return closeRefund(record, event, ctx, { held, verdict: 'number_taken' });
 };
 
 export const onRefundRelease: Handler<'refund_release'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
-  if (held === undefined) return conflict('REFUND_NOT_FOUND', 'no such refund');
-  if (held.status === 'CLOSED') return ignored('free already');
-  if (!isUnsettled(held)) return conflict('MOVE_FORBIDDEN', held.status);
-  if (held.releasing_at !== undefined) return ignored('being released');
+  if (held === undefined) return conflict('REFUND_NOT_FOUND', 'no_such_refund');
+  if (held.status === 'CLOSED') return ignored('already_free');
+  if (!isUnsettled(held)) return conflict('MOVE_FORBIDDEN', 'in_this_state', held.status);
+  if (held.releasing_at !== undefined) return ignored('being_released');
   const refund: Refund = {
     ...drop(held, 'verdict'),
     status: 'REQUESTED',

@@ -95,13 +95,13 @@ export function onRefundSeen(
   ctx: DecideContext,
 ): Decision<OrderRecord> {
   const seen = event.refund;
-  if (record.payment === undefined) return conflict('ORDER_NOT_PAID', 'no payment known yet');
+  if (record.payment === undefined) return conflict('ORDER_NOT_PAID', 'no_payment_known');
   const held = heldRefund(record, seen.out_refund_no);
   if (held !== undefined && !refundMoves(held, seen.status)) {
-    return ignored(`refund is ${held.status}, told ${seen.status}`);
+    return ignored('already_known', `${held.status} ${seen.status}`);
   }
   if (held === undefined && event.number === undefined) {
-    return conflict('REFUND_NOT_FOUND', 'whose number it is must be known first');
+    return conflict('REFUND_NOT_FOUND', 'owner_unknown');
   }
   const why = contradicts(record, held, event);
   if (why !== undefined) return contradiction(record, event, ctx, why);
@@ -152,9 +152,9 @@ function contradiction(
       one.status === facts.status &&
       one.refund === facts.refund,
   );
-  if (same) return ignored('this contradiction is known');
+  if (same) return ignored('already_known');
   // What is not kept must not be acknowledged.
-  if (known.length >= CONTRADICTIONS_MAX) return conflict('REFUND_EXCEEDS', 'no room for it');
+  if (known.length >= CONTRADICTIONS_MAX) return conflict('REFUND_EXCEEDS', 'no_room');
   const { source, proof } = event;
   const entry: RefundContradiction = { ...facts, why, seen_at: ctx.now, source, proof };
   return next(record, event, ctx, {

@@ -89,13 +89,13 @@ function onAttempt(
   ctx: DecideContext,
 ): Decision<TransferRecord> {
   if (record.state !== 'CREATED' && record.state !== 'ACCEPTED') {
-    return ignored('nothing to send');
+    return ignored('nothing_to_send');
   }
   if (record.asking_until !== undefined && record.asking_until > ctx.now) {
-    return ignored('another copy is under way');
+    return ignored('copy_under_way');
   }
   if (ctx.now - record.created_at >= TRANSFER_REPEAT_MAX_MS) {
-    return ignored('first sent over a day ago');
+    return ignored('sent_over_a_day_ago');
   }
   return next(record, event, ctx, {
     patch: {
@@ -117,7 +117,7 @@ function onSeen(
 ): Decision<TransferRecord> {
   const { facts } = event;
   if (event.proof === 'none' && record.attempts > 0) {
-    return ignored('it was sent: only WeChat can end it');
+    return ignored('already_sent');
   }
   const bill = record.transfer_bill_no;
   if (
@@ -132,7 +132,7 @@ function onSeen(
     });
   }
   const done = isFinalTransfer(record.state);
-  if (done && facts.state === record.state) return ignored('known');
+  if (done && facts.state === record.state) return ignored('already_known');
   if (done && isFinalTransfer(facts.state)) {
     return next(record, event, ctx, {
       what: 'contradicting_end',
@@ -143,7 +143,7 @@ function onSeen(
   }
   const newInfo = facts.package_info !== undefined && record.package_info !== facts.package_info;
   if (RANK[facts.state] < RANK[record.state] || (facts.state === record.state && !newInfo)) {
-    return ignored(`${record.state} already, told ${facts.state}`);
+    return ignored('already_known', `${record.state} ${facts.state}`);
   }
   const { wechat, state, out_bill_no: _no, openid, transfer_amount: amount, ...rest } = facts;
   const differs = amount !== undefined && amount !== record.transfer_amount;
@@ -189,7 +189,7 @@ export function decideTransfer(
       return onAttempt(record, event, ctx);
     case 'unanswered':
       if (record.attempts !== event.attempt || record.asking_until === undefined) {
-        return ignored('nothing is waiting for this answer');
+        return ignored('not_waiting');
       }
       return next(drop(record, 'asking_until'), event, ctx, {
         what: 'transfer_outcome_unknown',
@@ -197,20 +197,20 @@ export function decideTransfer(
     case 'seen':
       return onSeen(record, event, ctx);
     case 'refused':
-      if (record.state !== 'CREATED') return ignored('accepted before');
+      if (record.state !== 'CREATED') return ignored('accepted_before');
       return next(answered(record, event.attempt), event, ctx, {
         what: 'transfer_refused',
         detail: event.code,
       });
     case 'unresolved':
-      if (record.state !== 'CREATED') return ignored('accepted before');
+      if (record.state !== 'CREATED') return ignored('accepted_before');
       return next(record, event, ctx, {
         what: 'transfer_unresolved',
         agenda: (agenda) => withoutItem(agenda, 'transfer'),
         alarm: 'transfer.unresolved',
       });
     case 'hinted':
-      if (hintedLately(record, ctx.now)) return ignored('hinted a moment ago');
+      if (hintedLately(record, ctx.now)) return ignored('hinted_lately');
       return withoutHistory(
         record,
         next(record, event, ctx, { patch: { last_hint_at: ctx.now }, what: 'hint_followed' }),

@@ -10,6 +10,7 @@ import { findItem } from '../ledger/agenda';
 import type { EscalationCode } from '../ledger/reasons';
 import type { OrderRecord } from '../ledger/record';
 import { REFUND_QUIET_MS } from '../ledger/refundAsking';
+import { conflictError } from '../records/conflictError';
 import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import { escalate, ladderDelay, retriedAt, type EscalationDeps, type Step } from '../sweep/steps';
 import type { Json } from '../wechat/dialect';
@@ -45,7 +46,7 @@ export async function reverseOrder(
     { known: held },
   );
   if (marked.outcome === 'absent') throw new NotFoundError('ORDER_NOT_FOUND');
-  if (marked.outcome === 'conflict') throw new ConflictError(marked.code, { detail: marked.why });
+  if (marked.outcome === 'conflict') throw conflictError(marked);
   if (marked.record.state !== 'REVERSING') return answerReverse(marked.record, undefined);
   const { reply, record } = await sendReverse(deps, marked.record, {}, 'reply');
   return answerReverse(record, reply);

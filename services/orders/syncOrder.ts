@@ -2,7 +2,7 @@
  * Brings orders up to date: asks WeChat, and lets a record learn from proven answers only. Used by the routes that
  * query and close, by notifications that need asking, and by the sweep.
  */
-import type { AlarmCode } from '../ledger/reasons';
+import { wordsOf, type AlarmCode } from '../ledger/reasons';
 import { createRecordAdopter } from './adoptRecord';
 import type { OrderRecord } from '../ledger/record';
 import { versionOf, type Dialect, type From, type Json, type OrderRef } from '../wechat/dialect';
@@ -71,7 +71,7 @@ export async function applyTransaction(
       : ({ type: facts.is, trade_state: facts.trade_state, ...from } as const);
   const applied = await orders.apply(no, event, options);
   if (applied.outcome === 'conflict' && applied.code === 'NOTIFICATION_REFUSED') {
-    throw new UpstreamError(applied.code, { status: 400, detail: applied.why });
+    throw new UpstreamError(applied.code, { status: 400, detail: wordsOf(applied) });
   }
   if (applied.outcome !== 'absent') return applied.record;
   if (options.absent === 'ignore' || facts.is === 'closed') return undefined;

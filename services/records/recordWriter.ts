@@ -3,7 +3,7 @@
  * version that was read. Whoever loses reads again and decides again, a bounded number of times.
  */
 import { findItem, withItem, withoutItem } from '../ledger/agenda';
-import { nextVersion, type Decision, type NewLine } from '../ledger/decision';
+import { nextVersion, type Decision, type NewLine, type Reason } from '../ledger/decision';
 import type { AgendaItem, StoredRecord } from '../ledger/record';
 import type { AlarmCode } from '../ledger/reasons';
 import { kindOf } from '../ledger/recordKinds';
@@ -18,13 +18,8 @@ const TRIES_MAX = 40;
 
 export type Applied<R> =
   | { readonly outcome: 'applied'; readonly record: R }
-  | { readonly outcome: 'ignored'; readonly record: R; readonly why: string }
-  | {
-      readonly outcome: 'conflict';
-      readonly record: R;
-      readonly code: ErrorCode;
-      readonly why: string;
-    }
+  | ({ readonly outcome: 'ignored'; readonly record: R } & Reason)
+  | ({ readonly outcome: 'conflict'; readonly record: R; readonly code: ErrorCode } & Reason)
   | { readonly outcome: 'absent' };
 
 export interface ChangeOptions<R> {
@@ -121,9 +116,9 @@ async function change<R extends StoredRecord>(
       throw new UpstreamError('STORE_CONTENTION', { detail: 'deadline' });
     }
     const decision = decide(record);
-    if (decision.kind === 'ignored') return { outcome: 'ignored', record, why: decision.why };
-    if (decision.kind === 'conflict') {
-      return { outcome: 'conflict', record, code: decision.code, why: decision.why };
+    if (decision.kind !== 'next') {
+      const { kind: outcome, ...reason } = decision;
+      return { outcome, record, ...reason } as Applied<R>;
     }
     if ((await write(deps, decision.record, record)) === 'replaced') {
       logChange(deps, record, decision);

@@ -15,11 +15,18 @@ import type { OrderRecord, Refund, WechatRequest } from '../ledger/record';
 import { heldRefund } from '../ledger/refundMoney';
 import { saysNotDone } from '../ledger/refusalCodes';
 import { fromReply } from '../orders/syncOrder';
+import { conflictError, type Refused } from '../records/conflictError';
 import { requireAbility, type PayStrategy, type WechatReply } from '../strategies/strategy';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { RequestGuard } from '../wechat/storedRequest';
 import { bodyOrThrow, provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
-import { ConflictError, NotFoundError, StoreError, ValidationError } from '../../utils/errors';
+import {
+  ConflictError,
+  NotFoundError,
+  StoreError,
+  ValidationError,
+  type AppError,
+} from '../../utils/errors';
 import type { RefundReply } from '../../utils/schemas/moneyReplies';
 
 export interface AbnormalInput {
@@ -158,7 +165,7 @@ async function ask(
     proof: 'none',
   });
   if (asked.outcome === 'absent') throw new NotFoundError('REFUND_NOT_FOUND');
-  if (asked.outcome === 'conflict') throw conflictOf(asked.code, asked.why);
+  if (asked.outcome === 'conflict') throw refusedError(asked);
   const now = heldRefund(asked.record, no) ?? refund;
   if (asked.outcome === 'ignored') return answerOf(asked.record, now);
   return send(deps, asked.record, no);
@@ -215,9 +222,9 @@ function guardInput(input: AbnormalInput): void {
   }
 }
 
-function conflictOf(code: ConflictError['code'], why: string): ConflictError | StoreError {
-  if (code === 'ORDER_BUSY') return new StoreError('ORDER_BUSY', { retryAfterSeconds: 10 });
-  if (code !== 'REFUND_PARAMS_DIFFER') return new ConflictError(code, { detail: why });
+function refusedError(refused: Refused<OrderRecord>): AppError {
+  const { code } = refused;
+  if (code !== 'REFUND_PARAMS_DIFFER') return conflictError(refused);
   return new ConflictError(code, {
     detail:
       '该笔异常退款已发往另一账户；请用首次的账户重发。10 分钟后若微信支付仍称其异常，可换账户 / ' +

@@ -14,6 +14,7 @@ import { isUnsettled } from '../ledger/refundAsking';
 import { heldRefund } from '../ledger/refundMoney';
 import type { Applied } from '../orderService';
 import { applyTransaction, fromReply } from '../orders/syncOrder';
+import { conflictError } from '../records/conflictError';
 import { askAccounts } from '../wechat/askAccounts';
 import type { AccountRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
@@ -224,10 +225,7 @@ function guardSame(input: RefundInput, record: OrderRecord, held: Refund): void 
 function recordOf(applied: Applied<OrderRecord>): OrderRecord {
   if (applied.outcome === 'absent') throw new NotFoundError('ORDER_NOT_FOUND');
   if (applied.outcome !== 'conflict') return applied.record;
-  const { code, why: detail } = applied;
-  if (code === 'PARAM_INVALID') throw new ValidationError(code, { detail });
-  if (code === 'REFUND_NOT_FOUND') throw new NotFoundError(code);
-  throw new ConflictError(code, { detail });
+  throw conflictError(applied);
 }
 
 function hashOf(input: RefundOrder): string {

@@ -12,13 +12,14 @@ import {
   type Synced,
   type SyncOptions,
 } from '../orders/syncOrder';
+import { conflictError } from '../records/conflictError';
 import type { WechatReply } from '../strategies/strategy';
 import { askAccounts } from '../wechat/askAccounts';
 import type { AccountRef, From } from '../wechat/dialect';
 import { guardNumbers, guardRefund, guardShop } from '../wechat/replyNumbers';
 import type { CallLimits } from '../wechat/wechatApi';
 import { bodyOrThrow, provenBody, refusalOf, saysNotFound } from '../wechat/wechatErrors';
-import { ConflictError, type ErrorCode } from '../../utils/errors';
+import type { ErrorCode } from '../../utils/errors';
 
 export interface RefundSyncDeps extends SyncDeps {
   /** Brings up to date the combination that holds the part to be refunded. */
@@ -92,7 +93,7 @@ export async function applyRefund(
     const number = await orders.reserveRefund(facts.out_refund_no, no);
     done = await orders.apply(no, { ...event, number });
   }
-  if (done.outcome === 'conflict') throw new ConflictError(done.code, { detail: done.why });
+  if (done.outcome === 'conflict') throw conflictError(done);
   return recordOf(done);
 }
 

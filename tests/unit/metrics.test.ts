@@ -169,7 +169,7 @@ describe('what is counted', () => {
     expect(await counted.create(order)).toBe('exists');
     const ref = { kind: 'order', no: 'ORDER0001' } as const;
     await counted.change<OrderRecord>(ref, add);
-    await counted.change<OrderRecord>(ref, () => ({ kind: 'ignored', why: 'known' }));
+    await counted.change<OrderRecord>(ref, () => ({ kind: 'ignored', why: 'already_known' }));
     await store.close();
     const lines = textOf(metrics).match(/^pay_common_effects_total.*$/gm);
     expect(lines).toEqual([

@@ -1,6 +1,6 @@
 /** Reasons are codes; sentences stand beside them, and old records keep theirs. */
 import { nextVersion } from '../../services/ledger/decision';
-import { sentenceOf } from '../../services/ledger/reasons';
+import { sentenceOf, wordsOf } from '../../services/ledger/reasons';
 import { viewRecord } from '../../services/records/recordView';
 import { anOrder } from '../helpers/storeRecords';
 
@@ -27,4 +27,11 @@ it('shows a line of history with its sentences, and a line of an earlier version
       { what: 'refund_sent', what_zh: '退款已发出', what_en: 'refund sent' },
     ],
   });
+});
+
+it('says to a caller in both languages why the ledger refused, and what it is about', () => {
+  expect(wordsOf({ why: 'above_refundable', detail: '70' })).toBe(
+    '超过可退金额（分） / above what is refundable, in fen: 70',
+  );
+  expect(wordsOf({ why: 'refunds_exist' })).toBe('已有退款 / refunds exist');
 });

@@ -95,9 +95,13 @@ it('says that a record is absent, and what was ignored or refused, without a wri
   expect(await writer.change(REF, described)).toEqual({ outcome: 'absent' });
   const known = anOrder('W1');
   await memory.insert(known);
-  const ignore = (): Decision<OrderRecord> => ({ kind: 'ignored', why: 'known' });
-  expect(await writer.change(REF, ignore, { known })).toMatchObject({ why: 'known' });
-  const refuse = (): Decision<OrderRecord> => ({ kind: 'conflict', code: 'ORDER_PAID', why: '' });
+  const ignore = (): Decision<OrderRecord> => ({ kind: 'ignored', why: 'already_known' });
+  expect(await writer.change(REF, ignore, { known })).toMatchObject({ why: 'already_known' });
+  const refuse = (): Decision<OrderRecord> => ({
+    kind: 'conflict',
+    code: 'ORDER_PAID',
+    why: 'already_paid',
+  });
   expect(await writer.change(REF, refuse, { known })).toMatchObject({ code: 'ORDER_PAID' });
   expect(calls).toEqual(['find']);
 });

@@ -368,6 +368,9 @@ describe('a refused number', () => {
         expect(again).not.toHaveProperty(gone);
       }
       expect(dueAt(again)).toBe(NOW + 61_000);
+      // Nobody but the operator named this payer: the name may have been the mistake.
+      const { payer_asks: _asks, ...unasked } = record;
+      expect(applied(decide(unasked, event, CTX))).not.toHaveProperty('payer');
     }
   });
 

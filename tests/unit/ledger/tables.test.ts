@@ -44,8 +44,9 @@ function changes(before: unknown, after: unknown, path = ''): readonly string[] 
 
 function told<R extends RecordBase>(before: R, decision: Decision<R>): string {
   if (decision.kind !== 'next') {
-    const { kind, why } = decision;
-    return `${kind}${decision.kind === 'conflict' ? ` ${decision.code}` : ''}: ${why}`;
+    const { kind, why, detail } = decision;
+    const reason = detail === undefined ? why : `${why} ${detail}`;
+    return `${kind}${decision.kind === 'conflict' ? ` ${decision.code}` : ''}: ${reason}`;
   }
   const { record, ...alarm } = decision;
   expect(record.version).toBe(before.version + 1);
