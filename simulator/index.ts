@@ -132,8 +132,10 @@ function facade(
     envV2: (extra = {}) => envV2Of(world, extra),
     makeXmlPayment: (no, o) =>
       paymentNotice(world, paymentFields(need(findOrder(world, no), `order ${no}`)), o),
-    makeXmlRefund: (no, over) =>
-      refundNotice(world, noticeFields(need(world.refunds.get(no), `refund ${no}`)), over),
+    makeXmlRefund: (no, { inner = {}, over } = {}) => {
+      const told = noticeFields(need(world.refunds.get(no), `refund ${no}`));
+      return refundNotice(world, { ...told, ...inner }, over);
+    },
     pay: (no, o = {}) => pay(world, no, o),
     order: (no) => {
       const order = findOrder(world, no);

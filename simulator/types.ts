@@ -244,7 +244,11 @@ export interface Simulator {
   makeNotification(kind: NotificationKind, plain: Plain, o?: NotificationOverrides): Message;
   /** A payment notice of API v2; `over` replaces fields before it is signed. */
   makeXmlPayment(no: string, o?: XmlOverrides): Message;
-  makeXmlRefund(out_refund_no: string, over?: Record<string, string>): Message;
+  /** A refund notice of API v2; `inner` replaces fields inside its ciphertext, `over` those around it. */
+  makeXmlRefund(
+    out_refund_no: string,
+    o?: { inner?: Record<string, string>; over?: Record<string, string> },
+  ): Message;
   makeForward(kind: NotificationKind, plain: Plain, o?: ForwardOverrides): { body: string };
   /** Makes `openid` belong to `appid`: with another appid it is refused. */
   registerOpenid(openid: string, appid: string): void;

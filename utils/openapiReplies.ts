@@ -157,12 +157,28 @@ function failures(codes: readonly ErrorCode[], keep: Keep, examples: readonly Ex
 
 const SUCCESS = both('Success', '成功');
 
+const XML: Json = {
+  type: 'string',
+  description: both(
+    'A notification of API v2 is answered in its own form: return_code, return_msg',
+    'API v2 的通知以 XML 应答：return_code、return_msg',
+  ),
+};
+
+/** Each version of the API is answered in its own form. */
+const inBothForms = (schema: Json, keep: Keep): Json => ({
+  content: {
+    'application/json': { schema },
+    'text/xml': { schema: keep('schemas', 'XmlAcknowledgement', XML) },
+  },
+});
+
 function notified(keep: Keep): Json {
-  const refused = json(keep('schemas', 'NotRecorded', NOT_RECORDED));
+  const refused = inBothForms(keep('schemas', 'NotRecorded', NOT_RECORDED), keep);
   return {
     '200': {
       description: both('Recorded', '已记录'),
-      ...json({ const: { code: 'SUCCESS', message: '成功' } }),
+      ...inBothForms({ const: { code: 'SUCCESS', message: '成功' } }, keep),
     },
     '4XX': {
       description: both('Not genuine, or it contradicts itself', '来源未经证实，或内容矛盾'),

@@ -2132,6 +2132,8 @@ export interface components {
             /** @description Why · 原因 */
             message: string;
         };
+        /** @description A notification of API v2 is answered in its own form: return_code, return_msg · API v2 的通知以 XML 应答：return_code、return_msg */
+        XmlAcknowledgement: string;
         dispatch_reply: {
             /**
              * @description Success · 成功
@@ -4563,6 +4565,7 @@ export interface operations {
                         code: "SUCCESS";
                         message: "成功";
                     };
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
@@ -4572,6 +4575,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not recorded: send it again · 未记录，请再次发送 */
@@ -4581,6 +4585,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
         };
@@ -4604,6 +4609,7 @@ export interface operations {
                         code: "SUCCESS";
                         message: "成功";
                     };
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
@@ -4613,6 +4619,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not recorded: send it again · 未记录，请再次发送 */
@@ -4622,6 +4629,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
         };
@@ -4645,6 +4653,7 @@ export interface operations {
                         code: "SUCCESS";
                         message: "成功";
                     };
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
@@ -4654,6 +4663,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not recorded: send it again · 未记录，请再次发送 */
@@ -4663,6 +4673,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
         };
@@ -4686,6 +4697,7 @@ export interface operations {
                         code: "SUCCESS";
                         message: "成功";
                     };
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
@@ -4695,6 +4707,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not recorded: send it again · 未记录，请再次发送 */
@@ -4704,6 +4717,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
         };
@@ -4727,6 +4741,7 @@ export interface operations {
                         code: "SUCCESS";
                         message: "成功";
                     };
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
@@ -4736,6 +4751,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not recorded: send it again · 未记录，请再次发送 */
@@ -4745,6 +4761,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
         };
@@ -4768,6 +4785,7 @@ export interface operations {
                         code: "SUCCESS";
                         message: "成功";
                     };
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
@@ -4777,6 +4795,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not recorded: send it again · 未记录，请再次发送 */
@@ -4786,6 +4805,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
         };
@@ -4809,6 +4829,7 @@ export interface operations {
                         code: "SUCCESS";
                         message: "成功";
                     };
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not genuine, or it contradicts itself · 来源未经证实，或内容矛盾 */
@@ -4818,6 +4839,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
             /** @description Not recorded: send it again · 未记录，请再次发送 */
@@ -4827,6 +4849,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotRecorded"];
+                    "text/xml": components["schemas"]["XmlAcknowledgement"];
                 };
             };
         };

@@ -9,6 +9,9 @@ import { noticedRefundOf, transactionOf } from './v2/v2Facts';
 import { asText } from './readFacts';
 import type { ApiVersion } from '../strategies/strategy';
 
+/** WeChat tells of the end of a refund alone. */
+const ENDS: ReadonlySet<string> = new Set(['SUCCESS', 'ABNORMAL', 'CLOSED']);
+
 export interface Versions {
   /** In which new orders are made. */
   readonly own: ApiVersion;
@@ -55,7 +58,7 @@ export function createVersionedDialect({ own, v3, v2, refundsByV3 }: Versions): 
       if (kind === 'payment')
         return fields.result_code === 'SUCCESS' ? transactionOf(fields, 'SUCCESS') : undefined;
       const refund = noticedRefundOf(fields);
-      return asText(refund.refund_status) === undefined ? undefined : refund;
+      return ENDS.has(asText(refund.refund_status) ?? '') ? refund : undefined;
     },
   };
 }
