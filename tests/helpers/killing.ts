@@ -21,12 +21,22 @@ export interface World {
   readonly sim: Simulator;
   readonly proxy: Proxy;
   readonly databaseUrl: string;
+  /** What its services have besides, or instead. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-export async function createWorld(options: SimulatorOptions = {}): Promise<World> {
+export async function createWorld(
+  options: SimulatorOptions = {},
+  envOf: (sim: Simulator) => World['env'] = () => ({}),
+): Promise<World> {
   // Refunds end when a test says so, not by themselves a moment later.
   const sim = await startSim({ ...options, switches: { refundOutcome: 'never' } });
-  return { sim, proxy: await startProxy(sim), databaseUrl: temporaryDatabase() };
+  return {
+    sim,
+    proxy: await startProxy(sim),
+    databaseUrl: temporaryDatabase(),
+    env: envOf(sim),
+  };
 }
 
 /** A service in this process on the same file: before the killed one, or after it. */
@@ -36,7 +46,11 @@ export async function startHere(
   clock = skewedClock(),
 ): Promise<Running> {
   clock.offsetMs = laterMs;
-  return startService({ sim: world.sim, clock, env: { databaseUrl: world.databaseUrl } });
+  return startService({
+    sim: world.sim,
+    clock,
+    env: { ...world.env, databaseUrl: world.databaseUrl },
+  });
 }
 
 /** Whoever was asking is dead: after his ten seconds another may. */
@@ -63,6 +77,7 @@ export async function askAndKill(
 ): Promise<void> {
   const deadly = 'write' in moment ? { KILL_AT: moment.write } : { KILL_AT: 'before 0' };
   const child: Child = await startChild(world.sim, {
+    ...world.env,
     databaseUrl: world.databaseUrl,
     wxPayBaseUrl: world.proxy.url,
     ...deadly,

@@ -12,13 +12,18 @@ const NO_V3 = {
   transferNotifyUrl: undefined,
 } as const;
 
+/** What `signMode=v2` has besides, and without API v3. */
+export const onlyV2 = (sim: Simulator): Record<string, string | undefined> => ({
+  ...NO_V3,
+  ...sim.envV2(),
+});
+
 export const v2Env = (
   sim: Simulator,
   more: Record<string, string | undefined> = {},
 ): Record<string, string | undefined> => ({
   ...serviceEnv(sim),
-  ...NO_V3,
-  ...sim.envV2(),
+  ...onlyV2(sim),
   ...more,
 });
 
