@@ -239,6 +239,8 @@ async function bundleAll() {
 
 /** The operator's page, by a bundler of its own: nothing of it is in what the service runs. */
 async function consoleFiles() {
+  // Anything else makes React's build for developers, which names files of this machine.
+  process.env['NODE_ENV'] = 'production';
   const configFile = path.join(root, 'console/vite.config.mts');
   const { output } = await buildPage({ configFile, logLevel: 'warn', build: { write: false } });
   return output.map((file) => [`console/${file.fileName}`, file.code ?? file.source]);
