@@ -1,6 +1,7 @@
 /** The document of the surface, as a file and as a page: read when somebody first asks, and kept. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Json } from '../utils/json';
 
 declare const __BUILD_ID__: string | undefined;
 
@@ -9,8 +10,6 @@ const FILE =
   typeof __BUILD_ID__ === 'string'
     ? path.join(__dirname, 'openapi.json')
     : path.join(__dirname, '../docs/openapi.json');
-
-type Json = Readonly<Record<string, unknown>>;
 
 export interface Reference {
   /** The OpenAPI document, as JSON. */

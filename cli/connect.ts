@@ -11,9 +11,10 @@ import type { Wing } from '../bin/assembleMerchant';
 import type { MerchantRegistry } from '../services/merchants/merchantRegistry';
 import { ConfigError } from '../utils/errors';
 import { silentLogger } from '../utils/logger';
-import { ask, isJson, type Json } from './http';
+import { ask, isJson } from './http';
 import { CommandError, UsageError, type Env, type Io } from './io';
 import { readSettings } from './settings';
+import type { Json } from '../utils/json';
 
 export interface Connection {
   /** `data.data` of a success. @throws CommandError with what the service says otherwise. */

@@ -1,6 +1,7 @@
 /** One request, one connection: nothing is kept open when a command ends. */
 import http from 'node:http';
 import https from 'node:https';
+import type { Json } from '../utils/json';
 
 export interface Answer {
   readonly status: number;
@@ -65,8 +66,6 @@ function parsed(bytes: Buffer): unknown {
     return {};
   }
 }
-
-export type Json = Readonly<Record<string, unknown>>;
 
 export const isJson = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,9 +1,10 @@
 import { merchantLine, positionals, readArgs } from './args';
 import { connect, CONNECT_OPTIONS, type Connection } from './connect';
-import { isJson, type Json } from './http';
+import { isJson } from './http';
 import { UsageError, type Command, type Io } from './io';
 import { createProgress, type Progress } from './progress';
 import { table } from './table';
+import type { Json } from '../utils/json';
 
 /** A cell of a list: text as it is, what is missing as nothing. */
 const cell = (value: unknown): string =>

@@ -5,11 +5,12 @@
  */
 import { parseUrl, placeOf } from '../config/hosts';
 import { positionals, readArgs, wholeNumber } from './args';
-import { ask, isJson, type Json } from './http';
+import { ask, isJson } from './http';
 import { CommandError, UsageError, type Command, type Env, type Io } from './io';
 import { createProgress } from './progress';
 import { readSettings } from './settings';
 import { table } from './table';
+import type { Json } from '../utils/json';
 
 const TIMEOUT_MS = 30_000;
 const CALLBACKS_MAX = 1000;

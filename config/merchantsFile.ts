@@ -11,6 +11,7 @@ import { isIntegrationUrl, readMerchant } from './merchant';
 import { findSetting, type Setting } from './schema';
 import type { Config } from './types';
 import { Values } from './values';
+import type { Json } from '../utils/json';
 
 export interface MerchantReading extends ConfigReading {
   /** `merchantsFile[2]` */
@@ -29,8 +30,6 @@ export interface MerchantsReading {
 }
 
 type Fields = Record<string, string>;
-type Json = Readonly<Record<string, unknown>>;
-
 const FILE_BYTES_MAX = 1024 * 1024;
 const CREDENTIAL_BYTES_MAX = 64 * 1024;
 const ENTRIES_MAX = 100;

@@ -5,8 +5,7 @@ import type { Reply } from '../controllers/types';
 import type { Caller } from '../services/access/caller';
 import { AppError } from '../utils/errors';
 import type { LogFields, Logger } from '../utils/logger';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../utils/json';
 
 const NUMBERS = ['out_trade_no', 'out_refund_no', 'out_bill_no', 'combine_out_trade_no', 'no'];
 

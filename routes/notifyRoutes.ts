@@ -1,11 +1,12 @@
 /** Paths for WeChat's callbacks, and which kind each accepts. Raw bytes, no login: the content is the proof. */
 import { readyOf, type Exchange } from './exchange';
-import { receive, type Context, type Endpoint, type Json } from './pipeline';
+import { receive, type Context, type Endpoint } from './pipeline';
 import { notificationBytesMax } from '../services/strategies/notification';
 import type { NotificationKind } from '../services/strategies/strategy';
 import { parseJsonObject } from '../utils/body';
 import { AppError, NotFoundError } from '../utils/errors';
 import { sendNotified } from '../utils/respond';
+import type { Json } from '../utils/json';
 
 export const NOTIFY_ROUTES: Readonly<Record<string, NotificationKind>> = {
   '/wechatpay/order': 'payment',

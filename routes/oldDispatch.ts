@@ -5,12 +5,13 @@
 import type { Exchange } from './exchange';
 import { isNotification, notified } from './notifyRoutes';
 import { API_BYTES_MAX, receive, requireJson, serve } from './pipeline';
-import type { Context, Endpoint, Json } from './pipeline';
+import type { Context, Endpoint } from './pipeline';
 import { PAY_ROUTES } from './payRoutes';
 import type { RouteSpec } from './route';
 import { notificationBytesMax } from '../services/strategies/notification';
 import { parseJsonObject } from '../utils/body';
 import { NotFoundError, ValidationError } from '../utils/errors';
+import type { Json } from '../utils/json';
 
 /** The route a body asks for, and the body that this route gets. */
 interface Dispatch {

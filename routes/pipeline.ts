@@ -13,8 +13,7 @@ import { normalizeInput } from '../utils/normalizeInput';
 import { readBody, type BodyBudget } from '../utils/readBody';
 import { sendSuccess } from '../utils/respond';
 import { emptySchema } from '../utils/schemas/recordSchemas';
-
-export type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../utils/json';
 
 /** What handlers work with: the parts of the app, and how many bytes of bodies are held now. */
 export type Context = AppDeps & { readonly budget: BodyBudget };

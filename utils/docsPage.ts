@@ -1,8 +1,7 @@
 /** The OpenAPI document as a page to read: no script, nothing loaded from anywhere. */
 import { createHash } from 'node:crypto';
 import { withoutRefs } from './openapiRefs';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { Json } from './json';
 
 interface Schema {
   readonly type?: string;

@@ -2,7 +2,7 @@
  * Reads bodies as leniently as the contract says, and no more: fields that front ends of the old function send without
  * effect are removed before the schema checks the body. Pure; the schema itself never edits.
  */
-type Json = Readonly<Record<string, unknown>>;
+import type { Json } from './json';
 
 /** Values that no caller may choose: one that is equal to these is ignored, any other is refused by the schema. */
 export interface Ours {

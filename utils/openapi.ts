@@ -4,11 +4,11 @@ import {
   exampleMap,
   responses,
   type Example,
-  type Json,
   type Keep,
   type Replies,
 } from './openapiReplies';
 import { andBoth, both } from './schemas/words';
+import type { Json } from './json';
 
 export { ACKNOWLEDGED, type Example } from './openapiReplies';
 

@@ -1,5 +1,5 @@
-/** The document with each reference replaced by what it names. Ours has no part that holds itself. */
-type Json = Readonly<Record<string, unknown>>;
+/** The document with each reference replaced by its target. No part of ours contains itself. */
+import type { Json } from './json';
 
 export function withoutRefs<T>(document: Json): T {
   const inline = (value: unknown): unknown => {

@@ -1,8 +1,7 @@
 /** The replies of an operation in the OpenAPI document: envelope, failures by status, other media types. */
 import { ERRORS, type ErrorCode } from './errors';
 import { both } from './schemas/words';
-
-export type Json = Readonly<Record<string, unknown>>;
+import type { Json } from './json';
 
 export interface Media {
   readonly mediaType: string;

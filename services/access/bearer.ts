@@ -8,6 +8,7 @@ import { createJwks, type Jwks } from './jwks';
 import type { Clock } from '../../utils/clock';
 import { AuthError } from '../../utils/errors';
 import { silentLogger, type Logger } from '../../utils/logger';
+import type { Json } from '../../utils/json';
 
 export interface BearerDeps {
   /** Our environment; undefined: no token can be ours. */
@@ -31,9 +32,6 @@ const WECHAT_OPENID = /^o[A-Za-z0-9_-]{27}$/;
 const OPENID = /^[A-Za-z0-9_-]{16,64}$/;
 const APPID = /^wx[0-9a-f]{16}$/;
 const WECHAT_LOGIN = /^(wx|weixin|wechat)[a-z_-]*$/i;
-
-type Json = Readonly<Record<string, unknown>>;
-
 const refuse = (detail: string): AuthError =>
   new AuthError('UNAUTHENTICATED', { detail: `Bearer: ${detail}` });
 

@@ -10,9 +10,10 @@ import { expiryOfAsk, openidOfAsk } from '../orders/orderInput';
 import type { PlacementDeps } from '../orders/placement';
 import { completeScene } from '../orders/scene';
 import type { Place } from '../access/shops';
-import type { CombinationDraft, Json, PlacedProduct, SubOrderDraft } from '../wechat/dialect';
+import type { CombinationDraft, PlacedProduct, SubOrderDraft } from '../wechat/dialect';
 import { ValidationError } from '../../utils/errors';
 import { invariant } from '../../utils/invariant';
+import type { Json } from '../../utils/json';
 
 /** A checked request body. What a payer may send of it is decided by the schemas. */
 export interface CombineInput {

@@ -5,12 +5,13 @@ import { actsAsOperator, type Caller } from '../access/caller';
 import { askable, isPayer, mayRead } from '../access/ownership';
 import { payerOf, without, type QueryDeps } from '../orders/queryOrder';
 import { fromReply } from '../orders/syncOrder';
-import { ownRef, type Json } from '../wechat/dialect';
+import { ownRef } from '../wechat/dialect';
 import { asObject } from '../wechat/readFacts';
 import { guardNumbers, otherAnswer, withTexts } from '../wechat/replyNumbers';
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
 import type { Combination } from '../../utils/schemas/moneyReplies';
+import type { Json } from '../../utils/json';
 
 export async function queryCombination(
   deps: QueryDeps,

@@ -21,12 +21,13 @@ import {
   type Synced,
   type SyncOptions,
 } from '../orders/syncOrder';
-import type { From, Json, OrderRef } from '../wechat/dialect';
+import type { From, OrderRef } from '../wechat/dialect';
 import { partsOf, type CombinationFacts } from '../wechat/readCombination';
 import { productOf } from '../ledger/products';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers, otherAnswer } from '../wechat/replyNumbers';
 import { provenBody } from '../wechat/wechatErrors';
+import type { Json } from '../../utils/json';
 
 /** Queries a combination and applies the proven answer. Adopts nothing. */
 export async function syncCombination(

@@ -20,8 +20,8 @@ import { isFinalTransfer } from '../ledger/transferState';
 import type { CallLimits } from '../wechat/wechatApi';
 import { upstreamError } from '../wechat/wechatErrors';
 import { AppError, SignatureError } from '../../utils/errors';
+import type { Json } from '../../utils/json';
 
-type Json = Readonly<Record<string, unknown>>;
 type Limits = CallLimits & { readonly deadline: number };
 
 /** A query inside a notification: one attempt, so that the answer stays inside WeChat's 5 seconds. */

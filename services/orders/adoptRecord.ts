@@ -5,7 +5,7 @@
 import { addEffect } from '../ledger/outbox';
 import { orderEffectData } from '../ledger/effectData';
 import type { ApiVersion } from '../strategies/strategy';
-import type { Dialect, From, Json } from '../wechat/dialect';
+import type { Dialect, From } from '../wechat/dialect';
 import { productOf } from '../ledger/products';
 import { asObject, asText } from '../wechat/readFacts';
 import type { OrderService } from '../orderService';
@@ -16,6 +16,7 @@ import type { OrderRecord, Payment } from '../ledger/record';
 import type { Clock } from '../../utils/clock';
 import { isFen } from '../../utils/money';
 import { DAY_MS } from '../../utils/time';
+import type { Json } from '../../utils/json';
 
 export interface RecordAdopterDeps {
   readonly orders: OrderService;

@@ -26,8 +26,7 @@ import { withTexts } from '../wechat/replyNumbers';
 import { refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
 import type { Transaction, TransactionUnknown } from '../../utils/schemas/moneyReplies';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../../utils/json';
 
 /** A checked request body. */
 export interface CodepayInput {

@@ -13,13 +13,14 @@ import type { Shops } from '../access/shops';
 import type { CombinationRecord, OrderRecord, Prepay, RecordedProduct } from '../ledger/record';
 import type { Applied } from '../orderService';
 import type { Invocation, PayStrategy, WechatReply } from '../strategies/strategy';
-import type { From, Json, PlacedProduct } from '../wechat/dialect';
+import type { From, PlacedProduct } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import type { RequestGuard } from '../wechat/storedRequest';
 import { plainCode } from '../ledger/refusalCodes';
 import { provenBody, refusalOf, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, StoreError } from '../../utils/errors';
 import type { App, H5, Jsapi, Native } from '../../utils/schemas/moneyReplies';
+import type { Json } from '../../utils/json';
 
 const PREPAY_LIFE_MS = 2 * 3600_000;
 const PREPAY_LEFT_MS = 5 * 60_000;

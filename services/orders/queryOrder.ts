@@ -6,12 +6,13 @@ import type { ForeignQueryLimit } from '../access/foreignQueryLimit';
 import { accountsOf, askable, isPayer, mayRead, type Owned } from '../access/ownership';
 import type { OrderRecord } from '../ledger/record';
 import type { WechatReply } from '../strategies/strategy';
-import type { Account, Json } from '../wechat/dialect';
+import type { Account } from '../wechat/dialect';
 import { askAccounts } from '../wechat/askAccounts';
 import { guardNumbers, guardShop, transactionsOf, withTexts } from '../wechat/replyNumbers';
 import { bodyOrThrow } from '../wechat/wechatErrors';
 import { NotFoundError } from '../../utils/errors';
 import type { Transaction } from '../../utils/schemas/moneyReplies';
+import type { Json } from '../../utils/json';
 
 export type QueryDeps = SyncDeps & { readonly foreignQueries: ForeignQueryLimit };
 

@@ -13,13 +13,13 @@ import { REFUND_QUIET_MS } from '../ledger/refundAsking';
 import { conflictError } from '../records/conflictError';
 import type { PayStrategy, WechatReply } from '../strategies/strategy';
 import { escalate, ladderDelay, retriedAt, type EscalationDeps, type Step } from '../sweep/steps';
-import type { Json } from '../wechat/dialect';
 import { otherAnswer } from '../wechat/replyNumbers';
 import type { CallLimits } from '../wechat/wechatApi';
 import { provenBody, refusalOf, saysNotFound, upstreamError } from '../wechat/wechatErrors';
 import { ConflictError, NotFoundError } from '../../utils/errors';
 import { DAY_MS } from '../../utils/time';
 import type { Reversed, TransactionUnknown } from '../../utils/schemas/moneyReplies';
+import type { Json } from '../../utils/json';
 
 /** WeChat refuses a reversal sooner than this after the charge. */
 export const REVERSE_MIN_MS = 15_000;

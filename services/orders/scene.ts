@@ -2,8 +2,7 @@
 import type { Caller } from '../access/caller';
 import { isPublicAddress } from '../../utils/addresses';
 import { ValidationError } from '../../utils/errors';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../../utils/json';
 
 /**
  * The scene as sent, with the payer's address where he left it out and a trusted proxy says it. What is filled

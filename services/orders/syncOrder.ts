@@ -5,7 +5,7 @@
 import { wordsOf, type AlarmCode } from '../ledger/reasons';
 import { createRecordAdopter } from './adoptRecord';
 import type { OrderRecord } from '../ledger/record';
-import { versionOf, type Dialect, type From, type Json, type OrderRef } from '../wechat/dialect';
+import { versionOf, type Dialect, type From, type OrderRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers, guardShop, otherAnswer, transactionsOf } from '../wechat/replyNumbers';
 import {
@@ -17,6 +17,7 @@ import {
 } from '../wechat/syncDeps';
 import { provenBody } from '../wechat/wechatErrors';
 import { UpstreamError } from '../../utils/errors';
+import type { Json } from '../../utils/json';
 
 export { fromReply } from '../wechat/syncDeps';
 export type { LearnOptions, SyncDeps, Synced, SyncOptions } from '../wechat/syncDeps';

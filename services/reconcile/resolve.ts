@@ -16,6 +16,7 @@ import type { Account, Dialect } from '../wechat/dialect';
 import { isLimited, provenBody, refusalOf } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
 import { beijingDay, fromRfc3339 } from '../../utils/time';
+import type { Json } from '../../utils/json';
 
 /** A difference as found, with the row it came from, where there is one. */
 export interface Found {
@@ -36,8 +37,6 @@ export interface ResolveDeps extends RefundSyncDeps {
   /** Least time between two questions. */
   readonly gapMs: number;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 const FROM = { source: 'query', proof: 'signature' } as const;
 const QUERY = { retriesMax: 1 } as const;

@@ -4,8 +4,7 @@ import { sentenceOf } from '../ledger/reasons';
 import type { StoredRecord } from '../ledger/record';
 import type { RecordReply } from '../../utils/schemas/operatorReplies';
 import { toRfc3339 } from '../../utils/time';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../../utils/json';
 
 /** What is for us alone: machinery, hashes, and bodies that may hold encrypted fields. */
 const HIDDEN = new Set([

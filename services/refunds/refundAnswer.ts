@@ -3,11 +3,11 @@ import type { OrderRecord, Refund } from '../ledger/record';
 import { isUnsettled } from '../ledger/refundAsking';
 import { nextOf, refundNext, REFUND_NEXT_MSG } from './refundNext';
 import type { WechatReply } from '../strategies/strategy';
-import type { Json } from '../wechat/dialect';
 import { withTexts } from '../wechat/replyNumbers';
 import { upstreamError } from '../wechat/wechatErrors';
 import { UpstreamError, type AppError } from '../../utils/errors';
 import type { RefundReply } from '../../utils/schemas/moneyReplies';
+import type { Json } from '../../utils/json';
 
 export interface RefundAnswer {
   /** 200 as WeChat said, 202 when the outcome is not known yet. */

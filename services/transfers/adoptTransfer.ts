@@ -2,10 +2,11 @@
 import { newRecord } from '../ledger/newRecord';
 import type { TransferRecord } from '../ledger/record';
 import { decideTransfer, type TransferFacts } from '../ledger/transferState';
-import type { From, Json } from '../wechat/dialect';
+import type { From } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import type { SyncDeps } from '../wechat/syncDeps';
 import { invariant } from '../../utils/invariant';
+import type { Json } from '../../utils/json';
 
 /** @returns undefined where the answer does not say how much: such a transfer cannot be counted. */
 export async function adoptTransfer(

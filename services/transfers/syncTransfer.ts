@@ -9,10 +9,11 @@ import {
   type Synced,
   type SyncOptions,
 } from '../wechat/syncDeps';
-import type { From, Json, OrderRef } from '../wechat/dialect';
+import type { From, OrderRef } from '../wechat/dialect';
 import { asText } from '../wechat/readFacts';
 import { guardNumbers, guardTransferReply } from '../wechat/replyNumbers';
 import { provenBody } from '../wechat/wechatErrors';
+import type { Json } from '../../utils/json';
 
 /** Queries a transfer and applies the proven answer. Adopts nothing. */
 export async function syncTransfer(

@@ -21,8 +21,7 @@ import type { TransferFacts } from '../ledger/transferState';
 import type { NotificationWords } from '../strategies/labels';
 import type { ApiVersion, WechatCall, WechatReply } from '../strategies/strategy';
 import type { SubMerchant } from '../../config/types';
-
-export type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../../utils/json';
 
 /** How a fact was proven and where it came from. */
 export interface From {

@@ -2,7 +2,7 @@
  * A merchant of its own (直连商户) in API v3. What a reference says of accounts is not used here: the wing speaks for
  * one mchid, and a stored row may have been written by somebody else.
  */
-import type { DialectCalls, DialectSettings, Json, V3Dialect } from './dialect';
+import type { DialectCalls, DialectSettings, V3Dialect } from './dialect';
 import { createDirectExpectations } from './directExpectations';
 import { createDirectRequests } from './directRequests';
 import { V3_NOTIFICATION_RULES } from './notificationRules';
@@ -10,6 +10,7 @@ import { readCombination } from './readCombination';
 import { readPayer, readRefund, readTransaction, readTransfer } from './readFacts';
 import { COMBINATIONS, ORDERS, REFUND_PATH, TRANSFER_PATH } from './v3Paths';
 import type { WechatCall } from '../strategies/strategy';
+import type { Json } from '../../utils/json';
 
 const enc = encodeURIComponent;
 

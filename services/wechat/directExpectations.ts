@@ -7,7 +7,6 @@ import {
   type DialectExpectations,
   type DialectSettings,
   type Expected,
-  type Json,
   type Pair,
   type PlacedProduct,
 } from './dialect';
@@ -21,6 +20,7 @@ import type {
   Refund,
   TransferRecord,
 } from '../ledger/record';
+import type { Json } from '../../utils/json';
 
 export const createDirectExpectations = (settings: DialectSettings): DialectExpectations => ({
   order: (record, body) => orderExpected(record, body, settings),

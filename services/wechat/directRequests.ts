@@ -1,8 +1,9 @@
 /** Requests that move money, as a merchant of its own sends them. Made once, stored, repeated byte for byte. */
-import type { DialectRequests, DialectSettings, Json, RefundDraft } from './dialect';
+import type { DialectRequests, DialectSettings, RefundDraft } from './dialect';
 import { abnormalRefundPath, combinePath, orderPath, REFUND_PATH, TRANSFER_PATH } from './v3Paths';
 import type { WechatRequest } from '../ledger/record';
 import { toRfc3339 } from '../../utils/time';
+import type { Json } from '../../utils/json';
 
 /** JSON leaves out what is undefined. */
 export const post = (path: string, body: Json, serial?: string): WechatRequest => ({

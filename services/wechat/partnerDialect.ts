@@ -2,7 +2,7 @@
  * A service provider (服务商) in API v3: it signs with its own keys, and the money goes to a shop of its list. A number
  * is unique within the provider; each question about one names the shop.
  */
-import type { AccountRef, DialectCalls, Json, PartnerSettings, V3Dialect } from './dialect';
+import type { AccountRef, DialectCalls, PartnerSettings, V3Dialect } from './dialect';
 import { createCalls, get, post } from './directDialect';
 import { V3_NOTIFICATION_RULES } from './notificationRules';
 import { createPartnerExpectations } from './partnerExpectations';
@@ -12,6 +12,7 @@ import { partsOf } from './readCombination';
 import { readTransfer } from './readFacts';
 import { COMBINATIONS, PARTNER_ORDERS, REFUND_PATH } from './v3Paths';
 import { InvariantError } from '../../utils/errors';
+import type { Json } from '../../utils/json';
 
 const enc = encodeURIComponent;
 

@@ -6,7 +6,6 @@ import {
   NOTHING,
   type DialectExpectations,
   type Expected,
-  type Json,
   type Pair,
   type PartnerSettings,
 } from './dialect';
@@ -21,6 +20,7 @@ import { appsOf, attachOf } from './partnerRequests';
 import { asObject } from './readFacts';
 import { combinePath, partnerOrderPath } from './v3Paths';
 import type { CombinationRecord, OrderRecord } from '../ledger/record';
+import type { Json } from '../../utils/json';
 
 export function createPartnerExpectations(settings: PartnerSettings): DialectExpectations {
   const direct = createDirectExpectations(settings);

@@ -1,8 +1,9 @@
 /** Requests that move money, as a service provider sends them for its shops. Made once, stored, repeated byte for byte. */
-import type { DialectRequests, Json, PartnerSettings } from './dialect';
+import type { DialectRequests, PartnerSettings } from './dialect';
 import { createDirectRequests, post, refundBody } from './directRequests';
 import { abnormalRefundPath, combinePath, partnerOrderPath, REFUND_PATH } from './v3Paths';
 import { toRfc3339 } from '../../utils/time';
+import type { Json } from '../../utils/json';
 
 /** The provider's app goes with every order; the shop's own beside it, where the payment opens there. */
 export const appsOf = (

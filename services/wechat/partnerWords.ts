@@ -2,9 +2,10 @@
  * Reads what WeChat says to a service provider (服务商). Two appids and two openids stand side by side there: of the
  * provider, and of the shop's own app where the payment opened in it. A record knows the one app that it opened in.
  */
-import type { DialectReaders, From, Json, PayerFacts } from './dialect';
+import type { DialectReaders, From, PayerFacts } from './dialect';
 import { partsOf, readCombination, type CombinationFacts } from './readCombination';
 import { asObject, asText, readRefund, readTransaction, type TransactionFacts } from './readFacts';
+import type { Json } from '../../utils/json';
 
 /** The same object in the words of a merchant of its own. */
 function plainly(body: Json): Json {

@@ -1,10 +1,11 @@
 /** Reads WeChat's proven answers and notifications about a combination. All parts are paid, or none is. */
-import type { From, Json } from './dialect';
+import type { From } from './dialect';
 import { asObject, asText, OPEN_TRADES, OVER_TRADES, readCoupons } from './readFacts';
 import type { PaidPart } from '../ledger/combinationState';
 import type { Payment } from '../ledger/record';
 import { exactOptional } from '../../utils/exactOptional';
 import { isFen } from '../../utils/money';
+import type { Json } from '../../utils/json';
 
 const PAID = new Set(['SUCCESS', 'REFUND']);
 

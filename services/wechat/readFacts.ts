@@ -2,13 +2,14 @@
  * Reads WeChat's proven answers and notifications: from its JSON to facts a record understands.
  * A shape we do not understand is `undefined`, never a guess: WeChat's fields may grow, ours must be there.
  */
-import type { From, Json, PayerFacts } from './dialect';
+import type { From, PayerFacts } from './dialect';
 import type { Payment, RefundAmounts } from '../ledger/record';
 import type { RefundFacts } from '../ledger/refundSeen';
 import type { TransferFacts } from '../ledger/transferState';
 import { TRANSFER_STATES, type TransferState } from '../ledger/record';
 import { exactOptional } from '../../utils/exactOptional';
 import { isFen } from '../../utils/money';
+import type { Json } from '../../utils/json';
 
 export const asObject = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -6,8 +6,7 @@
 import type { RefundFacts } from '../ledger/refundSeen';
 import type { OrderRecord, TransferRecord } from '../ledger/record';
 import { UpstreamError } from '../../utils/errors';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { Json } from '../../utils/json';
 
 /** What a number must be: one text, one of several, or anything where nothing is known of it yet. */
 type Expected = string | readonly string[] | undefined;

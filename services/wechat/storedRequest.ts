@@ -6,7 +6,7 @@
  * `CheckedRequest`, and only that can be sent.
  */
 import type { AlarmCode } from '../ledger/reasons';
-import type { DialectExpectations, Expected, Json } from './dialect';
+import type { DialectExpectations, Expected } from './dialect';
 import { asObject } from './readFacts';
 import { heldRefund } from '../ledger/refundMoney';
 import type {
@@ -18,6 +18,7 @@ import type {
 } from '../ledger/record';
 import { AppError, ConflictError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
+import type { Json } from '../../utils/json';
 
 declare const checked: unique symbol;
 export type CheckedRequest = WechatRequest & { readonly [checked]: true };

@@ -2,7 +2,7 @@
  * A merchant of its own in API v2: XML fields of other names, all calls by POST, numbers in the body. Heard and read
  * in the words of v3. Transfers and combined orders do not exist here.
  */
-import type { AccountRef, BillKind, DialectSettings, Json, VersionDialect } from './dialect';
+import type { AccountRef, BillKind, DialectSettings, VersionDialect } from './dialect';
 import { readCombination } from './readCombination';
 import { readPayer, readRefund, readTransaction, readTransfer } from './readFacts';
 import { v2OrderExpected, v2RefundExpected } from './v2/v2Expectations';
@@ -10,6 +10,7 @@ import { hearV2 } from './v2/v2Replies';
 import { v2Charge, v2Order, v2Refund } from './v2/v2Requests';
 import { V2_PATHS } from './v2/v2Paths';
 import type { WechatCall } from '../strategies/strategy';
+import type { Json } from '../../utils/json';
 
 const post = (path: string, body: Json): WechatCall => ({
   method: 'POST',

@@ -1,9 +1,10 @@
 /** What a stored request of API v2 must be to fit its record and this merchant. How it was made: `v2Requests.ts`. */
-import { NOTHING, type DialectSettings, type Expected, type Json, type Pair } from '../dialect';
+import { NOTHING, type DialectSettings, type Expected, type Pair } from '../dialect';
 import { FUNDS, TRADE_TYPES } from './v2Requests';
 import { V2_PATHS } from './v2Paths';
 import { heldRefund } from '../../ledger/refundMoney';
 import type { OrderRecord } from '../../ledger/record';
+import type { Json } from '../../../utils/json';
 
 const FURTHER = [
   'detail',

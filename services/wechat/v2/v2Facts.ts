@@ -1,9 +1,9 @@
 /**
  * API v2's flat texts in the shapes of v3: what is read, recorded and answered is the same in both versions. A value
- * that cannot be read is left out, so that whoever needs it finds the facts incomplete.
+ * that cannot be read is left out, so that the facts are incomplete for every reader that needs it.
  */
-import type { Json } from '../dialect';
 import { asObject, asText, refundStatusOf } from '../readFacts';
+import type { Json } from '../../../utils/json';
 
 const FEN = /^\d{1,10}$/;
 const COUPONS_MAX = 100;

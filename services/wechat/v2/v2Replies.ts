@@ -1,10 +1,10 @@
-/** Replies of API v2 as v3 would have given them. What was proven stays so, and nothing becomes proven here. */
-import type { Json } from '../dialect';
+/** Replies of API v2 in the form of v3. What was proven stays so, and nothing becomes proven here. */
 import { asObject, asText } from '../readFacts';
 import { acceptedRefundOf, queriedRefundOf, transactionOf } from './v2Facts';
 import { V2_PATHS } from './v2Paths';
 import { v3Words } from './v2Words';
 import type { WechatCall, WechatReply } from '../../strategies/strategy';
+import type { Json } from '../../../utils/json';
 
 export function hearV2(mchid: string, call: WechatCall, reply: WechatReply): WechatReply {
   if (reply.kind === 'refused') return { ...reply, ...wordsOf(reply) };

@@ -2,12 +2,13 @@
  * Requests of API v2 that move money, as flat objects; the strategy makes XML of them. What it calls otherwise than
  * v3 is said here once: description → body, notify times in 14 digits, objects as JSON texts.
  */
-import type { ChargeDraft, DialectSettings, Json, OrderDraft, RefundDraft } from '../dialect';
+import type { ChargeDraft, DialectSettings, OrderDraft, RefundDraft } from '../dialect';
 import { asObject, asText } from '../readFacts';
 import { V2_PATHS } from './v2Paths';
 import type { WechatRequest } from '../../ledger/record';
 import { ValidationError } from '../../../utils/errors';
 import { toCompactTime } from '../../../utils/time';
+import type { Json } from '../../../utils/json';
 
 export const TRADE_TYPES = { jsapi: 'JSAPI', h5: 'MWEB', native: 'NATIVE', app: 'APP' } as const;
 
