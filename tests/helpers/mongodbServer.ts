@@ -4,6 +4,7 @@
  * not MongoDB: an election, a rollback, a write concern that is not met are single faults here.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { Long, type Document } from 'mongodb';
 import {
   Refusal,
@@ -44,6 +45,8 @@ export interface MongodbServer {
   readonly commands: Document[];
   /** The next commands of this name fail so, in this order. */
   breakNext(command: string, ...faults: readonly Fault[]): void;
+  /** The write of this number (from 0, from now on) fails so, and so does the driver's repetition of it. */
+  breakWrite(number: number, fault: Fault): void;
   /** Runs after the next command of this name was done, before it is answered. */
   afterNext(command: string, run: () => void): void;
   cutConnections(): void;
@@ -53,11 +56,15 @@ export interface MongodbServer {
 export interface ServerOptions {
   /** In no replica set. */
   readonly standalone?: boolean;
+  /** By which it knows itself: 127.0.0.1, if not given. */
+  readonly host?: string;
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /** Few, so that pages are fetched in several batches. */
 const BATCH_MAX = 50;
 const SET = 'rs0';
+const LOOPBACK = '127.0.0.1';
 
 interface State {
   readonly port: () => number;
@@ -80,7 +87,7 @@ const nsOf = (command: Document, name: string): string =>
   `${String(command['$db'])}.${String(command[name])}`;
 
 const hello: Handler = ({ port, options }) => {
-  const me = `127.0.0.1:${String(port())}`;
+  const me = `${options.host ?? LOOPBACK}:${String(port())}`;
   const set = { setName: SET, setVersion: 1, hosts: [me], me, primary: me, secondary: false };
   return {
     helloOk: true,
@@ -188,6 +195,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
 };
 
+const isWrite = (name: string): boolean => name === 'insert' || name === 'update';
 const nameOf = (command: Document): string => Object.keys(command)[0] ?? '';
 const isGreeting = (name: string): boolean => ['hello', 'ismaster', 'endSessions'].includes(name);
 
@@ -264,6 +272,8 @@ export async function startMongodbServer(options: ServerOptions = {}): Promise<M
   const commands: Document[] = [];
   const faults = new Map<string, Fault[]>();
   const afterwards = new Map<string, (() => void)[]>();
+  const planned = new Map<number, Fault>();
+  let writes = 0;
   const sockets = new Set<Socket>();
   const port = (): number => (server.address() as AddressInfo).port;
   const perform = createPerformer({ port, options, collections, cursors: new Map() });
@@ -272,14 +282,14 @@ export async function startMongodbServer(options: ServerOptions = {}): Promise<M
     const { command } = message;
     const name = nameOf(command);
     if (!isGreeting(name)) commands.push(command);
-    const fault = faults.get(name)?.shift();
+    const fault = planned.get(isWrite(name) ? writes++ : -1) ?? faults.get(name)?.shift();
     const answer = await answerWith(fault, () => perform(command), collections);
     afterwards.get(name)?.shift()?.();
     if (answer === 'break') socket.destroy();
     else if (answer !== 'silence' && !socket.destroyed) socket.write(writeReply(message, answer));
   }
 
-  const server = createServer((socket) => {
+  const welcome = (socket: Socket): void => {
     sockets.add(socket);
     let received = Buffer.alloc(0);
     socket.on('data', (data: Buffer) => {
@@ -295,18 +305,23 @@ export async function startMongodbServer(options: ServerOptions = {}): Promise<M
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  };
+  const { tls, host = LOOPBACK } = options;
+  const server = tls === undefined ? createServer(welcome) : createTlsServer(tls, welcome);
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const cutConnections = (): void => {
     for (const socket of sockets) socket.destroy();
   };
 
   return {
-    url: (database = 'pay') => `mongodb://127.0.0.1:${String(port())}/${database}`,
+    url: (database = 'pay') => `mongodb://${host}:${String(port())}/${database}`,
     collections,
     commands,
     breakNext(command, ...list) {
       faults.set(command, [...(faults.get(command) ?? []), ...list]);
+    },
+    breakWrite(number, fault) {
+      planned.set(writes + number, fault).set(writes + number + 1, fault);
     },
     afterNext(command, run) {
       afterwards.set(command, [...(afterwards.get(command) ?? []), run]);

@@ -81,9 +81,14 @@ function optionsFor(timeoutMs: number): MongoClientOptions {
 }
 
 function clientFor({ MongoClient: Client }: Driver, url: string, timeoutMs: number): MongoClient {
-  const connections = /[?&]maxPoolSize=/.test(url) ? {} : { maxPoolSize: CONNECTIONS_DEFAULT };
+  const says = (parameter: RegExp): boolean => parameter.test(url);
+  const own = {
+    ...(says(/[?&]maxPoolSize=/i) ? {} : { maxPoolSize: CONNECTIONS_DEFAULT }),
+    // Only the URL may do without certificates, not a variable that silences Node.js as a whole.
+    ...(says(/[?&]tls(Insecure|AllowInvalidCertificates)=/i) ? {} : { rejectUnauthorized: true }),
+  };
   try {
-    return new Client(url, { ...optionsFor(timeoutMs), ...connections });
+    return new Client(url, { ...optionsFor(timeoutMs), ...own });
   } catch (error) {
     // Its message repeats the URL, which holds a password; the name of an unknown parameter may be said.
     const option = /^options? ([\w, ]+) (?:is|are) not supported$/.exec((error as Error).message);
