@@ -6,7 +6,12 @@ import { createVerify, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSimulator, type NotificationKind, type Simulator } from '../simulator';
+import {
+  createSimulator,
+  type NotificationKind,
+  type Simulator,
+  type SimulatorOptions,
+} from '../simulator';
 import { startHere } from '../tests/helpers/core';
 import { silentLogger } from '../utils/logger';
 import { answerWords, asJson, changeOf, dig, masked, shownOf, textOf } from './wording';
@@ -91,16 +96,17 @@ export interface HarnessOptions {
   readonly settings?: Record<string, string>;
   /** With two further merchants, each with a receiver of its own. */
   readonly several?: boolean;
+  readonly simulated?: SimulatorOptions;
 }
 
 export async function openHarness(
   mode: Mode,
   told: Tell,
-  { settings = {}, several = false }: HarnessOptions = {},
+  { settings = {}, several = false, simulated = {} }: HarnessOptions = {},
 ): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'pay-common-demo-'));
   const merchants = several ? Object.values(FURTHER).map((mchid) => ({ mchid })) : [];
-  const simulator = await createSimulator({ autoDeliver: false, merchants });
+  const simulator = await createSimulator({ autoDeliver: false, merchants, ...simulated });
   simulator.switches.refundOutcome = 'never';
   simulator.mode = mode === 'sdk' ? 'direct' : 'gateway';
   simulator.gateway = { ciphertext: true, target: 'callback' };

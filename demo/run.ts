@@ -2,6 +2,7 @@
 import { runAttacks, runUnprepared } from './attacks';
 import type { Tally } from './expect';
 import { openHarness, type Harness, type HarnessOptions } from './harness';
+import { runPartner, WITH_SHOPS } from './partnerOrder';
 import { runLoop } from './scenario';
 import { words, type Mode, type Tell, type Words } from './types';
 
@@ -54,6 +55,12 @@ const ACTS: readonly Act[] = [
         await runLoop(shop, { no: 'TEA_SHOPS_1', ciphertext: true, tally });
       }
     },
+  },
+  {
+    mode: 'sdk',
+    title: words('服务商：替子商户收款', 'Service provider: an order for a shop'),
+    options: { simulated: WITH_SHOPS },
+    play: runPartner,
   },
   {
     mode: 'sdk',
