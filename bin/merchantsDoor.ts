@@ -40,7 +40,7 @@ export function doorOf(merchants: Merchants, deps: DoorDeps): Door {
       ...statusOf(wing, deps),
       warnings: [...wing.config.warnings, ...(refused?.faults ?? [])],
       lastSweep: () => sweep.lastEnd(),
-      oldestDue: () => earliest(wings.map((one) => one.oldestDue())),
+      oldestDue: oldestOf(wings, deps.clock),
       ...(states === undefined ? {} : { merchants: states }),
     }),
     ...(entries === undefined ? {} : furtherOf(merchants, deps)),
@@ -57,11 +57,27 @@ const sweepingAll = (ready: Ready, sweep: SweepService): Ready => ({
   },
 });
 
-async function earliest(
-  moments: readonly Promise<number | undefined>[],
-): Promise<number | undefined> {
-  const some = (await Promise.all(moments)).filter((at) => at !== undefined);
-  return some.length === 0 ? undefined : Math.min(...some);
+/** It is a question for each merchant, and strangers may ask: of several the answer is kept for a while. */
+const DUE_KEPT_MS = 1000;
+
+function oldestOf(wings: readonly Wing[], clock: Clock): NonNullable<StatusDeps['oldestDue']> {
+  const [own] = wings;
+  if (own !== undefined && wings.length === 1) return () => own.oldestDue();
+  let askedAt = Number.NEGATIVE_INFINITY;
+  let answer: Promise<number | undefined> = Promise.resolve(undefined);
+  const ask = async (): Promise<number | undefined> => {
+    const moments = await Promise.all(wings.map((wing) => wing.oldestDue()));
+    const some = moments.filter((at) => at !== undefined);
+    return some.length === 0 ? undefined : Math.min(...some);
+  };
+  return () => {
+    const ageMs = clock.now() - askedAt;
+    if (ageMs < 0 || ageMs >= DUE_KEPT_MS) {
+      askedAt = clock.now();
+      answer = ask();
+    }
+    return answer;
+  };
 }
 
 const statusOf = (wing: Wing, { basis }: DoorDeps): StatusDeps => ({
