@@ -400,6 +400,35 @@ it('closes without WeChat’s word only what WeChat does not hold', () => {
 });
 
 describe('payments', () => {
+  it.each(['v2', 'v3'] as const)('told in API %s are those of an order of that version', (api) => {
+    const other = api === 'v2' ? 'v3' : 'v2';
+    const told = (of: object) => decide(inState('PENDING', of), { ...EVENTS.paid, api }, CTX);
+    expect(outcome(told({ api }))).toBe('PAID');
+    expect(outcome(told({ api: other }))).toBe('NOTIFICATION_REFUSED');
+    expect(outcome(told({}))).toBe(api === 'v3' ? 'PAID' : 'NOTIFICATION_REFUSED');
+    expect(outcome(decide(inState('PENDING', { api }), EVENTS.paid, CTX))).toBe('PAID');
+  });
+
+  it('of another shop of the service provider do not fit', () => {
+    const shop = { ...payment, sub_mchid: '1900000011' };
+    const told = (of: object, by: Payment) =>
+      outcome(decide(inState('PENDING', of), { ...EVENTS.paid, payment: by }, CTX));
+    expect(told({ sub_mchid: '1900000011' }, shop)).toBe('PAID');
+    expect(told({ sub_mchid: '1900000012' }, shop)).toBe('MISMATCH');
+    expect(told({ sub_mchid: '1900000011' }, payment)).toBe('MISMATCH');
+    expect(told({}, shop)).toBe('MISMATCH');
+  });
+
+  it('that a reversal overtook are kept, and nobody is told of them', () => {
+    const reversed = inState('CLOSED', { product: 'codepay', reversing_at: NOW - 60_000 });
+    const late = applied(decide(reversed, EVENTS.paid, CTX));
+    expect(late).toMatchObject({
+      state: 'CLOSED',
+      payment: { transaction_id: expect.any(String) },
+    });
+    expect(late.effects).toEqual(reversed.effects);
+  });
+
   it('a repeat changes nothing', () => {
     const paid = applied(decide(inState('PENDING'), EVENTS.paid, CTX));
     expect(types(paid)).toEqual(['order.paid']);

@@ -183,6 +183,24 @@ describe('redelivering', () => {
   });
 });
 
+it('a failure is followed by the next attempt, counted from the failure', () => {
+  const record = add(anOrder('A'));
+  const id = idOf(record, 0);
+  const failed = effectFailed(effectAttempted(record, id, T0), id, T0 + 700, 'HTTP 500');
+  expect(due(failed)).toEqual([{ do: 'deliver', at: T0 + 5_700, tries: 1 }]);
+});
+
+it('drops dead ones, too, where there are no others', () => {
+  let record = anOrder('A');
+  for (let i = 0; i < EFFECTS_KEPT + 2; i += 1) {
+    record = add(record);
+    record = effectDead(record, idOf(record, record.effects.length - 1), T0, 'x');
+  }
+  const last = add(record);
+  expect(last.effects).toHaveLength(EFFECTS_KEPT);
+  expect(last.effects[0]?.data).toEqual({ n: 3 });
+});
+
 describe('what comes late', () => {
   const two = () => {
     const record = add(add(anOrder('A')));

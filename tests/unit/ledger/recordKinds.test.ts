@@ -99,6 +99,9 @@ describe('the numbers that lead to a record', () => {
     expect(numbers(after, before)).toEqual([['refund', 'R2', 'P1']]);
     expect(numbers(after, combination(part('P1'), part('P2')))).toEqual(numbers(after, undefined));
     expect(numbers(after, after)).toEqual([]);
+    const second = combination(part('P1', { payment }), part('P2', { payment }));
+    const first = combination(part('P1', { payment }), part('P2'));
+    expect(numbers(second, first)).toEqual([['transaction', 'T1', 'P2']]);
   });
 
   it('of a transfer are its bill, once', () => {

@@ -69,6 +69,8 @@ it('a part is an order of its own, in the state of its own money', () => {
     refunds: [{ out_refund_no: 'R1' }],
   });
   expect(partAsOrder(whole, 'P2')?.state).toBe('PAID');
+  const shop = combination([part('P1', 60, { sub_mchid: '1900000011' })]);
+  expect(partAsOrder(shop, 'P1')?.sub_mchid).toBe('1900000011');
   expect(partAsOrder(whole, 'P3')).toBeUndefined();
   const bare = partAsOrder(combination([part('P1', 60)], { state: 'PENDING' }), 'P1');
   expect(bare?.state).toBe('PENDING');
