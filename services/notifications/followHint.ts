@@ -83,6 +83,35 @@ async function askInPlace({ places, clock }: Parts, question: Question): Promise
   });
 }
 
+interface Hinted {
+  readonly no: string;
+  readonly payer?: string;
+  readonly last_hint_at?: number;
+}
+
+const MARK = { type: 'hinted', ...HINTED } as const;
+
+/** Asks about a whole record, which keeps the mark itself. */
+const askAbout = (
+  parts: Parts,
+  record: Hinted,
+  { deadline }: Limits,
+  how: Pick<Question, 'ask'> & {
+    readonly apply: (
+      no: string,
+      event: typeof MARK,
+      options: { readonly deadline: number },
+    ) => Promise<{ readonly outcome: string }>;
+  },
+): Promise<void> =>
+  askInPlace(parts, {
+    share: shareOf(record),
+    lastAskedAt: record.last_hint_at,
+    deadline,
+    mark: async () => (await how.apply(record.no, MARK, { deadline })).outcome === 'applied',
+    ask: how.ask,
+  });
+
 const askedLately = (): AppError =>
   new AppError('OVERLOADED', {
     detail: 'asked a moment ago',
@@ -104,15 +133,8 @@ async function followOrder(parts: Parts, hint: NotificationHint, limits: Limits)
     return;
   }
   if (isFinalForHint(record)) throw unproven('nothing to learn');
-  const { deadline } = limits;
-  await askInPlace(parts, {
-    share: shareOf(record),
-    lastAskedAt: record.last_hint_at,
-    deadline,
-    mark: async () => {
-      const marked = await orders.apply(record.no, { type: 'hinted', ...HINTED }, { deadline });
-      return marked.outcome === 'applied';
-    },
+  await askAbout(parts, record, limits, {
+    apply: (key, event, options) => orders.apply(key, event, options),
     ask: async () => {
       const { reply, record: now } = await syncOrder(parts, record, { limits });
       return { reply, borneOut: now?.payment !== undefined };
@@ -166,16 +188,8 @@ async function followCombination(
     if (isKnownCombination(parts, record, hint.plaintext)) return;
     throw unproven('nothing to learn');
   }
-  const { deadline } = limits;
-  await askInPlace(parts, {
-    share: shareOf(record),
-    lastAskedAt: record.last_hint_at,
-    deadline,
-    mark: async () => {
-      const event = { type: 'hinted', ...HINTED } as const;
-      const marked = await orders.applyCombination(record.no, event, { deadline });
-      return marked.outcome === 'applied';
-    },
+  await askAbout(parts, record, limits, {
+    apply: (key, event, options) => orders.applyCombination(key, event, options),
     ask: async () => {
       const { reply, record: now } = await syncCombination(parts, record, { limits });
       return { reply, borneOut: now !== undefined && isPaidCombination(now) };
@@ -192,16 +206,8 @@ async function followTransfer(parts: Parts, hint: NotificationHint, limits: Limi
     if (isKnownTransfer(record, hint.plaintext)) return;
     throw unproven('nothing to learn');
   }
-  const { deadline } = limits;
-  await askInPlace(parts, {
-    share: shareOf(record),
-    lastAskedAt: record.last_hint_at,
-    deadline,
-    mark: async () => {
-      const event = { type: 'hinted', ...HINTED } as const;
-      const marked = await orders.applyTransfer(record.no, event, { deadline });
-      return marked.outcome === 'applied';
-    },
+  await askAbout(parts, record, limits, {
+    apply: (key, event, options) => orders.applyTransfer(key, event, options),
     ask: async () => {
       const { reply, record: now } = await syncTransfer(parts, record, { limits });
       return { reply, borneOut: now !== undefined && isFinalTransfer(now.state) };

@@ -1,10 +1,7 @@
 /** Reads WeChat's proven answers and notifications about a combination. All parts are paid, or none is. */
 import type { From } from './dialect';
-import { asObject, asText, OPEN_TRADES, OVER_TRADES, readCoupons } from './readFacts';
+import { asObject, asText, OPEN_TRADES, OVER_TRADES, paymentIn } from './readFacts';
 import type { PaidPart } from '../ledger/combinationState';
-import type { Payment } from '../ledger/record';
-import { exactOptional } from '../../utils/exactOptional';
-import { isFen } from '../../utils/money';
 import type { Json } from '../../utils/json';
 
 const PAID = new Set(['SUCCESS', 'REFUND']);
@@ -35,29 +32,11 @@ export const partsOf = (body: Json): readonly (Json | undefined)[] =>
   Array.isArray(body.sub_orders) ? body.sub_orders.map((sub: unknown) => asObject(sub)) : [];
 
 function readPart(sub: Json, body: Json, from: From): PaidPart | undefined {
-  const amount = asObject(sub.amount);
-  const total = amount?.total_amount;
-  const payer_total = amount?.payer_amount;
+  const { total_amount: total, payer_amount: payer_total, currency } = asObject(sub.amount) ?? {};
+  const openid = asObject(body.combine_payer_info)?.openid;
+  const appid = body.combine_appid;
+  const payment = paymentIn(sub, { total, payer_total, currency, appid, openid }, from);
   const out_trade_no = asText(sub.out_trade_no);
-  const transaction_id = asText(sub.transaction_id);
-  const appid = asText(body.combine_appid);
-  const mchid = asText(sub.mchid);
-  if (!isFen(total) || total < 1 || out_trade_no === undefined) return undefined;
-  if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
-  const payment = exactOptional<Payment>({
-    transaction_id,
-    total,
-    currency: asText(amount?.currency) ?? 'CNY',
-    appid,
-    mchid,
-    sub_mchid: asText(sub.sub_mchid),
-    payer_total: isFen(payer_total) ? payer_total : undefined,
-    openid: asText(asObject(body.combine_payer_info)?.openid),
-    trade_type: asText(sub.trade_type),
-    bank_type: asText(sub.bank_type),
-    success_time: asText(sub.success_time),
-    promotion_detail: readCoupons(sub.promotion_detail),
-    ...from,
-  });
+  if (payment === undefined || out_trade_no === undefined) return undefined;
   return { out_trade_no, payment, refunded: sub.trade_state === 'REFUND' };
 }

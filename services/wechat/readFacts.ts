@@ -50,7 +50,7 @@ export function readTransaction(body: Json, from: From): TransactionFacts | unde
 const COUPONS_MAX = 100;
 
 /** Coupons as WeChat states them; undefined where there are none. */
-export function readCoupons(value: unknown): readonly Json[] | undefined {
+function readCoupons(value: unknown): readonly Json[] | undefined {
   if (!Array.isArray(value)) return undefined;
   const items: readonly unknown[] = value.slice(0, COUPONS_MAX);
   const coupons = items.map(asObject).filter((one) => one !== undefined);
@@ -76,23 +76,37 @@ function readRefundAmounts(amount: Json | undefined): RefundAmounts | undefined 
 }
 
 function readPayment(body: Json, from: From): Payment | undefined {
-  const amount = asObject(body.amount);
-  const total = amount?.total;
+  const { total, payer_total, currency } = asObject(body.amount) ?? {};
+  const openid = asObject(body.payer)?.openid;
+  return paymentIn(body, { total, payer_total, currency, appid: body.appid, openid }, from);
+}
+
+/** What a transaction and a part of a combination state under different names. */
+interface Stated {
+  readonly total: unknown;
+  readonly payer_total: unknown;
+  readonly currency: unknown;
+  readonly appid: unknown;
+  readonly openid: unknown;
+}
+
+/** @returns undefined where one of the facts is missing that identify a payment. */
+export function paymentIn(body: Json, stated: Stated, from: From): Payment | undefined {
+  const { total, payer_total } = stated;
   const transaction_id = asText(body.transaction_id);
-  const appid = asText(body.appid);
+  const appid = asText(stated.appid);
   const mchid = asText(body.mchid);
   if (!isFen(total) || total < 1) return undefined;
   if (transaction_id === undefined || appid === undefined || mchid === undefined) return undefined;
-  const payer_total = amount?.payer_total;
   return exactOptional<Payment>({
     transaction_id,
     total,
-    currency: asText(amount?.currency) ?? 'CNY',
+    currency: asText(stated.currency) ?? 'CNY',
     appid,
     mchid,
     sub_mchid: asText(body.sub_mchid),
     payer_total: isFen(payer_total) ? payer_total : undefined,
-    openid: asText(asObject(body.payer)?.openid),
+    openid: asText(stated.openid),
     trade_type: asText(body.trade_type),
     bank_type: asText(body.bank_type),
     success_time: asText(body.success_time),
