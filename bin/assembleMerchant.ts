@@ -78,6 +78,7 @@ export interface Wing {
   readonly sweep: SweepService;
   readonly reconciler: Reconciler;
   readonly keys: PayStrategy['keys'];
+  readonly faults: PayStrategy['faults'];
   /** Since when work has been due to this merchant, milliseconds. */
   oldestDue(): Promise<number | undefined>;
   /** Loads keys. */
@@ -117,6 +118,7 @@ export function assembleMerchant(config: Config, shared: Shared): Wing {
     sweep: operations.sweepService,
     reconciler: operations.reconciler,
     keys: () => strategy.keys(),
+    faults: () => strategy.faults(),
     oldestDue: () => base.store.oldestDue(),
     start: () => strategy.start(),
     async close() {

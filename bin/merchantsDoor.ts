@@ -86,6 +86,7 @@ const statusOf = (wing: Wing, { basis }: DoorDeps): StatusDeps => ({
   signMode: wing.config.signMode,
   warnings: wing.config.warnings,
   keys: wing.keys,
+  faults: wing.faults,
   lastSweep: () => wing.sweep.lastEnd(),
   oldestDue: () => wing.oldestDue(),
 });

@@ -58,10 +58,18 @@ export interface StatusDeps {
   readonly merchants?: readonly MerchantState[];
   /** Since when work has been due to any of these merchants, in milliseconds. */
   readonly oldestDue?: () => Promise<number | undefined>;
+  /** What of valid settings does not work. */
+  readonly faults?: () => readonly string[];
   readonly keys?: () => { readonly ready: boolean; readonly serials: readonly string[] };
   readonly lastSweep?: () => number | undefined;
   /** true: no timer runs in this process; an external one must call wxpay_sweep. */
   readonly sweepExpected?: boolean;
+}
+
+function faultsOf({ configError, faults }: StatusDeps): Readonly<Record<string, unknown>> {
+  if (configError !== undefined) return { error: configError.code, faults: configError.faults };
+  const found = faults?.() ?? [];
+  return found.length === 0 ? {} : { faults: found };
 }
 
 function dueWord(ageMs: number | null | undefined): 'ok' | 'behind' | 'unknown' {
@@ -129,9 +137,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
       ...(operator ? { oldest_due_age_ms: age ?? null } : {}),
       store_error: store?.opening?.().error ?? null,
       store_answers: store !== undefined && age !== undefined,
-      ...(deps.configError === undefined
-        ? {}
-        : { error: deps.configError.code, faults: deps.configError.faults }),
+      ...faultsOf(deps),
       ...merchantsShown(deps.merchants, operator),
       warnings: [...deps.warnings, ...sweepWarnings()],
     });

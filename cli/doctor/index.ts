@@ -18,6 +18,7 @@ import { checkProgram } from './program';
 import { checkProject } from './project';
 import { checkSettings } from './settings';
 import { checkSink } from './sink';
+import { askV2, checkV2 } from './v2';
 import { callWechat } from './wechat';
 
 const ECHO_PORT = 3999;
@@ -48,6 +49,7 @@ export async function examine(io: Io, env: Env, options: DoctorOptions): Promise
     ...program,
     ...findings,
     ...adviseOnSettings(config, env),
+    ...(await checkV2({ config, clock: io.clock })),
     ...(options.cert === undefined || config.credentials.v3 === undefined
       ? []
       : checkCertificate(resolve(io.cwd, options.cert), config.credentials.v3, io.clock.now())),
@@ -64,8 +66,10 @@ const skipped = (live: boolean): Finding[] => (live ? [found('live.skipped')] : 
 
 async function live(config: Config, io: Io, echo: EchoOptions): Promise<readonly Finding[]> {
   const { clock } = io;
-  if (config.credentials.v3 === undefined) return [];
-  const { findings, line } = await callWechat({ config, clock });
+  const inV2 = config.signMode === 'v2' ? await askV2({ config, clock }) : [];
+  if (config.credentials.v3 === undefined) return inV2;
+  const { findings: first, line } = await callWechat({ config, clock });
+  const findings = [...inV2, ...first];
   if (line === undefined) return findings;
   try {
     return [...findings, ...(await checkEcho({ config, clock, line }, echo))];

@@ -2159,7 +2159,7 @@ export interface components {
             status: string;
             /** @description Which build this is · 构建标识 */
             build: string;
-            /** @description sdk or gateway · 签名方式：sdk 或 gateway */
+            /** @description sdk, gateway or v2 · 签名方式：sdk、gateway 或 v2 */
             sign_mode?: string | null;
             /** @description Every setting: is there a value? · 各配置项是否有值 */
             settings: Record<string, never>;

@@ -166,13 +166,18 @@ export interface PayStrategy {
   download(url: string, deadline?: number): Promise<NodeJS.ReadableStream>;
   /** Loads platform certificates where that scheme is used; resolves when keys are ready or it was tried. */
   start(): Promise<void>;
+  /** What of the settings does not work, found at `start`: one sentence each. Nothing else depends on it. */
+  faults(): readonly string[];
   /** Whether a reply could be verified now, and the platform key ids held (never key material). */
   keys(): { readonly ready: boolean; readonly serials: readonly string[] };
   close(): Promise<void>;
 }
 
 /** How API v3 is spoken in one mode: its part of a strategy. */
-export type V3Strategy = Omit<PayStrategy, 'mode' | 'acknowledgement' | 'can' | 'requireFor'>;
+export type V3Strategy = Omit<
+  PayStrategy,
+  'mode' | 'acknowledgement' | 'can' | 'requireFor' | 'faults'
+>;
 
 /** @throws AppError NOT_IN_V2 for what this merchant's way of speaking to WeChat does not have. */
 export function requireAbility({ can }: Pick<PayStrategy, 'can'>, ability: keyof Abilities): void {

@@ -16,6 +16,7 @@ import {
 } from './strategy';
 import { beginsAsXml, readXml } from './v2/xml';
 import { XML_ACKNOWLEDGEMENT } from './v2/v2Notification';
+import { certificateSentence } from './v2/clientCertificate';
 import type { V2Part } from './v2/v2Part';
 
 export interface Versions {
@@ -45,6 +46,7 @@ export function createVersionedStrategy(versions: Versions): PayStrategy {
     return v3;
   };
   const speaksV3 = config.signMode !== 'v2';
+  let faults: readonly string[] = [];
   return {
     mode: config.signMode,
     acknowledgement: (raw) => (beginsAsXml(raw) ? XML_ACKNOWLEDGEMENT : JSON_ACKNOWLEDGEMENT),
@@ -67,7 +69,11 @@ export function createVersionedStrategy(versions: Versions): PayStrategy {
     encrypt: async (text) => v3Only().encrypt(text),
     openNotification: (input) => openNotification(versions, input),
     download: async (url, deadline) => v3Only().download(url, deadline),
-    start: async () => v3?.start(),
+    faults: () => faults,
+    async start() {
+      const [fault] = await Promise.all([v2?.certificateFault(), v3?.start()]);
+      faults = fault === undefined || fault === 'missing' ? [] : [certificateSentence(fault)];
+    },
     keys: () => v3?.keys() ?? { ready: true, serials: [] },
     async close() {
       v2?.close();

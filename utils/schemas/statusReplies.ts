@@ -30,7 +30,7 @@ export const health = open(['code', 'msg', 'status', 'build', 'settings', 'durab
   msg: word('success, always', '固定为 success'),
   status: word('ok, or not configured', 'ok，或 not configured（未配置）'),
   build: word('Which build this is', '构建标识'),
-  sign_mode: orNull(word('sdk or gateway', '签名方式：sdk 或 gateway')),
+  sign_mode: orNull(word('sdk, gateway or v2', '签名方式：sdk、gateway 或 v2')),
   settings: about('Every setting: is there a value?', '各配置项是否有值', { type: 'object' }),
   store: orNull(word('Which database', '数据库')),
   durable: flag('Records survive the end of the process', '进程结束后记录是否保留'),

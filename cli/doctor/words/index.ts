@@ -1,5 +1,5 @@
 /**
- * The catalogue: every code of the doctor, in Chinese and in English. Codes of the doctor's own stand in the three
+ * The catalogue: every code of the doctor, in Chinese and in English. Codes of the doctor's own stand in the
  * tables here; what is wrong with a setting is said in `config/faultWords.ts`, and its remedy here.
  */
 import { faultWords, type FaultCode } from '../../../config/faultWords';
@@ -8,9 +8,10 @@ import { RECORDS } from './records';
 import { remedyOf } from './remedies';
 import type { Row, Words } from './row';
 import { SETUP } from './setup';
+import { V2 } from './v2';
 import { WECHAT } from './wechat';
 
-export const CATALOGUE = { ...SETUP, ...RECORDS, ...WECHAT };
+export const CATALOGUE = { ...SETUP, ...V2, ...RECORDS, ...WECHAT };
 
 export type OwnCode = keyof typeof CATALOGUE;
 

@@ -48,7 +48,7 @@ export function createClientCertificate(
       const found = await look();
       if (typeof found !== 'string') return found.identity;
       if (found === 'missing') throw lacking('clientCertificate');
-      throw new ConfigError('CONFIG_INVALID', [`clientCertificate: ${WORDS[found]}`]);
+      throw new ConfigError('CONFIG_INVALID', [certificateSentence(found)]);
     },
     async fault() {
       const found = await look();
@@ -56,6 +56,9 @@ export function createClientCertificate(
     },
   };
 }
+
+export const certificateSentence = (fault: 'unreadable' | 'expired'): string =>
+  `clientCertificate: ${WORDS[fault]}`;
 
 const WORDS = {
   unreadable: '无法打开，须为 apiclient_cert.p12 的 base64 / is not the p12 of this merchant',

@@ -27,7 +27,7 @@ export interface V2Outbound {
 }
 
 export function createV2Outbound(
-  deps: StrategyDeps,
+  deps: Omit<StrategyDeps, 'dialect'>,
   credentials: V2Credentials,
   certificate: ClientCertificate,
 ): V2Outbound {
