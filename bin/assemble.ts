@@ -122,7 +122,7 @@ type Store = RecordStore & {
 };
 
 function storeOf(config: Config, clock: Clock, logger: Logger): Store {
-  const scheme = config.databaseUrl.split(':', 1)[0] ?? '';
+  const scheme = config.databaseUrl.split(/[:+]/, 1)[0] ?? '';
   return createDeferredStore({
     name: scheme === 'file' ? 'sqlite' : scheme,
     durable: scheme !== 'memory' && !(scheme === 'file' && config.scf),

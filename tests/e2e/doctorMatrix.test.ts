@@ -27,6 +27,7 @@ import { silentLogger } from '../../utils/logger';
 import type { OrderRecord, Payment } from '../../services/ledger/record';
 import { openStore } from '../../services/stores';
 import { systemClock } from '../../utils/clock';
+import { startMongodbServer } from '../helpers/mongodbServer';
 import { anOrder } from '../helpers/storeRecords';
 import { afterTest, OPERATOR_KEY, skewedClock, startSim } from '../helpers/service';
 import { cli, type Around } from './cliSupport';
@@ -576,6 +577,28 @@ describe('a database that is not as it should be', () => {
     chmodSync(path, 0o644);
     const wide = await examine(set, { settings, live: false });
     expect(wide.ids).toContain('database.readable_by_others');
+  });
+
+  it('a MongoDB: sound, written by a newer version, in no replica set', async () => {
+    const set = await setUp();
+    const server = await startMongodbServer();
+    afterTest(() => server.close());
+    const settings = { databaseUrl: server.url() };
+    const env = { ...set.settings, ...settings };
+    expect((await cli(['migrate'], { env })).code).toBe(0);
+    const sound = await examine(set, { settings, live: false });
+    const usual = await examine(set, { live: false });
+    expect(sound.ids).toEqual(usual.ids);
+    expect(sound.findings.map(({ id }) => id)).toContain('database.reached');
+    const { docs } = server.collections.get('pay.pay_migration') ?? {};
+    docs?.set('migration:9', { _id: 'migration:9', min_reader: 9 });
+    const newer = await examine(set, { settings, live: false });
+    expect(newer.ids).toContain('database.schema_newer');
+    const alone = await startMongodbServer({ standalone: true });
+    afterTest(() => alone.close());
+    const refused = await examine(set, { settings: { databaseUrl: alone.url() }, live: false });
+    expect(refused.ids).toContain('database.unreachable');
+    expect(JSON.stringify(refused.findings)).toContain('replica set');
   });
 
   it('a file that is no database', async () => {

@@ -18,6 +18,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { createReceiver, type Receiver } from '../e2e/sweepSupport';
 import { CLOUDBASE_TEST_KEY, startCloudbaseServer } from '../helpers/cloudbaseServer';
+import { startMongodbServer } from '../helpers/mongodbServer';
 import {
   afterTest,
   captureLogger,
@@ -129,6 +130,23 @@ async function cloudbasePlace(): Promise<Place> {
   };
 }
 
+async function mongodbPlace(): Promise<Place> {
+  const logs: LogLine[] = [];
+  const server = await startMongodbServer();
+  afterTest(() => server.close());
+  const at = { url: server.url(), clock: systemClock };
+  const stranger = await openStore({ ...at, logger: silentLogger });
+  afterTest(() => stranger.close());
+  const store = await openStore({ ...at, logger: captureLogger(logs), recordKeys: [KEY] });
+  return {
+    logs,
+    store,
+    plant: async (record) => {
+      await stranger.insert(record);
+    },
+  };
+}
+
 async function start(place: Place, env: Record<string, string> = {}): Promise<World> {
   const clock = handClock();
   const sim = await startSim();
@@ -225,6 +243,7 @@ describe.each([
   ['memory', memoryPlace],
   ['sqlite', sqlitePlace],
   ['cloudbase', cloudbasePlace],
+  ['mongodb', mongodbPlace],
 ])('forged records in a sealed store: %s', (_name, place) => {
   it('are neither delivered nor sent, alarmed once each, and the rest goes on', async () => {
     const limits = { transferMaxFen: '100', transferDayFen: '100' };
