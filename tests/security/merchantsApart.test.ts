@@ -264,3 +264,53 @@ describe.each(MODES)('signMode=%s', (mode) => {
     expect(await allRecords()).toEqual(before);
   });
 });
+
+describe('signMode=sdk beside two of v2', () => {
+  beforeEach(async () => {
+    shops = await startShops();
+    const [own, ...others] = shops as [Shop, Shop, Shop];
+    const entries = others.map(({ key, sim, operatorKey }) => {
+      const { wxPayBaseUrl: _base, notifyURLPayURL: _pay, ...rest } = sim.envV2();
+      const { notifyURLRefundsURL: _refunds, ...credentials } = rest;
+      return { key, ...credentials, operatorKeys: [operatorKey] };
+    });
+    run = await startBare(serviceEnv(own.sim, { merchantsFile: merchantsFile(entries) }));
+    for (const shop of shops) {
+      shop.sim.callbackTarget = run.url;
+      await ok(ask(shop, 'wxpay_order', orderBody(NO), payer()));
+      shop.sim.pay(NO);
+    }
+  });
+
+  test('a notice of one is refused by every other, and taken by its own in its voice', async () => {
+    const before = await allRecords();
+    const calls = asked();
+    for (const [mine, theirs] of pairs()) {
+      for (const path of ['/wechatpay/order', '/wechatpay/refund', '/', '/somewhere']) {
+        const url = run.url + theirs.prefix + path;
+        const [sent] = await mine.sim.deliver('payment', NO, { url });
+        expect([400, 401, 403, 404]).toContain(sent?.statusAnswered);
+      }
+    }
+    expect(asked()).toBe(calls);
+    expect(await allRecords()).toEqual(before);
+    for (const { sim, mchid, key } of shops) {
+      const [sent] = await sim.deliver('payment', NO);
+      expect(sent?.statusAnswered).toBe(200);
+      expect(sent?.bodyAnswered.startsWith('<xml>')).toBe(key !== undefined);
+      expect((await run.records.find(mchid, 'order', NO))?.state).toBe('PAID');
+    }
+  });
+
+  test('keys and numbers are apart as well', async () => {
+    for (const [mine, theirs] of pairs()) {
+      const headers = operator(mine.operatorKey);
+      const body = refundBody(NO, 'R2', 1);
+      expect(await ask(theirs, 'wxpay_refund', body, headers)).toMatchObject(REFUSED);
+    }
+    const [, b, c] = shops as [Shop, Shop, Shop];
+    await ok(ask(b, 'wxpay_query_order_by_out_trade_no', { out_trade_no: NO }));
+    expect((await run.records.find(b.mchid, 'order', NO))?.state).toBe('PAID');
+    expect((await run.records.find(c.mchid, 'order', NO))?.state).toBe('PENDING');
+  });
+});
