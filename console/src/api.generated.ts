@@ -1429,11 +1429,19 @@ export interface components {
             combine_payer_info?: {
                 /** @description openid of the payer · 付款用户的 openid */
                 openid?: string;
+                /** @description Service provider: openid of the payer in the provider's app · 服务商模式：付款用户在服务商应用下的 openid */
+                sp_openid?: string;
+                /** @description Service provider: openid of the payer in the shop's own app · 服务商模式：付款用户在子商户应用下的 openid */
+                sub_openid?: string;
             };
             /** @description The parts · 子单 */
             sub_orders: {
                 /** @description Merchant number · 商户号 */
                 mchid?: string;
+                /** @description Service provider: the shop · 服务商模式：子商户号 */
+                sub_mchid?: string;
+                /** @description Service provider: the shop's own app, where the payment opened there · 服务商模式：在子商户应用中支付时，该应用的 appid */
+                sub_appid?: string;
                 /** @description Your number of the order · 商户订单号 */
                 out_trade_no: string;
                 /** @description WeChat Pay's number of the payment · 微信支付订单号 */
@@ -1536,6 +1544,14 @@ export interface components {
             appid?: string;
             /** @description Merchant number · 商户号 */
             mchid?: string;
+            /** @description Service provider: the provider's appid · 服务商模式：服务商的 appid */
+            sp_appid?: string;
+            /** @description Service provider: the provider's number · 服务商模式：服务商的商户号 */
+            sp_mchid?: string;
+            /** @description Service provider: the shop's own app, where the payment opened there · 服务商模式：在子商户应用中支付时，该应用的 appid */
+            sub_appid?: string;
+            /** @description Service provider: the shop · 服务商模式：子商户号 */
+            sub_mchid?: string;
             /** @description Your number of the order · 商户订单号 */
             out_trade_no: string;
             /** @description WeChat Pay's number of the payment · 微信支付订单号 */
@@ -1556,6 +1572,10 @@ export interface components {
             payer?: {
                 /** @description openid of the payer · 付款用户的 openid */
                 openid?: string;
+                /** @description Service provider: openid of the payer in the provider's app · 服务商模式：付款用户在服务商应用下的 openid */
+                sp_openid?: string;
+                /** @description Service provider: openid of the payer in the shop's own app · 服务商模式：付款用户在子商户应用下的 openid */
+                sub_openid?: string;
             };
             /** @description What was paid · 支付金额 */
             amount?: {
@@ -1581,6 +1601,14 @@ export interface components {
             appid?: string;
             /** @description Merchant number · 商户号 */
             mchid?: string;
+            /** @description Service provider: the provider's appid · 服务商模式：服务商的 appid */
+            sp_appid?: string;
+            /** @description Service provider: the provider's number · 服务商模式：服务商的商户号 */
+            sp_mchid?: string;
+            /** @description Service provider: the shop's own app, where the payment opened there · 服务商模式：在子商户应用中支付时，该应用的 appid */
+            sub_appid?: string;
+            /** @description Service provider: the shop · 服务商模式：子商户号 */
+            sub_mchid?: string;
             /** @description Your number of the order · 商户订单号 */
             out_trade_no: string;
             /** @description WeChat Pay's number of the payment · 微信支付订单号 */
@@ -1601,6 +1629,10 @@ export interface components {
             payer?: {
                 /** @description openid of the payer · 付款用户的 openid */
                 openid?: string;
+                /** @description Service provider: openid of the payer in the provider's app · 服务商模式：付款用户在服务商应用下的 openid */
+                sp_openid?: string;
+                /** @description Service provider: openid of the payer in the shop's own app · 服务商模式：付款用户在子商户应用下的 openid */
+                sub_openid?: string;
             };
             /** @description What was paid · 支付金额 */
             amount?: {
@@ -1635,6 +1667,14 @@ export interface components {
             appid?: string;
             /** @description Merchant number · 商户号 */
             mchid?: string;
+            /** @description Service provider: the provider's appid · 服务商模式：服务商的 appid */
+            sp_appid?: string;
+            /** @description Service provider: the provider's number · 服务商模式：服务商的商户号 */
+            sp_mchid?: string;
+            /** @description Service provider: the shop's own app, where the payment opened there · 服务商模式：在子商户应用中支付时，该应用的 appid */
+            sub_appid?: string;
+            /** @description Service provider: the shop · 服务商模式：子商户号 */
+            sub_mchid?: string;
             /** @description Your number of the order · 商户订单号 */
             out_trade_no: string;
         };

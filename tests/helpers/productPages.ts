@@ -54,6 +54,8 @@ function fenceOf(language: string, info: string, text: string): Step | undefined
 const ROLES: Readonly<Record<string, () => Record<string, string>>> = {
   payer: () => ({ ...payer() }),
   operator: () => ({ ...operator() }),
+  /** In the app of a service provider's shop. */
+  shopper: () => ({ ...payer(), 'x-wx-appid': 'wx2222222222222222' }),
   /** A browser behind the platform's entry, which adds its address. */
   browser: () => ({ ...payer(), 'x-forwarded-for': '203.0.113.7' }),
 };

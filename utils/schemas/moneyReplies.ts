@@ -21,7 +21,33 @@ const mchid = word('Merchant number', '商户号');
 const appid = word('appid the order was made for', '下单时的 appid');
 const attach = word('As sent with the order', '下单时的附加数据');
 const bank_type = word("Bank or balance, WeChat Pay's code", '付款银行或零钱，微信支付编码');
-const payer = about('Who paid', '付款用户', open([], { openid }));
+const payer = about(
+  'Who paid',
+  '付款用户',
+  open([], {
+    openid,
+    sp_openid: word(
+      "Service provider: openid of the payer in the provider's app",
+      '服务商模式：付款用户在服务商应用下的 openid',
+    ),
+    sub_openid: word(
+      "Service provider: openid of the payer in the shop's own app",
+      '服务商模式：付款用户在子商户应用下的 openid',
+    ),
+  }),
+);
+const sub_mchid = word('Service provider: the shop', '服务商模式：子商户号');
+const sub_appid = word(
+  "Service provider: the shop's own app, where the payment opened there",
+  '服务商模式：在子商户应用中支付时，该应用的 appid',
+);
+/** What stands in the place of appid and mchid where a service provider asks. */
+const partner = {
+  sp_appid: word("Service provider: the provider's appid", '服务商模式：服务商的 appid'),
+  sp_mchid: word("Service provider: the provider's number", '服务商模式：服务商的商户号'),
+  sub_appid,
+  sub_mchid,
+};
 const prepay = both('Prepay session, valid for 2 hours', '预支付交易会话标识，2 小时内有效');
 
 /** Parameters of `wx.requestPayment`. */
@@ -93,6 +119,7 @@ const success_time = moment('When it was paid', '支付完成时间');
 const paid = {
   appid,
   mchid,
+  ...partner,
   out_trade_no,
   transaction_id,
   trade_type,
@@ -136,10 +163,12 @@ export const transactionUnknown = open(['out_trade_no', 'state'], {
   ),
 });
 
-export const reversed = open(['out_trade_no'], { appid, mchid, out_trade_no });
+export const reversed = open(['out_trade_no'], { appid, mchid, ...partner, out_trade_no });
 
 const subOrder = open(['out_trade_no', 'trade_state'], {
   mchid,
+  sub_mchid,
+  sub_appid,
   out_trade_no,
   transaction_id,
   trade_type,
