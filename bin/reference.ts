@@ -25,7 +25,7 @@ export function createReference(basePath: string): Reference {
     return JSON.stringify({ ...whole, ...servers });
   });
   const page = once(async () => {
-    const { docsPage } = await import('../utils/docsPage');
+    const { docsPage } = await import('../utils/docs/docsPage');
     return docsPage(JSON.parse(await document()) as Json);
   });
   return { document, page };
