@@ -69,7 +69,7 @@ export const MAGIC_AMOUNTS: readonly MagicAmount[] = [
     on: 'order',
     request: { kind: 'bad_signature' },
     zh: '应答签名有误：不可信',
-    en: 'the answer has a wrong signature: it is not believed',
+    en: 'the answer has a wrong signature: it is not trusted',
   },
   {
     fen: 7707,

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createKeyObjects } from '../../helpers/keyPairs';
 
 export const ENV = 'shop-7gk3x';
-export const OPENID = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
+export const OPENID = 'oTestsOwnPayer_xb1Q9zNjWeS6o';
 export const OTHER_OPENID = 'oUpF8uN95-Ptaags6E_roPHg7AG0';
 
 export interface SigningKey {

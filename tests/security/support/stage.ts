@@ -15,7 +15,7 @@ import { until } from '../../helpers/waiting';
 import { builtRunner, type Started, type StartOptions } from './runner';
 import { ownStore } from '../../helpers/ownStore';
 
-export const PAYER = 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o';
+export const PAYER = 'oTestsOwnPayer_xb1Q9zNjWeS6o';
 export const OTHER = 'oUpF8uN95-Ptaags6E_roPHg7AG0';
 export const OPERATOR_KEY = 'all-key-0123456789-abcdefghij-0123456';
 export const READ_KEY = 'read-key-0123456789-abcdefghij-012345';
