@@ -22,7 +22,7 @@ interface Payer extends FromApp {
 }
 
 interface FromApp {
-  /** Apps in which the payer's openid is his; absent: apps are not told apart. */
+  /** Apps in which the payer's openid is his; absent: apps are not distinguished. */
   readonly apps?: readonly string[];
 }
 

@@ -29,7 +29,7 @@ export function createForeignQueryLimit(deps: { readonly clock: Clock }): Foreig
   const payers = new Map<string, Window>();
   let all: Window = { from: clock.now(), count: 0 };
 
-  /** A clock that was set back opens a new window rather than keeping an old one for ever. */
+  /** A clock that was set back opens a new window instead of keeping an old one permanently. */
   const live = (window: Window | undefined, now: number): Window =>
     window === undefined || now < window.from || now - window.from >= WINDOW_MS
       ? { from: now, count: 0 }
@@ -56,7 +56,7 @@ export function createForeignQueryLimit(deps: { readonly clock: Clock }): Foreig
       bound(all, FOREIGN_QUERIES_PER_MINUTE_ALL, WINDOW_MS);
       window.count++;
       all.count++;
-      // Set anew, so that the first of the map is the one who has been quiet the longest.
+      // Set again, so that the first of the map is the one who has been quiet the longest.
       payers.delete(openid);
       payers.set(openid, window);
       const [quietest] = payers.keys();

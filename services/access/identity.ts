@@ -19,7 +19,7 @@ export interface IdentityDeps {
   readonly operatorKeys: readonly OperatorKey[];
   readonly operatorOpenids: readonly string[];
   readonly appids: readonly string[];
-  /** Apps whose openids a caller may have; undefined: apps are not told apart. */
+  /** Apps whose openids a caller may have; undefined: apps are not distinguished. */
   readonly appsOf?: (appid: string | undefined) => readonly string[] | undefined;
   readonly trustWxHeaders: boolean;
   readonly trustWxHeadersByHand: boolean;
@@ -28,7 +28,7 @@ export interface IdentityDeps {
 }
 
 export interface Identity {
-  /** @param oldDispatch on `POST /` headers are not believed: an open route for callbacks may lead there. */
+  /** @param oldDispatch on `POST /` headers are not trusted: an open route for callbacks may lead there. */
   identify(headers: HeaderBag, oldDispatch: boolean): Promise<Caller>;
 }
 
@@ -44,7 +44,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     return apps === undefined ? {} : { apps };
   };
 
-  /** Who holds a key is believed about the app that he orders for. */
+  /** The holder of a key is trusted about the app of an order. */
   function byKey(sent: string, appid: string | string[] | undefined): Caller {
     if (sent.length > KEY_LENGTH_MAX) throw unknown('X-API-Key');
     const digest = createHash('sha256').update(sent).digest();
@@ -113,7 +113,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
 interface FromRequest {
   readonly headers: HeaderBag;
   readonly oldDispatch: boolean;
-  /** As the token, or a header that is believed, names it. */
+  /** As the token, or a trusted header, names it. */
   readonly appid: string | undefined;
 }
 

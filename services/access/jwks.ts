@@ -1,6 +1,6 @@
 /**
  * The public keys of CloudBase's token issuer: fetched when a token first needs them, kept, and fetched
- * again within bounds. Anyone may send a token with a key id nobody knows, so what that may cost is bounded.
+ * again within bounds. Anyone may send a token with an unknown key id, so the cost of that is bounded.
  */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';

@@ -1,4 +1,4 @@
-/** Whose a record is. To anyone else it does not exist: he is answered as if nobody had the number. */
+/** Whose a record is. For anyone else it does not exist: the answer is the same as for an unknown number. */
 import { actsAsOperator, type Caller } from './caller';
 import type { ForeignQueryLimit } from './foreignQueryLimit';
 

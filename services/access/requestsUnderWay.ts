@@ -1,5 +1,5 @@
 /**
- * How many requests of one payer may be under way at once. Past it they are refused at once: what he sends
+ * How many requests of one payer may be in progress at once. Above that they are refused at once: what he sends
  * faster than WeChat answers is not kept here. In memory, by openid, and gone when the last one ends.
  */
 import type { Caller } from './caller';

@@ -28,7 +28,7 @@ interface Prepared {
 export interface Shops {
   /** Apps that a caller may come from. */
   readonly appids: readonly string[];
-  /** Apps whose openids a caller may have who comes from this app, or from one that is not told. */
+  /** Apps whose openids a caller may have who comes from this app, or from an unknown one. */
   appsOf(appid: string | undefined): readonly string[] | undefined;
   /** What is said must be allowed; what is left out is not asked for. @throws as `placeOf`. */
   check(ask: ShopAsk, caller: Caller): void;
@@ -122,7 +122,7 @@ function shopsOf(own: OwnApps, shops: readonly SubMerchant[]): Shops {
     },
     mayOpen,
     appidOf(prepared, ask, caller) {
-      // Whoever was named is somebody in the app that was named with him.
+      // A payer is named together with the app of the openid.
       if (prepared.payer !== undefined) return prepared.appid;
       if (!mayOpen(prepared, caller)) throw new AuthError('FORBIDDEN', { detail: 'sub_mchid' });
       const stays = appOf(caller) === undefined && ask.useServiceAccount === undefined;

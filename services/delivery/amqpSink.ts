@@ -71,7 +71,7 @@ export function createAmqpSink(options: AmqpSinkOptions): Sink {
       const work = publish(event);
       const using = link;
       try {
-        // A broker that neither confirms nor refuses may be half gone: the next delivery connects anew.
+        // A broker that neither confirms nor refuses may be half gone: the next delivery connects again.
         return await withDeadline(work, {
           timeoutMs,
           signal,

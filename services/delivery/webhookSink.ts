@@ -136,7 +136,7 @@ function translate(error: unknown): never {
 function verdict(status: number): 'delivered' | 'gone' {
   if (status >= 200 && status < 300) return 'delivered';
   if (status === 410) return 'gone';
-  // A redirect is not followed: the receiver's address is a setting, and nobody else's to change.
+  // A redirect is not followed: the receiver's address is a setting, and only the operator may change it.
   throw new DeliveryError(`receiver answered HTTP ${String(status)}`);
 }
 

@@ -1,5 +1,5 @@
 /**
- * One caller asks WeChat about a number, the others wait for his answer: the turns of orders and combinations.
+ * One caller asks WeChat about a number, the others wait for that answer: the turns of orders and combinations.
  * Who may ask is decided by the conditional write of each `claim`; this part only keeps callers of one process
  * from trying it all at once, and from reading the database again and again.
  */

@@ -1,5 +1,5 @@
 /**
- * Callers that wait while another asks WeChat about the same number. In this process they are told when that
+ * Callers that wait while another asks WeChat about the same number. In this process they are notified when that
  * ask ends, and all that wait for one number share one read of its record. An ask of another instance cannot
  * tell us: its record is read again a few times, by one caller for all.
  *
@@ -11,7 +11,7 @@ import { StoreError } from '../../utils/errors';
 
 /** One caller asks; after this a repeat takes over and sends the stored bytes. */
 export const ASK_LEASE_MS = 10_000;
-/** Others wait this long for his answer. */
+/** Others wait this long for the answer. */
 export const WAIT_MAX_MS = 5000;
 /** Three reads in the time that others wait. */
 export const READ_APART_MS = 1700;
@@ -83,7 +83,7 @@ export function createAskWaiters(deps: AskWaitersDeps): AskWaiters {
   const rounds = new Map<string, Round>();
   const count = createWaiterCount();
 
-  /** One whose lease is over may have been taken over elsewhere: it keeps nobody waiting. */
+  /** One whose lease is over may have been taken over elsewhere: nobody waits for it. */
   function live(key: string): Asking | undefined {
     const own = asks.get(key);
     const age = own === undefined ? ASK_LEASE_MS : clock.now() - own.startedAt;

@@ -58,7 +58,7 @@ export interface CodepayDeps extends SyncDeps {
   readonly settings: { readonly mchid: string };
 }
 
-/** Unsettled so long after the charge: reversed. Longer than any charge may be under way. */
+/** Not settled so long after the charge: reversed. Longer than any charge may take. */
 export const CODEPAY_SETTLE_MS = 30_000;
 const ASK_MAX_MS = 10_000;
 const keyOf = (no: string): string => `order ${no}`;
@@ -82,7 +82,7 @@ function recordOf(
   const facts = {
     no: input.out_trade_no,
     state: 'CREATED',
-    // Written before the charge: whoever dies in it leaves the question and the reversal behind.
+    // Written before the charge: after a crash in it, the query and the reversal are still planned.
     agenda: [
       { do: 'query', at: now + 5000, tries: 0 },
       { do: 'reverse', at: now + CODEPAY_SETTLE_MS, tries: 0 },
@@ -199,7 +199,7 @@ async function repeat(deps: CodepayDeps, asked: OrderRecord): Promise<CodepayAns
 const isAsking = (record: OrderRecord, now: number): boolean =>
   record.asking_until !== undefined && record.asking_until > now;
 
-/** Whatever WeChat quotes in its answer, the code goes no further. */
+/** WeChat may quote the code in its answer; it goes no further. */
 function without(code: string, reply: WechatReply): WechatReply {
   return JSON.parse(JSON.stringify(reply).replaceAll(code, '*'.repeat(code.length))) as WechatReply;
 }
@@ -227,7 +227,7 @@ function factsOf(input: CodepayInput, sub_mchid: string | undefined): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('base64url');
 }
 
-/** How it stands, from the record; `told`: WeChat's own proven words of just now. */
+/** Its state, from the record; `told`: WeChat's proven answer of just now. */
 function answerOf(record: OrderRecord, told: Json | undefined): CodepayAnswer {
   const { no, state, payment } = record;
   if (payment !== undefined && isPaidState(state)) {

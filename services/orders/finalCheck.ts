@@ -48,7 +48,7 @@ export async function concludeFinalCheck(
   item: AgendaItem,
   { reply, record }: { readonly reply: WechatReply; readonly record: Closable | undefined },
 ): Promise<'over' | 'again' | 'unanswered'> {
-  // Paid after all: whoever applied that has ended the check with it.
+  // Paid after all: the write that recorded it has ended the check as well.
   if (record?.state !== 'CLOSED') return 'over';
   // Such a try does not count: the sweep puts the item back as it was.
   if (isLimited(reply)) return 'again';

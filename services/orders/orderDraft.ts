@@ -147,7 +147,7 @@ export function factsToAsk(
     return undefined;
   }
   const same = factsOf(draft) === record.facts_hash && record.state !== 'REJECTED';
-  // The stored bytes of a refused order name a time that may be over: then it is asked for anew.
+  // The stored bytes of a refused order name a time that may be over: then it is ordered again.
   if (same && !(wasRefused(record) && isExpired(record, deps.clock.now()))) return undefined;
   if (!wasRefused(record)) throw new ConflictError('ORDER_PARAMS_DIFFER');
   return {

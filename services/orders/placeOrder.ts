@@ -115,7 +115,7 @@ async function insert(
   return made === 'inserted' ? record : undefined;
 }
 
-/** WeChat has one number space for both, and refuses whichever comes second in a race. */
+/** WeChat has one number space for both, and refuses the second one in a race. */
 async function guardPart(
   { orders, foreignQueries }: PlaceOrderDeps,
   no: string,
@@ -153,7 +153,7 @@ function guardOwner(deps: PlaceOrderDeps, record: OrderRecord, placement: Placem
     if (!isInReach(record, caller)) throw new ConflictError('ORDER_TAKEN');
     return;
   }
-  // His own price, placed before the setting was turned on, is no price of the merchant's.
+  // The payer's own price, placed before the setting was turned on, is not the merchant's price.
   if (preparedOnly && !record.prepared && record.made_by === 'payer') throw absent(deps, placement);
   const unbound = record.payer === undefined && record.state === 'PREPARED';
   if ((unbound && deps.shops.mayOpen(record, caller)) || isPayer(caller, record)) return;
@@ -178,7 +178,7 @@ function guardOpen(record: OrderRecord, now: number): void {
   }
 }
 
-/** For a number alone: the same words whether another has it or nobody. */
+/** For a number alone: the same words whether somebody else has the number or nobody. */
 const notYours = (): ConflictError =>
   new ConflictError('ORDER_TAKEN', {
     detail:

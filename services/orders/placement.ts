@@ -1,6 +1,6 @@
 /**
  * What placing an order and placing a combination have in common: the right to ask WeChat is taken over by a
- * conditional write, WeChat is asked with the stored bytes, and its answer is recorded before anyone hears it.
+ * conditional write, WeChat is asked with the stored bytes, and its answer is recorded before any caller gets it.
  */
 import { ASK_LEASE_MS, type AskWaiters } from './askWaiters';
 import { EXPIRY_LEFT_MS } from './orderInput';
@@ -73,7 +73,7 @@ export interface Placed<R extends Placeable, Facts> {
   readonly guardOpen: (record: R) => void;
 }
 
-/** Asks WeChat with the stored bytes and records the answer before anyone hears it. */
+/** Asks WeChat with the stored bytes and records the answer before any caller gets it. */
 export async function askWechat<R extends Placeable, Facts>(
   deps: PlacementDeps,
   placed: Placed<R, Facts>,
@@ -118,7 +118,7 @@ async function askFailed<R extends Placeable, Facts>(
   }
   const { code, message, proven, repeated } = refusal;
   await apply(record, { type: 'ask_refused', proven, repeated, code, message, ...from });
-  // Unproven, but worth a question; its proven answer is what the caller is told.
+  // Unproven, but worth a query; the caller gets its proven answer.
   if (STATE_REVEALING_CODES.has(plainCode(code))) guardOpen((await sync(record)).record ?? record);
   throw upstreamError(reply);
 }

@@ -26,7 +26,7 @@ export interface PrepareInput extends OrderInput {
 }
 
 export interface PreparedOrders {
-  /** Also mends a prepared order that WeChat refused for what stands in it. */
+  /** Also corrects a prepared order that WeChat refused for its content. */
   prepare(input: PrepareInput, caller: Caller): Promise<Answer<Prepared>>;
   /**
    * Closes an order whose time has passed before WeChat took it. @throws ConflictError ORDER_CLOSED
@@ -115,7 +115,7 @@ export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
     return again(held, facts);
   }
 
-  /** Other facts under the number of a prepared order that WeChat refused: its own mistake is mended. */
+  /** Other facts under the number of a prepared order that WeChat refused: the operator corrects a mistake. */
   async function again(held: OrderRecord, facts: PreparedFacts): Promise<OrderRecord> {
     const query = async () => (await syncOrder(deps, held)).reply;
     const absent_at = await confirmAbsent(held, { now: clock.now(), query });

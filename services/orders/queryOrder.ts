@@ -80,7 +80,7 @@ async function tell(
   if (!mayRead(held ?? payer, caller)) throw unknown();
   const now = await applyTransaction(deps, body, fromReply('query'), { absent: 'adopt' });
   if (actsAsOperator(caller)) return { status: 200, data: body };
-  // Another's payment under the number that he chose: it is none of his.
+  // Somebody else's payment under the number that this payer chose: it is not shown.
   if (now?.state === 'MISMATCH' && !isPayer(caller, payer)) throw unknown();
   return { status: 200, data: isPayer(caller, payer) ? body : without(body, 'payer') };
 }
@@ -91,7 +91,7 @@ export function payerOf({ dialect }: Pick<SyncDeps, 'dialect'>, body: Json): Own
   return { payer, ...rest };
 }
 
-/** Whoever scanned the owner's code and paid for him is not named to the owner. */
+/** A person who scanned the owner's code and paid is not named to the owner. */
 export function without<B extends Json>(body: B, field: 'payer' | 'combine_payer_info'): B {
   const { [field]: _other, ...rest } = body;
   // Who paid is optional in every reply.

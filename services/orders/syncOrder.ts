@@ -38,7 +38,7 @@ export async function syncOrder(
   return { reply, record: await applyTransaction(deps, body, fromReply(source), options) };
 }
 
-/** Applies a proven transaction object; adopts an unknown paid order where told to. */
+/** Applies a proven transaction object; adopts an unknown paid order if the options say so. */
 export async function applyTransaction(
   deps: SyncDeps,
   body: Json,

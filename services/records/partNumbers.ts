@@ -1,7 +1,7 @@
 /**
- * Who holds the number of a part. A reservation lasts for ever, but WeChat's signed refusal of a combination
+ * Who holds the number of a part. A reservation is permanent, but WeChat's signed refusal of a combination
  * frees its numbers. So a number has a short line of places: `no`, `no~1`, `no~2`, … (no number of WeChat's has
- * a `~`). Whoever takes a freed number reserves the next place, and the number leads to the one in the line that
+ * a `~`). A combination that takes a freed number reserves the next place, and the number leads to the one in the line that
  * was not refused. A race of two is decided by WeChat, which has one number space: it refuses the second.
  */
 import { partAsOrder } from '../ledger/combinationState';

@@ -14,7 +14,7 @@ import { toRfc3339 } from '../../utils/time';
 import type { RecordListReply, RecordReply } from '../../utils/schemas/operatorReplies';
 
 export interface RecordService {
-  /** Whoever sees one shop of a service provider alone may get fewer than asked for, and goes on with `next`. */
+  /** A caller that sees only one shop of a service provider may get fewer than requested, and goes on with `next`. */
   list(filter: RecordFilter, caller: Caller): Promise<RecordListReply>;
   get(kind: RecordKind, no: string, caller: Caller): Promise<RecordReply>;
   /** Puts an effect, or all dead ones, back on the agenda. */
@@ -29,10 +29,10 @@ export interface Named {
 /** Pages that one question reads at most, to find the records of one shop among all. */
 const PAGES_MAX = 10;
 
-/** Not a state that any record has: the records that are not believed. */
+/** Not a state of any record: selects the damaged records. */
 const DAMAGED = 'damaged' as const;
 
-/** Of what stands in such a record nothing is shown: it is nobody's word. */
+/** Nothing of the content of such a record is shown: it proves nothing. */
 const viewDamaged = ({ created_at, ...row }: DamagedRow) => ({
   ...row,
   state: DAMAGED,
@@ -57,7 +57,7 @@ export function createRecordService(deps: {
   return {
     async list(filter, caller) {
       if (filter.state === DAMAGED) {
-        // What is not believed is nobody's shop's.
+        // A damaged record belongs to no shop.
         if (!isInReach({}, caller)) return { records: [], next: null };
         const page = await store.damaged(filter);
         return { records: page.items.map(viewDamaged), next: page.next ?? null };

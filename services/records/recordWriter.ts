@@ -1,6 +1,6 @@
 /**
  * The only file that writes records. Every change is one conditional write: it counts only if the record still has the
- * version that was read. Whoever loses reads again and decides again, a bounded number of times.
+ * version that was read. The writer that loses reads again and decides again, a bounded number of times.
  */
 import { findItem, withItem, withoutItem } from '../ledger/agenda';
 import { nextVersion, type Decision, type NewLine, type Reason } from '../ledger/decision';
@@ -70,7 +70,7 @@ export interface RecordWriter {
    * @returns the record as it is now, as far as it is known.
    */
   release(held: StoredRecord, back?: AgendaItem): Promise<StoredRecord | undefined>;
-  /** Makes a number lead to its owner, for ever. @returns whose it is now. */
+  /** Makes a number lead to its owner, permanently. @returns the owner it has now. */
   reserve(kind: ReservationKind, no: string, owner: string): Promise<'ours' | 'another'>;
 }
 

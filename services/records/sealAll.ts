@@ -24,7 +24,7 @@ export interface SealDeps {
 export interface SealCounts {
   readonly sealed: number;
   readonly resealed: number;
-  /** Not believed, and left as they are. */
+  /** Damaged, and left as they are. */
   readonly damaged: number;
 }
 
@@ -37,7 +37,7 @@ export async function sealAll(deps: SealDeps): Promise<SealCounts> {
     const sealed = await sealFrom(deps, [], target);
     let resealed = 0;
     for (const older of keys.slice(1)) resealed += await sealFrom(deps, [older], target);
-    // What a dry run leaves unsealed is no damage yet.
+    // A record that a dry run leaves unsealed is not damaged yet.
     const damaged = (await countDamaged(target)) - (dryRun ? sealed : 0);
     return { sealed, resealed, damaged };
   } finally {

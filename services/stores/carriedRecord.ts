@@ -17,7 +17,7 @@ export interface CarryDeps {
 export interface CarriedRecord {
   readonly mchid: string;
   readonly body: unknown;
-  /** undefined: the row is not believed. It keeps its place, and whoever reads it says so. */
+  /** undefined: the row is damaged. It keeps its place, and every reader reports it. */
   readonly lanes: Pick<RecordColumns, 'deliver_at' | 'act_at' | 'ask_at'> | undefined;
 }
 
@@ -39,7 +39,7 @@ export function carriedRecord(
   return { mchid, body: text, lanes: lanesOf({ ...key, mchid }, text, deps.sealing) };
 }
 
-/** The body with its merchant, sealed anew; as it is where it is not believed. */
+/** The body with its merchant, sealed again; a damaged body is left as it is. */
 function named(
   key: Omit<RecordKey, 'mchid'>,
   body: unknown,

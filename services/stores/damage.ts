@@ -1,12 +1,12 @@
 /**
- * Rows that may not be believed. A damaged row is never acted upon: `find` refuses it, `due` and `list` leave it out, and
+ * Damaged rows. The service never acts on one: `find` refuses it, `due` and `list` leave it out, and
  * each process alarms it once. The row itself is not touched: an operator looks at it.
  */
 import { StoreError } from '../../utils/errors';
 import type { Logger } from '../../utils/logger';
 
 /**
- * Why a row is not believed. `client`: a field that only a client of the platform can have stamped. `unsealed`: a key is
+ * Why a row is not trusted. `client`: a field that only a client of the platform can have stamped. `unsealed`: a key is
  * set, and the row has no seal. `seal`: the seal is not ours, or the row was changed after it was sealed. `no_key`: the
  * row is sealed, and no key is set here. `unreadable`: no whole record.
  */
@@ -31,7 +31,7 @@ export class DamagedError extends StoreError {
   }
 }
 
-/** What is told of a damaged row: nothing that only its body says. */
+/** What is reported of a damaged row: nothing that only its body says. */
 export interface DamagedRow {
   readonly mchid: string;
   readonly kind: string;
@@ -43,7 +43,7 @@ export interface DamagedRow {
 
 /** Beyond this many damaged rows some are alarmed again. */
 const TOLD_MAX = 10_000;
-/** Numbers of ours have 128 characters at most; a stranger writes what he likes, and a log line stays short. */
+/** Numbers of ours have 128 characters at most; a stranger may write anything, and a log line must stay short. */
 const NAME_LENGTH_MAX = 128;
 
 export const nameOf = (value: unknown): string =>

@@ -5,7 +5,7 @@
 import type { RecordStore } from './orderStore';
 import { AppError, StoreError } from '../../utils/errors';
 
-/** Whoever needs the store waits this long for it to open; the opening itself goes on. */
+/** A caller waits this long for the store to open; the opening itself goes on. */
 export const OPEN_WAIT_MS = 5_000;
 
 export interface DeferredOptions {

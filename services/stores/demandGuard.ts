@@ -42,7 +42,7 @@ export function createDemandGuard({ clock, look }: DemandGuardDeps): DemandGuard
   };
   const fresh = (): Promise<void> | undefined => {
     const ageMs = clock.now() - askedAt;
-    // A clock that was set back must not make us sure for ever.
+    // A clock that was set back must not make this answer valid permanently.
     if (ageMs < 0 || ageMs >= DEMAND_KNOWN_MS) asking ??= ask();
     return asking;
   };

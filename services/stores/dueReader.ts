@@ -1,5 +1,5 @@
 /**
- * Due records beyond those that cannot be believed. A damaged row stays due for ever, and the earliest come first: enough
+ * Due records behind damaged ones. A damaged row stays due permanently, and the earliest come first: enough
  * of them would fill each page and hide every other record from the sweep.
  */
 import { dueAt, LANES, type Lane } from '../ledger/agenda';
@@ -25,9 +25,9 @@ export interface DuePage {
 export interface DueSource<Row> {
   /** What is due, sorted by the lane's moment, kind, no. */
   page(asked: DuePage): Promise<readonly Row[]>;
-  /** Never throws, whatever stands in the row. */
+  /** Never throws, even for a damaged row. */
   key(row: Row, lane: Lane): DueKey;
-  /** @throws StoreError where the row cannot be believed or read. */
+  /** @throws StoreError if the row is damaged or cannot be read. */
   open(row: Row): StoredRecord;
 }
 

@@ -22,7 +22,7 @@ export interface OpenStoreOptions {
   readonly cloudbaseApiKey?: string | undefined;
   /** `recordKey`: the first seals records, any opens them; none = they are not sealed. */
   readonly recordKeys?: readonly string[] | undefined;
-  /** The merchant of the environment: what an earlier version kept without one is his. */
+  /** The merchant of the environment: records of an earlier version without a merchant belong to it. */
   readonly mchid?: string | undefined;
   /** Where the document database answers, if not at CloudBase: for tests. */
   readonly serviceUrl?: string | undefined;

@@ -10,8 +10,8 @@
  *
  * Every promise below is tested by `describeOrderStore`; passing that suite is what makes a store a store.
  * Errors: anything the database does wrong is a StoreError `STORE_UNAVAILABLE` (retryable), never a false
- * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`. A row that cannot be believed
- * (see `damage`) → DamagedError: `RECORD_DAMAGED`, or `STORE_UNAVAILABLE` where it is no whole record.
+ * result. A record whose `min_reader` is above SCHEMA_VERSION → StoreError `STORE_NEWER`. A row that cannot be trusted
+ * (see `damage`) → DamagedError: `RECORD_DAMAGED`, or `STORE_UNAVAILABLE` if it is not a complete record.
  */
 import type { Lane } from '../ledger/agenda';
 import type {
@@ -124,7 +124,7 @@ export interface RecordStore {
    * is bounded whatever the payer did.
    */
   active(mchid: string, payer: string, range: ActiveRange): Promise<readonly PayerRecord[]>;
-  /** Reserves a number for an owner, once for ever; the same owner gets 'reserved' again. */
+  /** Reserves a number for an owner, once and permanently; the same owner gets 'reserved' again. */
   reserve(wanted: Reservation): Promise<'reserved' | { readonly owner: string }>;
   /** Who holds a number. */
   reservation(mchid: string, kind: ReservationKind, no: string): Promise<Reservation | undefined>;

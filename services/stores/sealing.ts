@@ -1,6 +1,6 @@
 /**
  * How a record becomes the text that a store keeps, and back. With keys the text carries a seal: HMAC-SHA-256 over
- * merchant, kind, number, version and every byte of the rest, so that only who holds a key can have written it, and only
+ * merchant, kind, number, version and every byte of the rest, so that only the holder of a key can have written it, and only
  * there.
  * The canonical form is the text itself: what is checked is what is parsed, fields unknown to this build included.
  *
@@ -17,9 +17,9 @@ export type SealedKey = Omit<RecordKey, 'mchid'> & { readonly mchid?: string };
 export interface Sealing {
   /** The text of a record, sealed by the first key where there is one. */
   write(record: StoredRecord): string;
-  /** Its text without the seal. @throws  DamagedError: not to be believed. */
+  /** Its text without the seal. @throws  DamagedError: not to be trusted. */
   open(key: SealedKey, body: unknown): unknown;
-  /** @throws  DamagedError: not to be believed · StoreError STORE_NEWER (needs a newer reader). */
+  /** @throws  DamagedError: not to be trusted · StoreError STORE_NEWER (needs a newer reader). */
   read(key: RecordKey, body: unknown): StoredRecord;
 }
 
@@ -28,7 +28,7 @@ const BEGIN = '{"seal":"';
 const SEAL_LENGTH = 43;
 const END = '",';
 const REST_AT = BEGIN.length + SEAL_LENGTH + END.length;
-/** Keeps these seals apart from whatever else might be signed by the same key. */
+/** Separates these seals from anything else that might be signed with the same key. */
 const PURPOSE = 'pay-common record 1';
 
 export function createSealing(keys: readonly string[] = [], reader?: number): Sealing {

@@ -1,4 +1,4 @@
-/** What every store does alike, whatever the database: checks on the way in and out, cursors, columns. */
+/** What all stores have in common: checks of records on their way in and out, cursors, columns. */
 import { dueAt, type Lane } from '../ledger/agenda';
 import type { PayerRecord } from './orderStore';
 import { SCHEMA_VERSION } from '../ledger/record';
@@ -213,12 +213,12 @@ export function pageOf<T>(
 
 export interface ListSource<Row> {
   readonly rows: (filter: RecordFilter) => Promise<Page<Row>>;
-  /** @throws DamagedError where the row is not to be believed. */
+  /** @throws DamagedError if the row is not to be trusted. */
   readonly open: (row: Row) => unknown;
   readonly key: (row: Row) => Cursor;
 }
 
-/** See `RecordStore.damaged`. A state or payer of a damaged row is nobody's word: they are not asked for. */
+/** See `RecordStore.damaged`. The state or payer of a damaged row proves nothing: filters ignore them. */
 export async function damagedPage<Row>(
   filter: RecordFilter,
   { rows, open, key }: ListSource<Row>,

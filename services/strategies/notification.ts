@@ -93,7 +93,7 @@ async function proveSignature(deps: OpenerDeps, input: NotificationInput): Promi
     deps.logger.warn(fields, 'notification not checked');
     throw new UpstreamError('KEYS_UNAVAILABLE');
   }
-  // Stripped headers point at a proxy, a probe is WeChat's own test: told apart here, refused alike.
+  // Removed headers point at a proxy, a probe is WeChat's own test: logged differently, refused in the same way.
   if (probe) deps.logger.info(fields, 'notification refused');
   else deps.logger.warn(fields, 'notification refused');
   throw new SignatureError(CODES[verdict], { detail: verdict });

@@ -59,7 +59,7 @@ export function createReplyJudge(deps: { verifier: Verifier; logger: Logger }) {
   };
 }
 
-/** 202, 3xx, 429 and 5xx: whoever said it, the outcome is open. Redirects are never followed. */
+/** 202, 3xx, 429 and 5xx: the outcome is open, proven or not. Redirects are never followed. */
 function judgeStatus(reply: HttpReply, body: JsonObject | undefined): Judged<WechatReply> {
   const { status } = reply;
   const { code, message } = wordsOf(reply, body);
@@ -101,7 +101,7 @@ function wordsOf(
   };
 }
 
-/** Stripped headers are told apart from a wrong signature: one is a proxy's fault, one is an attack. */
+/** Removed headers are distinguished from a wrong signature: one is a proxy's fault, the other an attack. */
 function logUnproven(logger: Logger, call: WechatCall, reply: HttpReply, reason: Unproven): void {
   const probe = isProbe(reply.headers);
   const fields = {

@@ -36,7 +36,7 @@ export interface TransportRequest extends WechatCall {
 }
 
 /**
- * Sends one call in as many attempts as it takes: same bytes, signed anew each time, never past its
+ * Sends one call in as many attempts as it takes: same bytes, signed again each time, never past its
  * deadline. A copy that was delayed on its way is fenced by WeChat's 5-minute window over its signature.
  */
 export interface Transport {
@@ -51,7 +51,7 @@ export interface Transport {
 
 export interface TransportDeps {
   readonly http: HttpClient;
-  /** Makes one attempt ready: signed anew each time. */
+  /** Prepares one attempt: signed again each time. */
   readonly prepare: Prepare;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -34,11 +34,11 @@ export interface SweepService {
 
 export interface SweepLimits {
   readonly records?: number;
-  /** After so long it answers, whatever is still under way. */
+  /** After so long it answers, even if work is still in progress. */
   readonly ms?: number;
   /** After so long nothing new is begun. */
   readonly startMs?: number;
-  /** When nothing but deliveries is under way it waits for them so long: a receiver that hangs keeps nobody. */
+  /** When nothing but deliveries is under way it waits for them so long: a receiver that hangs blocks nobody. */
   readonly deliveryWaitMs?: number;
   /** false: query and mark, deliver nothing (inside ordinary requests). */
   readonly deliver?: boolean;
@@ -49,7 +49,7 @@ export interface SweepDeps extends EscalationDeps {
   readonly deliverer: Deliverer | undefined;
   /** What is done with each item, by the wings: `order.query`, `combination.refund`, … */
   readonly steps: Steps;
-  /** Told of each record that is tried. */
+  /** Called for each record that is tried. */
   readonly onTry?: (lane: Lane) => void;
 }
 
@@ -161,7 +161,7 @@ async function attempt(
   }
 }
 
-/** A record whose columns say that it is due in a lane where nothing is: they are written anew. */
+/** A record whose columns say that it is due in a lane where nothing is: they are written again. */
 async function touch({ writer }: SweepDeps, record: StoredRecord): Promise<Tried> {
   const next = await writer.patch(record, {});
   return next === undefined ? { outcome: 'lost' } : { outcome: 'moved', record: next };

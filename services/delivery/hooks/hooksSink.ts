@@ -89,7 +89,7 @@ export function createHooksSink(options: HooksSinkOptions): Sink {
   let calls = 0;
   let closed = false;
 
-  /** Ends a thread; whatever it was doing fails, and is called again later. */
+  /** Ends a thread; its calls fail and are repeated later. */
   const drop = async (thread: Thread, reason: string): Promise<void> => {
     if (!threads.delete(thread)) return;
     current = undefined;
@@ -140,12 +140,12 @@ export function createHooksSink(options: HooksSinkOptions): Sink {
         timeoutMs,
         signal,
         onEnd: () => {
-          // There is no other way to stop a loop that never yields; its neighbours are called again.
+          // There is no other way to stop an endless loop; the other calls of the thread are repeated.
           if (used !== undefined) void drop(used, 'the thread was ended for another call');
         },
       });
       if (reply.outcome === 'unloadable' && used !== undefined) {
-        // The module's failure is remembered by its thread: a new one reads it anew.
+        // The module's failure is remembered by its thread: a new one loads it again.
         void drop(used, 'hooks module failed to load');
       }
       if (reply.outcome === 'done' || reply.outcome === 'missing') return 'delivered';

@@ -14,7 +14,7 @@ export interface CloudbaseOptions {
   readonly serviceUrl?: string | undefined;
   /** The first seals, any opens. */
   readonly recordKeys?: readonly string[] | undefined;
-  /** The merchant of the environment: what an earlier version kept without one is his. */
+  /** The merchant of the environment: records of an earlier version without a merchant belong to it. */
   readonly mchid?: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;

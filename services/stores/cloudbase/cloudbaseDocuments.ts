@@ -1,4 +1,4 @@
-/** Records and reservations as CloudBase's documents, and what is believed of them when they are read back. */
+/** Records and reservations as CloudBase's documents, and the checks when they are read back. */
 import type { StoredRecord } from '../../ledger/record';
 import { DamagedError, nameOf } from '../damage';
 import type { Reservation } from '../orderStore';

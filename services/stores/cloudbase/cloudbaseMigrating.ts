@@ -39,7 +39,7 @@ export async function checkSchemaVersion(db: CloudbaseClient): Promise<void> {
 
 /**
  * Documents of versions 1 and 2 under today's ids. Each is added under its new id before it is removed under its old one,
- * so whoever is interrupted begins again.
+ * so an interrupted run starts again.
  */
 async function carryOver(
   db: CloudbaseClient,

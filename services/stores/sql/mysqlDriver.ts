@@ -41,7 +41,7 @@ const dialect: SqlDialect = {
   partialIndexes: false,
 };
 
-/** Strict, whatever the server's default: a text must never be cut silently. */
+/** Strict, independent of the server's default: a text must never be cut silently. */
 const SESSION =
   "SET SESSION autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', " +
   'innodb_lock_wait_timeout = 5, lock_wait_timeout = 5';

@@ -2,7 +2,7 @@
  * What the two network databases have in common: a pool, a time limit on every statement, the few errors after which
  * trying again is safe, and the translation of all the others.
  *
- * A write whose connection broke is *not* repeated: it may have been committed. The caller hears STORE_UNAVAILABLE, repeats
+ * A write whose connection broke is *not* repeated: it may have been committed. The caller gets STORE_UNAVAILABLE, repeats
  * the whole request, and insert-once and versions sort it out.
  */
 import type { Clock } from '../../../utils/clock';

@@ -15,7 +15,7 @@ const CONTENTION: readonly string[] = ['40001', '40P01', '55P03'];
 /** Too many connections, or so many that the rest is kept for administrators. */
 const FULL = '53300';
 const SQLSTATE = /^[0-9A-Z]{5}$/;
-/** Connection lost (08), shutdown (57P), internal (XX), read-only since a failover: connect anew. */
+/** Connection lost (08), shutdown (57P), internal (XX), read-only since a failover: connect again. */
 const SPENT = /^(08|57P|XX|25006)/;
 
 const dialect: SqlDialect = {
@@ -38,7 +38,7 @@ const dialect: SqlDialect = {
 
 /**
  * A database or role may be set to answer before the flush; we must not. Stronger settings stay as they are. And a
- * statement that nobody waits for any more must end at the server, too, or each repeat would hold one more connection
+ * statement that no caller waits for any more must end at the server, too, or each repeat would hold one more connection
  * behind the same lock until there are none left.
  */
 const SESSION =

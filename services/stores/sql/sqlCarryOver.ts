@@ -79,7 +79,7 @@ async function insert(session: SqlSession, to: string, rows: readonly Row[]): Pr
   );
 }
 
-/** Version 1 had no lanes. A row that is not believed keeps its place in all of them. */
+/** Version 1 had no lanes. A damaged row keeps its place in all of them. */
 function recordOf(row: Row, deps: CarryDeps): Row {
   const { kind, no, body, due_at } = row;
   const key = { kind: String(kind), no: String(no), version: numberIn(row, 'version') };

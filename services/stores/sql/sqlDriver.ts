@@ -85,7 +85,7 @@ export const timedOut = Object.assign(new Error('no answer from the database in 
 });
 
 /**
- * Stops waiting, not the work: what a late answer says is not heard. An answer that came while this process was frozen
+ * Stops waiting, not the work: a late answer is ignored. An answer that came while this process was frozen
  * (as platforms do between requests) is not late: before giving up, what lies in the sockets is read once.
  */
 export async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

@@ -14,9 +14,9 @@ export interface SqlOrderStoreDeps {
   readonly logger: Logger;
   /** The first seals, any opens; none = records are not sealed. */
   readonly recordKeys?: readonly string[] | undefined;
-  /** The merchant of the environment: what an earlier version kept without one is his. */
+  /** The merchant of the environment: records of an earlier version without a merchant belong to it. */
   readonly mchid?: string | undefined;
-  /** Only tests hand in others: builds of before and after this one. */
+  /** Only tests pass others: of builds before and after this one. */
   readonly reader?: number;
   readonly migrations?: readonly Migration[];
 }

@@ -13,7 +13,7 @@ const OF_OTHERS = 0o077;
 
 /**
  * Makes the folder and an empty file where there is none: an empty file is a new database to SQLite.
- * @throws StoreError where something else than a file has the name: opening a pipe would wait for ever.
+ * @throws StoreError if the name belongs to something else than a file: opening a pipe would never return.
  */
 export function makeFiles(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });

@@ -34,7 +34,7 @@ type Verb =
 type Task = readonly [id: number, verb: Verb, statement: number, values: readonly SqlValue[]];
 
 interface Batch {
-  /** Statements that the thread has not heard of, in their order. */
+  /** Statements that the thread does not know yet, in their order. */
   readonly statements: readonly string[];
   readonly tasks: readonly Task[];
 }
@@ -46,7 +46,7 @@ interface ThreadData {
   readonly payCommonSqlite: { readonly path: string; readonly ephemeralDisk: boolean };
 }
 
-/** Little lives there: statements and the rows under way. */
+/** The thread holds little: statements, and rows in transfer. */
 const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
 
 // ---- in the thread
