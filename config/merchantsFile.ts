@@ -77,10 +77,16 @@ function readBounded(
     const stats = statSync(path);
     if (!stats.isFile()) return { reason: 'no file' };
     if (stats.size > bytesMax) return { reason: `> ${String(bytesMax)} bytes` };
-    return { text: readFileSync(path, 'utf8').replace(/^\ufeff/, ''), mode: stats.mode };
+    return { text: textIn(readFileSync(path)), mode: stats.mode };
   } catch (error) {
     return { reason: (error as NodeJS.ErrnoException).code ?? 'error' };
   }
+}
+
+/** A certificate as it comes (DER, p12) stands for its base64, as it would be written in the environment. */
+function textIn(bytes: Buffer): string {
+  const isDer = bytes[0] === 0x30 && (bytes[1] ?? 0) >= 0x80;
+  return isDer ? bytes.toString('base64') : bytes.toString('utf8').replace(/^\ufeff/, '');
 }
 
 /** The platform's package has its own modes, and nobody else is on the instance. Windows has no such modes. */

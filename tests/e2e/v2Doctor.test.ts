@@ -1,10 +1,23 @@
 /** What `doctor` and /healthz say of API v2: its key, and the client certificate. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ShownFinding } from '../../cli/doctor/findings';
 import type { Simulator } from '../../simulator';
 import { cli } from './cliSupport';
-import { startSim } from '../helpers/service';
+import {
+  afterTest,
+  dataOf,
+  number,
+  operator,
+  OPERATOR_KEY,
+  orderBody,
+  payer,
+  refundBody,
+  serviceEnv,
+  startBare,
+  startSim,
+} from '../helpers/service';
 import { startV2, v2Env } from '../helpers/v2';
 
 type Env = Record<string, string | undefined>;
@@ -105,4 +118,39 @@ describe('settings', () => {
     expect(answer.body).toMatchObject({ error: 'CONFIG_INVALID' });
     expect(String(answer.body.faults)).toContain(`${name}: `);
   });
+});
+
+test('an entry of merchantsFile speaks API v2, with its certificate as the file that it is', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pay-common-v2-'));
+  afterTest(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const sim = await startSim({ merchants: [{ mchid: '1900000002', appid: 'wx00000000000000b2' }] });
+  const shop = sim.merchant('1900000002');
+  const { clientCertificate = '', wxPayBaseUrl: _base, ...rest } = shop.envV2();
+  const p12 = join(folder, 'apiclient_cert.p12');
+  writeFileSync(p12, Buffer.from(clientCertificate, 'base64'), { mode: 0o600 });
+  const entry = {
+    key: 'shop-b',
+    ...rest,
+    operatorKeys: [OPERATOR_KEY],
+    clientCertificateFile: p12,
+  };
+  const file = join(folder, 'merchants.json');
+  writeFileSync(file, JSON.stringify([entry]), { mode: 0o600 });
+  const run = await startBare({ ...serviceEnv(sim), merchantsFile: file });
+  shop.callbackTarget = `${run.url}`;
+  const no = number('M');
+  const at = '/m/shop-b/wx-pay';
+  const placed = await run.call(`${at}/wxpay_order`, orderBody(no), payer());
+  expect(placed).toMatchObject({ status: 200 });
+  expect(dataOf(placed).signType).toBe('HMAC-SHA256');
+  shop.pay(no);
+  const { body, headers } = shop.makeXmlPayment(no, { type: 'HMAC-SHA256' });
+  // Of another merchant: its key does not open it, and its number is not ours.
+  expect((await run.send('POST', '/wechatpay/order', body, headers)).status).toBe(401);
+  expect((await run.send('POST', '/m/shop-b/wechatpay/order', body, headers)).status).toBe(200);
+  const back = await run.call(`${at}/wxpay_refund`, refundBody(no, number('R'), 40), operator());
+  expect(back.status).toBe(200);
+  expect(shop.refunds()).toHaveLength(1);
 });
