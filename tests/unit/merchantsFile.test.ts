@@ -1,5 +1,5 @@
 /** The file of further merchants: the same validator, every fault at once, each by its place. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../config/config';
@@ -62,6 +62,23 @@ const configOf = (entries: readonly unknown[], more?: Record<string, string>) =>
 };
 
 describe('a sound entry', () => {
+  it('is the sample of docs/merchants.md, once its blanks are filled in', () => {
+    const page = readFileSync(join(__dirname, '../../docs/merchants.md'), 'utf8');
+    const sample = /```json\n([^`]+)```/.exec(page)?.[1] ?? '';
+    const filled = sample
+      .replace('sha256:…', `sha256:${'ab'.repeat(32)}`)
+      .replace('PUB_KEY_ID_…', 'PUB_KEY_ID_0116200000001');
+    mkdirSync(join(folder, 'shop-b'));
+    put('shop-b/apiv3.key', `${'b'.repeat(32)}\n`);
+    put('shop-b/apiclient_key.pem', theirs.privateKey);
+    put('shop-b/wxp_pub.pem', createKeyPair().publicKey);
+    put('shop-b/webhook.key', 'c'.repeat(32));
+    const { fault, entries } = readPath(put('merchants.json', filled));
+    expect(fault).toBeUndefined();
+    expect(entries).toMatchObject([{ key: 'shop-b', faults: [], warnings: [] }]);
+    expect(entries[0]?.config?.sink).toMatchObject({ kind: 'webhook' });
+  });
+
   it('has the defaults for what it leaves out, never the values of the environment', () => {
     const config = configOf([entry]);
     expect(config).toMatchObject({
