@@ -9,7 +9,7 @@ import { pause, until } from '../helpers/waiting';
 import { seedOf } from './random';
 import { place, settled } from './shop';
 import { verdict } from './verdict';
-import { createWorld, databasesHere, type DatabaseKind, type World } from './world';
+import { createWorld, databasesHere, type SqlKind, type World } from './world';
 
 /** Lets go, so that the service's write can be committed. */
 type Release = () => Promise<void>;
@@ -17,7 +17,7 @@ type Hold = (url: string, no: string) => Promise<Release>;
 
 const LOCK_ROW = "SELECT no FROM pay_record WHERE kind = 'order' AND no =";
 
-const holds: Readonly<Record<DatabaseKind, Hold>> = {
+const holds: Readonly<Record<SqlKind, Hold>> = {
   /** The file's one write lock: nobody commits anything. */
   async sqlite(url) {
     const database = new Database(url.slice('file:'.length));
@@ -86,8 +86,8 @@ async function tellAgain(world: World, no: string): Promise<number | undefined> 
  * Held for a moment: no SUCCESS meanwhile, then SUCCESS: to this call, or, where the machine is so slow that its 4 s
  * were over, to the next one.
  */
-async function heldShortly(world: World, no: string) {
-  const release = await holds[world.database.kind](world.database.url, no);
+async function heldShortly(world: World, hold: Hold, no: string) {
+  const release = await hold(world.database.url, no);
   const { answer, done } = tell(world, no);
   await pause(HELD_MS);
   const whileHeld = { success: answer.status === 200, state: await stateOf(world, no) };
@@ -101,8 +101,8 @@ async function heldShortly(world: World, no: string) {
  * Held until there is an answer: it comes while the lock is held, and is 503. (At which moment it comes is measured in
  * tests/fault/store.test.ts.) When the notification comes again, SUCCESS.
  */
-async function heldTooLong(world: World, no: string) {
-  const release = await holds[world.database.kind](world.database.url, no);
+async function heldTooLong(world: World, hold: Hold, no: string) {
+  const release = await hold(world.database.url, no);
   const late = tell(world, no);
   await late.done;
   const whileHeld = { ...late.answer, state: await stateOf(world, no) };
@@ -111,7 +111,8 @@ async function heldTooLong(world: World, no: string) {
   return { whileHeld, then: { status, state: await stateOf(world, no) } };
 }
 
-async function scenario(database: DatabaseKind) {
+async function scenario(database: SqlKind) {
+  const hold = holds[database];
   const world = await createWorld({ database, seed: seedOf(), instances: 1 });
   try {
     const [free, short, long] = ['FREE0001', 'HELD0001', 'HELD0002'] as const;
@@ -123,8 +124,8 @@ async function scenario(database: DatabaseKind) {
     await unheld.done;
     return {
       unheld: unheld.answer,
-      heldShortly: await heldShortly(world, short),
-      heldTooLong: await heldTooLong(world, long),
+      heldShortly: await heldShortly(world, hold, short),
+      heldTooLong: await heldTooLong(world, hold, long),
       faults: await endOf(world),
     };
   } finally {

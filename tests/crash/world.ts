@@ -16,6 +16,7 @@ import { systemClock } from '../../utils/clock';
 import { silentLogger } from '../../utils/logger';
 import { hasServer, useServer, type ServerKind } from '../helpers/databases';
 import { hasPrivateServer, startPrivateServer } from '../helpers/privateServer';
+import { startMongodbServer } from '../helpers/mongodbServer';
 import { HANG_MS } from '../helpers/waiting';
 import { createAmqpReceiver } from './amqpReceiver';
 import { createInstance, freePort, type Instance, type Json, type Reply } from './instance';
@@ -24,7 +25,9 @@ import { createReceiver, type Receiver } from './receiver';
 import { ownStore } from '../helpers/ownStore';
 
 export const DATABASES = ['sqlite', 'mysql', 'postgres'] as const;
-export type DatabaseKind = (typeof DATABASES)[number];
+export type SqlKind = (typeof DATABASES)[number];
+/** MongoDB: a stand-in for its wire, in this process. */
+export type DatabaseKind = SqlKind | 'mongodb';
 export const OPERATOR_KEY = 'operator-key-of-the-crash-tests-01234567';
 /** Past every lease (30 s) and a refund's first question (60 s), inside every signature's 5 minutes. */
 export const LATER_MS = 120_000;
@@ -44,11 +47,12 @@ export interface Database {
 }
 
 /** Which databases can be had here. @throws where CI is set and one of them cannot be had. */
-export const databasesHere = (): readonly DatabaseKind[] =>
+export const databasesHere = (): readonly SqlKind[] =>
   DATABASES.filter((kind) => kind === 'sqlite' || hasPrivateServer(kind) || hasServer(kind));
 
 export async function createDatabase(kind: DatabaseKind): Promise<Database> {
   if (kind === 'sqlite') return fileDatabase();
+  if (kind === 'mongodb') return mongodbStandIn();
   return hasPrivateServer(kind) ? privateDatabase(kind) : sharedDatabase(kind);
 }
 
@@ -73,6 +77,24 @@ function fileDatabase(): Database {
     async drop() {
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+async function mongodbStandIn(): Promise<Database> {
+  const server = await startMongodbServer();
+  const cut = async (): Promise<void> => {
+    server.cutConnections();
+  };
+  return {
+    kind: 'mongodb',
+    url: server.url(),
+    cut,
+    restart: cut,
+    restarts: 0,
+    run: async () => {
+      throw new Error('MongoDB speaks no SQL');
+    },
+    drop: () => server.close(),
   };
 }
 
