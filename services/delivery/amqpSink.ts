@@ -6,7 +6,7 @@
  * types they want, and holding the rest back would hold up, by the order per record, what they do want.
  */
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
-import { DELIVERY_TIMEOUT_MS, DeliveryError, failureReason, withDeadline } from './sink';
+import { DELIVERY_TIMEOUT_MS, DeliveryError, foreignCode, withDeadline } from './sink';
 import type { Sink, SinkDeps } from './sink';
 import type { CloudEvent } from '../ledger/effectTypes';
 
@@ -39,7 +39,7 @@ export function createAmqpSink(options: AmqpSinkOptions): Sink {
   };
 
   const linked = (): Promise<Link> => {
-    if (closed) return Promise.reject(new DeliveryError('sink is closed'));
+    if (closed) return Promise.reject(new DeliveryError('sink_closed'));
     if (link !== undefined) return link;
     const opening = open(options.url, (reason) => {
       if (link !== opening) return;
@@ -81,7 +81,7 @@ export function createAmqpSink(options: AmqpSinkOptions): Sink {
         });
       } catch (error) {
         if (error instanceof DeliveryError) throw error;
-        throw new DeliveryError(`broker did not confirm: ${reasonOf(error)}`, { cause: error });
+        throw new DeliveryError('broker_unconfirmed', reasonOf(error), { cause: error });
       }
     },
     async close() {
@@ -106,7 +106,7 @@ async function open(url: string, onLost: (reason: string) => void): Promise<Link
   // An `error` without a listener would end the process; `close` follows it and is what we act on.
   model.on('error', ignore);
   model.on('close', (error?: Error) => {
-    onLost(error === undefined ? 'closed' : failureReason(error));
+    onLost(error === undefined ? 'closed' : foreignCode(error));
   });
   try {
     const channel = await model.createConfirmChannel();
@@ -151,7 +151,7 @@ function confirmed(channel: ConfirmChannel, event: CloudEvent): Promise<void> {
 function reasonOf(error: unknown): string {
   const said = error instanceof Error ? error.message : '';
   const known = /\d{3} \([A-Z-]+\)|channel closed|message nacked|nack/i.exec(said);
-  return known?.[0] ?? failureReason(error);
+  return known?.[0] ?? foreignCode(error);
 }
 
 /** Without heartbeats a connection cut in silence is found only by the next delivery's timeout. */

@@ -3,7 +3,7 @@
  * the lease was written with is the fence: of two instances that try, one replaces the record and the other
  * learns that it lost. A crash in between leaves the effect pending, and it is delivered again.
  */
-import type { AlarmCode } from '../ledger/reasons';
+import { failureText, type AlarmCode, type DeliveryFailure } from '../ledger/reasons';
 import { findItem } from '../ledger/agenda';
 import { ignored, type Decision } from '../ledger/decision';
 import type { Effect, StoredRecord } from '../ledger/record';
@@ -20,7 +20,7 @@ import {
 } from '../ledger/outbox';
 import { toCloudEvent } from '../ledger/cloudEvent';
 import { ATTEMPTS_MAX } from '../ledger/retrySchedule';
-import { failureReason, withDeadline } from './sink';
+import { failureOf, withDeadline } from './sink';
 import type { Sink } from './sink';
 
 /** A sink ends by itself after 15 s; should one not, this is still inside the lease of 30 s. */
@@ -43,7 +43,7 @@ export interface Deliverer {
   deliverDue(record: StoredRecord, signal?: AbortSignal): Promise<DeliveryOutcome>;
 }
 
-type Result = 'delivered' | 'gone' | { readonly reason: string };
+type Result = 'delivered' | 'gone' | DeliveryFailure;
 
 export interface DelivererDeps {
   readonly writer: RecordWriter;
@@ -74,7 +74,7 @@ async function deliverDue(
   }
   if (head.tries >= ATTEMPTS_MAX) {
     // Its last attempt ended with the process, before the verdict was written.
-    return settle(deps, record, head, { reason: head.error ?? 'the last attempt did not end' });
+    return settle(deps, record, head, { code: 'unfinished' });
   }
   const leased = await writer.patch(effectAttempted(record, head.id, now), { updated_at: now });
   const effect = leased?.effects.find((e) => e.id === head.id);
@@ -96,7 +96,7 @@ async function attempt(
     const work = to.deliver(toCloudEvent(leased, effect), guard.signal);
     return await withDeadline(work, { timeoutMs: GUARD_MS, signal, onEnd });
   } catch (error) {
-    return { reason: failureReason(error) };
+    return failureOf(error);
   }
 }
 
@@ -117,12 +117,13 @@ async function settle(
     if (marked !== undefined) logger.info(fields, 'effect delivered');
     return marked === undefined ? 'lost' : 'delivered';
   }
-  const reason = result === 'gone' ? 'gone' : result.reason;
+  const failure: DeliveryFailure = result === 'gone' ? { code: 'gone' } : result;
+  const reason = failureText(failure);
   const verdict = result === 'gone' ? effectDead : effectFailed;
   // A verdict, and only over our own attempt: not if it was delivered or tried again meanwhile.
   const ours = (record: StoredRecord): boolean =>
     record.effects.some((e) => e.id === id && e.state === 'pending' && e.tries === tries);
-  const marked = await mark(deps, leased, ours, (r, at) => verdict(r, id, at, reason));
+  const marked = await mark(deps, leased, ours, (r, at) => verdict(r, id, at, failure));
   if (marked === undefined) return 'lost';
   if (marked.effects.find((e) => e.id === id)?.state === 'dead') {
     const code: AlarmCode = 'effect.dead';

@@ -9,6 +9,7 @@ import { types } from 'node:util';
 import type { Clock } from '../../utils/clock';
 import type { Logger } from '../../utils/logger';
 import type { CloudEvent } from '../ledger/effectTypes';
+import { failureText, type DeliveryCode, type DeliveryFailure } from '../ledger/reasons';
 
 /** One delivery may take this long, over all: connecting, sending, waiting. */
 export const DELIVERY_TIMEOUT_MS = 15_000;
@@ -31,18 +32,23 @@ export interface SinkDeps {
   readonly logger: Logger;
 }
 
-/** A delivery failed and may be repeated. The message is shown to operators: no secrets in it. */
+/** A delivery failed and may be repeated. The detail is shown to operators: no secrets in it. */
 export class DeliveryError extends Error {
   readonly retryable = true;
-  constructor(reason: string, options?: ErrorOptions) {
-    super(reason, options);
+  readonly failure: DeliveryFailure;
+  constructor(code: DeliveryCode, detail?: string, options?: ErrorOptions) {
+    const failure = detail === undefined ? { code } : { code, detail };
+    super(failureText(failure), options);
     this.name = 'DeliveryError';
+    this.failure = failure;
   }
 }
 
 /** What may be said of a failure: our own words in full, of foreign errors the code alone. */
-export function failureReason(error: unknown): string {
-  if (error instanceof DeliveryError) return error.message;
+export const failureOf = (error: unknown): DeliveryFailure =>
+  error instanceof DeliveryError ? error.failure : { code: 'failed', detail: foreignCode(error) };
+
+export function foreignCode(error: unknown): string {
   if (!types.isNativeError(error)) return 'unknown failure';
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === 'string' ? code : error.name;
@@ -61,18 +67,18 @@ export async function withDeadline<T>(
   },
 ): Promise<T> {
   const { timeoutMs, signal, onEnd } = options;
-  let stop: (reason: string) => void = () => undefined;
+  let stop: (code: DeliveryCode, detail?: string) => void = () => undefined;
   const stopped = new Promise<never>((_resolve, reject) => {
-    stop = (reason): void => {
-      reject(new DeliveryError(reason));
+    stop = (code, detail): void => {
+      reject(new DeliveryError(code, detail));
       onEnd();
     };
   });
   const onAbort = (): void => {
-    stop('delivery was stopped');
+    stop('stopped');
   };
   const timer = setTimeout(() => {
-    stop(`no answer within ${String(timeoutMs)} ms`);
+    stop('no_answer', `${String(timeoutMs)} ms`);
   }, timeoutMs);
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted === true) onAbort();

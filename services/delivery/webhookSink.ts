@@ -7,7 +7,7 @@ import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
-import { DELIVERY_TIMEOUT_MS, DeliveryError, failureReason, withDeadline } from './sink';
+import { DELIVERY_TIMEOUT_MS, DeliveryError, foreignCode, withDeadline } from './sink';
 import type { Sink, SinkDeps } from './sink';
 import type { CloudEvent } from '../ledger/effectTypes';
 import { isPrivateAddress } from '../../utils/addresses';
@@ -128,16 +128,16 @@ class PostError extends Error {
 }
 
 function translate(error: unknown): never {
-  if (error instanceof DeliveryError) throw error;
   const cause = error instanceof PostError ? error.cause : error;
-  throw new DeliveryError(`receiver not reached: ${failureReason(cause)}`, { cause });
+  if (cause instanceof DeliveryError) throw cause;
+  throw new DeliveryError('receiver_not_reached', foreignCode(cause), { cause });
 }
 
 function verdict(status: number): 'delivered' | 'gone' {
   if (status >= 200 && status < 300) return 'delivered';
   if (status === 410) return 'gone';
   // A redirect is not followed: the receiver's address is a setting, and only the operator may change it.
-  throw new DeliveryError(`receiver answered HTTP ${String(status)}`);
+  throw new DeliveryError('receiver_answered', `HTTP ${String(status)}`);
 }
 
 function drain(response: http.IncomingMessage, timeoutMs: number): void {
@@ -159,8 +159,7 @@ function refusePublicAddress(hostname: string): void {
   if (isIP(host) !== 0 && !isPrivateAddress(host)) throw publicAddress();
 }
 
-const publicAddress = (): DeliveryError =>
-  new DeliveryError('webhookUrl is http and leads to a public address: use https');
+const publicAddress = (): DeliveryError => new DeliveryError('public_address');
 
 /**
  * Resolves names for http. The setting was checked as text; only here is it seen where a name leads, and

@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { findItem, withItem, withoutItem } from './agenda';
+import type { DeliveryFailure } from './reasons';
 import type { Effect, EffectType, RecordBase } from './record';
 import { nextAttempt } from './retrySchedule';
 
@@ -12,7 +13,7 @@ import { nextAttempt } from './retrySchedule';
 export const EFFECTS_KEPT = 200;
 /** Longer than any delivery may take (15 s), so that a slow delivery is not repeated beside itself. */
 export const DELIVERY_LEASE_MS = 30_000;
-const REASON_MAX = 300;
+const DETAIL_MAX = 300;
 
 /**
  * The id of a record's effect number `seq` (from 0): the same for every delivery and redelivery.
@@ -100,13 +101,13 @@ export function effectFailed<R extends RecordBase>(
   record: R,
   id: string,
   at: number,
-  reason: string,
+  reason: DeliveryFailure,
 ): R {
   const effect = find(record, id);
   if (effect?.state !== 'pending') return record;
   const again = nextAttempt(effect.tries, at);
   if (again === undefined) return effectDead(record, id, at, reason);
-  const next = change(record, id, (e) => ({ ...e, error: bound(reason) }));
+  const next = change(record, id, (e) => ({ ...e, ...errorOf(reason) }));
   return headEffect(next)?.id === id ? withHeadAt(next, again) : next;
 }
 
@@ -115,7 +116,7 @@ export function effectDead<R extends RecordBase>(
   record: R,
   id: string,
   at: number,
-  reason: string,
+  reason: DeliveryFailure,
 ): R {
   return settle(record, id, at, 'dead', reason);
 }
@@ -151,7 +152,7 @@ function settle<R extends RecordBase>(
   id: string,
   at: number,
   state: 'delivered' | 'dead',
-  reason: string | undefined,
+  reason: DeliveryFailure | undefined,
 ): R {
   const effect = find(record, id);
   // Delivered is a fact and overrules a verdict of ours; a verdict never overrules anything settled.
@@ -166,15 +167,15 @@ function settled(
   effect: Effect,
   at: number,
   state: 'delivered' | 'dead',
-  reason: string | undefined,
+  reason: DeliveryFailure | undefined,
 ): Effect {
-  const { error: _, ...rest } = effect;
-  const error = reason === undefined ? {} : { error: bound(reason) };
+  const { error: _error, error_detail: _detail, ...rest } = effect;
+  const error = reason === undefined ? {} : errorOf(reason);
   return { ...rest, state, settled_at: at, ...error };
 }
 
 function fresh(effect: Effect): Effect {
-  const { error: _error, settled_at: _settledAt, ...rest } = effect;
+  const { error: _error, error_detail: _detail, settled_at: _settledAt, ...rest } = effect;
   return { ...rest, state: 'pending', tries: 0 };
 }
 
@@ -202,4 +203,7 @@ function bounded(effects: readonly Effect[]): readonly Effect[] {
   return effects.filter((effect) => !dropped.has(effect.id));
 }
 
-const bound = (reason: string): string => reason.slice(0, REASON_MAX);
+const errorOf = ({ code, detail }: DeliveryFailure): Pick<Effect, 'error' | 'error_detail'> =>
+  detail === undefined
+    ? { error: code }
+    : { error: code, error_detail: detail.slice(0, DETAIL_MAX) };

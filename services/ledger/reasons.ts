@@ -177,13 +177,43 @@ const DECISIONS = {
   moved_on: ['记录已变，不再适用', 'the record has moved on'],
 } as const satisfies Record<string, Sentence>;
 
+/** `effects[].error`: why a delivery failed. `error_detail` is the other side's: a status, a code, what a hook threw. */
+const DELIVERIES = {
+  gone: ['接收方不再接收', 'gone'],
+  receiver_answered: ['接收方应答异常', 'receiver answered'],
+  receiver_not_reached: ['无法连接接收方', 'receiver not reached'],
+  public_address: [
+    'webhookUrl 是 http 且指向公网地址，请用 https',
+    'webhookUrl is http and leads to a public address: use https',
+  ],
+  broker_unconfirmed: ['消息队列未确认', 'broker did not confirm'],
+  hook_failed: ['hook 执行失败', 'hook failed'],
+  hook_crashed: ['hook 崩溃', 'hook crashed'],
+  hook_ended_thread: ['hook 结束了线程', 'hook ended its thread'],
+  hooks_unloadable: ['hooks 模块加载失败', 'hooks module failed to load'],
+  hooks_not_started: ['hooks 线程未能启动', 'hooks thread did not start'],
+  hooks_thread_ended: ['hooks 线程已结束', 'the thread was ended for another call'],
+  no_answer: ['限时内没有应答', 'no answer in time'],
+  stopped: ['投递被中止', 'delivery was stopped'],
+  sink_closed: ['投递通道已关闭', 'sink is closed'],
+  unfinished: ['上一次投递没有结束', 'the last attempt did not end'],
+  failed: ['投递失败', 'delivery failed'],
+} as const satisfies Record<string, Sentence>;
+
 export type HistoryCode = keyof typeof HISTORY;
 export type AlarmCode = keyof typeof ALARMS;
 export type EscalationCode = keyof typeof ESCALATIONS;
 export type DecisionCode = keyof typeof DECISIONS;
+export type DeliveryCode = keyof typeof DELIVERIES;
+
+/** Why a delivery failed. */
+export interface DeliveryFailure {
+  readonly code: DeliveryCode;
+  readonly detail?: string;
+}
 
 const SENTENCES: ReadonlyMap<string, Sentence> = new Map(
-  Object.entries({ ...ALARMS, ...ESCALATIONS, ...HISTORY, ...DECISIONS }),
+  Object.entries({ ...ALARMS, ...ESCALATIONS, ...HISTORY, ...DECISIONS, ...DELIVERIES }),
 );
 
 /** undefined: no code of ours, but a sentence of an earlier version, or a code of a later one. */
@@ -200,3 +230,7 @@ export function wordsOf({
   const said = DECISIONS[why].join(' / ');
   return detail === undefined ? said : `${said}: ${detail}`;
 }
+
+/** A failed delivery in English: for errors and logs. */
+export const failureText = ({ code, detail }: DeliveryFailure): string =>
+  detail === undefined ? DELIVERIES[code][1] : `${DELIVERIES[code][1]}: ${detail}`;

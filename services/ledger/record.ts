@@ -75,7 +75,9 @@ export interface Effect {
   readonly state: EffectState;
   readonly tries: number;
   readonly settled_at?: number;
+  /** A `DeliveryCode`; records of earlier versions hold sentences. */
   readonly error?: string;
+  readonly error_detail?: string;
 }
 
 /** A record is identified by `(mchid, kind, no)`: numbers are unique within a merchant. */

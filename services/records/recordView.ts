@@ -47,6 +47,11 @@ const sentence = (code: string): Json => {
   return { what_zh, what_en };
 };
 
+const errorSentence = (code: string | undefined): Json => {
+  const said = code === undefined ? undefined : sentenceOf(code);
+  return said === undefined ? {} : { error_zh: said[0], error_en: said[1] };
+};
+
 /** `{kind,no,state,version,…facts,refunds,history,effects,due_at}`. */
 export function viewRecord(record: StoredRecord): RecordReply {
   const { kind, no, state, version } = record;
@@ -59,6 +64,12 @@ export function viewRecord(record: StoredRecord): RecordReply {
       at: toRfc3339(line.at),
       what: line.what,
       ...sentence(line.what),
+    })),
+    effects: record.effects.map((effect) => ({
+      ...(shown(effect) as Json),
+      id: effect.id,
+      type: effect.type,
+      ...errorSentence(effect.error),
     })),
     due_at: due === undefined ? null : toRfc3339(due),
   };

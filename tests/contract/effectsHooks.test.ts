@@ -119,7 +119,7 @@ const GOOD = 'exports.handlerRefund = () => note("fine");';
 it.each([
   ['throws', 'throw new Error("no stock for ' + OPENID + '");', 'hook failed: Error: no stock'],
   ['rejects with nothing', 'return Promise.reject();', 'hook failed'],
-  ['calls process.exit()', 'process.exit(0);', 'ended its thread with code 0'],
+  ['calls process.exit()', 'process.exit(0);', 'ended its thread: 0'],
   [
     'crashes later',
     'setTimeout(() => { throw new Error("late"); }); return new Promise(() => {});',
@@ -162,7 +162,7 @@ it.each([
   await passTime(399);
   expect(called.settled()).toBe(false);
   await passTime(1);
-  await expect(called.work).rejects.toThrow('no answer within 400 ms');
+  await expect(called.work).rejects.toThrow('no answer in time: 400 ms');
   expect(await sink.deliver(anEvent('refund.requested'))).toBe('delivered');
   expect(notes()).toEqual(['start', 'hang', 'start', 'fine']);
 });

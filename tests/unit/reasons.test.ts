@@ -35,3 +35,17 @@ it('says to a caller in both languages why the ledger refused, and what it is ab
   );
   expect(wordsOf({ why: 'refunds_exist' })).toBe('已有退款 / refunds exist');
 });
+
+it('shows why a delivery failed in both languages, and an earlier version’s sentence as it stands', () => {
+  const effect = { type: 'order.paid', at: AT, data: {}, state: 'dead', tries: 1 } as const;
+  const record = anOrder('V2', {
+    effects: [
+      { ...effect, id: 'ef_1', error: 'receiver_answered', error_detail: 'HTTP 500' },
+      { ...effect, id: 'ef_2', error: 'receiver answered HTTP 500' },
+    ],
+  });
+  expect(viewRecord(record).effects).toMatchObject([
+    { error_zh: '接收方应答异常', error_en: 'receiver answered', error_detail: 'HTTP 500' },
+    { error: 'receiver answered HTTP 500' },
+  ]);
+});

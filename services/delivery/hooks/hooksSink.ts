@@ -10,9 +10,10 @@ import { types } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { hookCall, openidsOf } from './hookCall';
 import { HOOKS_WORKER } from './hooksWorker';
-import { DELIVERY_TIMEOUT_MS, DeliveryError, failureReason, withDeadline } from '../sink';
+import { DELIVERY_TIMEOUT_MS, DeliveryError, foreignCode, withDeadline } from '../sink';
 import type { Sink, SinkDeps } from '../sink';
 import type { CloudEvent } from '../../ledger/effectTypes';
+import type { DeliveryFailure } from '../../ledger/reasons';
 
 const HEAP_MAX_MB = 256;
 const LINE_MAX = 1_000;
@@ -90,10 +91,10 @@ export function createHooksSink(options: HooksSinkOptions): Sink {
   let closed = false;
 
   /** Ends a thread; its calls fail and are repeated later. */
-  const drop = async (thread: Thread, reason: string): Promise<void> => {
+  const drop = async (thread: Thread, { code, detail }: DeliveryFailure): Promise<void> => {
     if (!threads.delete(thread)) return;
     current = undefined;
-    for (const { reject } of thread.waiting.values()) reject(new DeliveryError(reason));
+    for (const { reject } of thread.waiting.values()) reject(new DeliveryError(code, detail));
     thread.waiting.clear();
     await thread.worker.terminate();
   };
@@ -102,21 +103,19 @@ export function createHooksSink(options: HooksSinkOptions): Sink {
     const worker = await startWorker(options);
     const thread: Thread = { worker, waiting: new Map(), lines: 0, openids: [] };
     threads.add(thread);
-    listen(thread, options, (reason) => drop(thread, reason));
-    if (closed) await drop(thread, 'sink is closed');
+    listen(thread, options, (failure) => drop(thread, failure));
+    if (closed) await drop(thread, { code: 'sink_closed' });
     return thread;
   };
 
   const restart = (error: unknown): never => {
     current = undefined;
-    throw new DeliveryError(`hooks thread did not start: ${failureReason(error)}`, {
-      cause: error,
-    });
+    throw new DeliveryError('hooks_not_started', causeOf(error), { cause: error });
   };
 
   const ask = async (event: CloudEvent, use: (thread: Thread) => void): Promise<Reply> => {
     const thread = await (current ??= start().catch(restart));
-    if (!threads.has(thread)) throw new DeliveryError('the thread has just ended');
+    if (!threads.has(thread)) throw new DeliveryError('hooks_thread_ended');
     use(thread);
     const { handler, args } = hookCall(event);
     const call = (calls += 1);
@@ -131,7 +130,7 @@ export function createHooksSink(options: HooksSinkOptions): Sink {
   return {
     kind: 'hooks',
     async deliver(event: CloudEvent, signal?: AbortSignal): Promise<'delivered'> {
-      if (closed) throw new DeliveryError('sink is closed');
+      if (closed) throw new DeliveryError('sink_closed');
       let used: Thread | undefined;
       const asking = ask(event, (thread) => {
         used = thread;
@@ -141,19 +140,19 @@ export function createHooksSink(options: HooksSinkOptions): Sink {
         signal,
         onEnd: () => {
           // There is no other way to stop an endless loop; the other calls of the thread are repeated.
-          if (used !== undefined) void drop(used, 'the thread was ended for another call');
+          if (used !== undefined) void drop(used, { code: 'hooks_thread_ended' });
         },
       });
       if (reply.outcome === 'unloadable' && used !== undefined) {
         // The module's failure is remembered by its thread: a new one loads it again.
-        void drop(used, 'hooks module failed to load');
+        void drop(used, { code: 'hooks_unloadable' });
       }
       if (reply.outcome === 'done' || reply.outcome === 'missing') return 'delivered';
-      throw new DeliveryError(failure(reply, event));
+      throw failure(reply, event);
     },
     async close() {
       closed = true;
-      await Promise.all([...threads].map((thread) => drop(thread, 'sink is closed')));
+      await Promise.all([...threads].map((thread) => drop(thread, { code: 'sink_closed' })));
     },
   };
 }
@@ -179,7 +178,7 @@ async function startWorker(options: HooksSinkOptions): Promise<Worker> {
 function listen(
   thread: Thread,
   { logger }: HooksSinkOptions,
-  drop: (reason: string) => Promise<void>,
+  drop: (failure: DeliveryFailure) => Promise<void>,
 ): void {
   const { worker, waiting } = thread;
   worker.on('message', (reply: Reply) => {
@@ -187,12 +186,12 @@ function listen(
     waiting.delete(reply.call);
   });
   worker.on('error', (error: unknown) => {
-    const reason = `hook crashed: ${tidy(describe(error), thread.openids, REASON_MAX)}`;
-    logger.warn({ kind: 'hooks', reason }, 'hooks thread crashed');
-    void drop(reason);
+    const detail = tidy(describe(error), thread.openids, REASON_MAX);
+    logger.warn({ kind: 'hooks', reason: detail }, 'hooks thread crashed');
+    void drop({ code: 'hook_crashed', detail });
   });
   worker.on('exit', (code) => {
-    void drop(`hook ended its thread with code ${String(code)}`);
+    void drop({ code: 'hook_ended_thread', detail: String(code) });
   });
   for (const stream of ['stdout', 'stderr'] as const) {
     eachLine(worker[stream], (line) => {
@@ -223,12 +222,15 @@ function eachLine(stream: Readable, use: (line: string) => void): void {
   });
 }
 
-function failure(reply: Reply, event: CloudEvent): string {
+function failure(reply: Reply, event: CloudEvent): DeliveryError {
   const reason = tidy(reply.reason ?? '', openidsOf(event), REASON_MAX);
-  return reply.outcome === 'unloadable'
-    ? `hooks module failed to load: ${reason}`
-    : `hook failed: ${reason}`;
+  const code = reply.outcome === 'unloadable' ? 'hooks_unloadable' : 'hook_failed';
+  return new DeliveryError(code, reason);
 }
+
+/** Ours in words, a foreign one by its code. */
+const causeOf = (error: unknown): string =>
+  error instanceof DeliveryError ? error.message : foreignCode(error);
 
 const describe = (error: unknown): string =>
   types.isNativeError(error) ? `${error.name}: ${error.message}` : String(error);

@@ -102,11 +102,17 @@ it('lets one of two instances deliver', async () => {
 });
 
 it('keeps the order when the first one fails, and tries it again with the same id', async () => {
-  const { store, deliverer, events, time, logged } = setUp([new DeliveryError('HTTP 500')]);
+  const { store, deliverer, events, time, logged } = setUp([
+    new DeliveryError('receiver_answered', 'HTTP 500'),
+  ]);
   await put(store, 'order.created', 'order.paid');
   expect(await deliverer.deliverDue(await get(store))).toBe('failed');
   expect(await deliverer.deliverDue(await get(store))).toBe('none');
-  expect((await get(store)).effects[0]).toMatchObject({ error: 'HTTP 500', tries: 1 });
+  expect((await get(store)).effects[0]).toMatchObject({
+    error: 'receiver_answered',
+    error_detail: 'HTTP 500',
+    tries: 1,
+  });
   expect(await store.oldestDue()).toBe(T0 + 5_000);
   time.now += 5_000;
   expect(await deliverer.deliverDue(await get(store))).toBe('delivered');
@@ -116,7 +122,10 @@ it('keeps the order when the first one fails, and tries it again with the same i
 });
 
 it('raises an alarm for a dead effect; the next follows, and it can be redelivered', async () => {
-  const failures = Array.from({ length: ATTEMPTS_MAX }, () => new DeliveryError('down'));
+  const failures = Array.from(
+    { length: ATTEMPTS_MAX },
+    () => new DeliveryError('receiver_not_reached'),
+  );
   const { store, deliverer, time, events, logged } = setUp(failures);
   await put(store, 'order.created', 'order.paid');
   for (let i = 1; i < ATTEMPTS_MAX; i += 1) {
@@ -167,7 +176,7 @@ it('writes no failure over an attempt that is not its own', async () => {
       // Our lease runs out; another instance delivers meanwhile.
       time.now += 60_000;
       expect(await createDeliverer(deps).deliverDue(await get(store))).toBe('delivered');
-      throw new DeliveryError('too late');
+      throw new DeliveryError('no_answer');
     },
   ]);
   await put(store, 'order.paid');
@@ -233,7 +242,7 @@ it('says nothing of a foreign error but its code, and no openid', async () => {
   const { store, deliverer, logged } = setUp([error]);
   await put(store, 'order.paid');
   expect(await deliverer.deliverDue(await get(store))).toBe('failed');
-  expect((await get(store)).effects[0]?.error).toBe('EPIPE');
+  expect((await get(store)).effects[0]?.error_detail).toBe('EPIPE');
   expect(JSON.stringify(logged)).not.toContain(OPENID);
 });
 

@@ -13,6 +13,10 @@ import type { OrderRecord } from '../../../services/ledger/record';
 import { anOrder } from '../../helpers/storeRecords';
 import { T0 } from '../effects/helpers';
 
+const HTTP_500 = { code: 'receiver_answered', detail: 'HTTP 500' } as const;
+const GONE = { code: 'gone' } as const;
+const FAILED = { code: 'failed' } as const;
+
 const add = (record: OrderRecord, at = T0, sink = true): OrderRecord =>
   addEffect(record, { type: 'order.paid', at, data: { n: record.effect_seq }, sink });
 const idOf = (record: OrderRecord, index: number): string => {
@@ -77,7 +81,7 @@ describe('adding effects', () => {
   it('drops the oldest settled effects above the bound, dead ones last, pending ones never', () => {
     let record = add(add(anOrder('A')));
     const [dead, pending] = [idOf(record, 0), idOf(record, 1)];
-    record = effectDead(record, dead, T0, 'x');
+    record = effectDead(record, dead, T0, FAILED);
     for (let i = 0; i < EFFECTS_KEPT; i += 1) {
       record = add(record);
       record = effectDelivered(record, idOf(record, record.effects.length - 1), T0);
@@ -112,47 +116,52 @@ describe('delivering', () => {
     let record = add(anOrder('A'));
     const id = idOf(record, 0);
     for (const delay of RETRY_DELAYS_MS) {
-      record = effectFailed(effectAttempted(record, id, T0), id, T0, 'HTTP 500');
-      expect(record.effects[0]).toMatchObject({ state: 'pending', error: 'HTTP 500' });
+      record = effectFailed(effectAttempted(record, id, T0), id, T0, HTTP_500);
+      expect(record.effects[0]).toMatchObject({
+        state: 'pending',
+        error: 'receiver_answered',
+        error_detail: 'HTTP 500',
+      });
       expect(due(record)[0]?.at).toBe(T0 + delay);
     }
-    record = effectFailed(effectAttempted(record, id, T0), id, T0, 'HTTP 500');
+    record = effectFailed(effectAttempted(record, id, T0), id, T0, HTTP_500);
     expect(record.effects[0]).toMatchObject({ state: 'dead', tries: 10, settled_at: T0 });
     expect(due(record)).toEqual([]);
   });
 
   it('lets the next one follow a dead one at once', () => {
-    const record = effectDead(add(add(anOrder('A'))), idOf(add(anOrder('A')), 0), T0 + 9, 'gone');
+    const record = effectDead(add(add(anOrder('A'))), idOf(add(anOrder('A')), 0), T0 + 9, GONE);
     expect(states(record)).toEqual(['dead', 'pending']);
     expect(due(record)).toEqual([{ do: 'deliver', at: T0 + 9, tries: 0 }]);
   });
 
   it('bounds the reason', () => {
     const id = idOf(add(anOrder('A')), 0);
-    const record = effectFailed(
-      effectAttempted(add(anOrder('A')), id, T0),
-      id,
-      T0,
-      'x'.repeat(9e3),
-    );
-    expect(record.effects[0]?.error).toHaveLength(300);
+    const long = { code: 'hook_failed', detail: 'x'.repeat(9e3) } as const;
+    const record = effectFailed(effectAttempted(add(anOrder('A')), id, T0), id, T0, long);
+    expect(record.effects[0]?.error_detail).toHaveLength(300);
   });
 
   it('lets a delivery overrule a verdict, and no verdict overrule a delivery', () => {
     const record = add(anOrder('A'));
     const id = idOf(record, 0);
     const delivered = effectDelivered(record, id, T0);
-    expect(effectFailed(delivered, id, T0, 'x')).toBe(delivered);
-    expect(effectDead(delivered, id, T0, 'x')).toBe(delivered);
+    expect(effectFailed(delivered, id, T0, FAILED)).toBe(delivered);
+    expect(effectDead(delivered, id, T0, FAILED)).toBe(delivered);
     expect(effectDelivered(delivered, id, T0 + 9)).toBe(delivered);
-    const late = effectDelivered(effectDead(record, id, T0, 'x'), id, T0 + 1);
+    const late = effectDelivered(effectDead(record, id, T0, FAILED), id, T0 + 1);
     expect(late.effects[0]).toMatchObject({ state: 'delivered' });
     expect(late.effects[0]).not.toHaveProperty('error');
   });
 
   it('does not move the head when another effect is marked', () => {
     let record = add(add(anOrder('A')));
-    record = effectFailed(effectAttempted(record, idOf(record, 0), T0), idOf(record, 0), T0, 'x');
+    record = effectFailed(
+      effectAttempted(record, idOf(record, 0), T0),
+      idOf(record, 0),
+      T0,
+      FAILED,
+    );
     const marked = effectDelivered(record, idOf(record, 1), T0 + 1);
     expect(due(marked)).toEqual(due(record));
   });
@@ -161,8 +170,8 @@ describe('delivering', () => {
 describe('redelivering', () => {
   const dead = (): OrderRecord => {
     const record = add(add(add(anOrder('A'))));
-    const first = effectDead(record, idOf(record, 0), T0, 'x');
-    return effectDelivered(effectDead(first, idOf(record, 1), T0, 'x'), idOf(record, 2), T0);
+    const first = effectDead(record, idOf(record, 0), T0, FAILED);
+    return effectDelivered(effectDead(first, idOf(record, 1), T0, FAILED), idOf(record, 2), T0);
   };
 
   it('takes all dead ones when none is named, with their ids and from the first try', () => {
@@ -186,7 +195,7 @@ describe('redelivering', () => {
 it('a failure is followed by the next attempt, counted from the failure', () => {
   const record = add(anOrder('A'));
   const id = idOf(record, 0);
-  const failed = effectFailed(effectAttempted(record, id, T0), id, T0 + 700, 'HTTP 500');
+  const failed = effectFailed(effectAttempted(record, id, T0), id, T0 + 700, HTTP_500);
   expect(due(failed)).toEqual([{ do: 'deliver', at: T0 + 5_700, tries: 1 }]);
 });
 
@@ -194,7 +203,7 @@ it('drops dead ones, too, where there are no others', () => {
   let record = anOrder('A');
   for (let i = 0; i < EFFECTS_KEPT + 2; i += 1) {
     record = add(record);
-    record = effectDead(record, idOf(record, record.effects.length - 1), T0, 'x');
+    record = effectDead(record, idOf(record, record.effects.length - 1), T0, FAILED);
   }
   const last = add(record);
   expect(last.effects).toHaveLength(EFFECTS_KEPT);
@@ -223,31 +232,35 @@ describe('what comes late', () => {
 
   it('an effect of another record changes nothing', () => {
     const { record } = two();
-    expect(effectFailed(record, 'ef_none', T0, 'x')).toBe(record);
+    expect(effectFailed(record, 'ef_none', T0, FAILED)).toBe(record);
     expect(effectDelivered(record, 'ef_none', T0)).toBe(record);
-    expect(effectDead(record, 'ef_none', T0, 'x')).toBe(record);
+    expect(effectDead(record, 'ef_none', T0, FAILED)).toBe(record);
   });
 
   it('a failure of the second does not put off the first', () => {
     const { record, second } = two();
-    const failed = effectFailed(record, second, T0 + 9, 'HTTP 500');
-    expect(failed.effects[1]).toMatchObject({ state: 'pending', error: 'HTTP 500' });
+    const failed = effectFailed(record, second, T0 + 9, HTTP_500);
+    expect(failed.effects[1]).toMatchObject({
+      state: 'pending',
+      error: 'receiver_answered',
+      error_detail: 'HTTP 500',
+    });
     expect(due(failed)).toEqual(due(record));
   });
 
   it('a verdict does not overrule a delivery, nor a verdict before it', () => {
     const { record, first } = two();
     const told = effectDelivered(record, first, T0);
-    expect(effectDead(told, first, T0 + 1, 'x')).toBe(told);
-    const dead = effectDead(record, first, T0, 'x');
-    expect(effectDead(dead, first, T0 + 1, 'y')).toBe(dead);
-    expect(effectFailed(dead, first, T0 + 1, 'y')).toBe(dead);
+    expect(effectDead(told, first, T0 + 1, FAILED)).toBe(told);
+    const dead = effectDead(record, first, T0, FAILED);
+    expect(effectDead(dead, first, T0 + 1, FAILED)).toBe(dead);
+    expect(effectFailed(dead, first, T0 + 1, FAILED)).toBe(dead);
     expect(states(effectDelivered(dead, first, T0 + 1))).toEqual(['delivered', 'pending']);
   });
 
   it('says why where it is dead, and nothing where it was delivered', () => {
     const { record, first } = two();
-    expect(effectDead(record, first, T0, 'gone').effects[0]).toMatchObject({ error: 'gone' });
+    expect(effectDead(record, first, T0, GONE).effects[0]).toMatchObject({ error: 'gone' });
     expect(effectDelivered(record, first, T0).effects[0]).not.toHaveProperty('error');
   });
 });
