@@ -22,20 +22,31 @@ function amountOf(record: Json): string {
   return cell(transfer_amount);
 }
 
+/** Of a combination: each shop once. */
+function shopsOf({ sub_mchid, sub_orders }: Json): string {
+  const parts = (Array.isArray(sub_orders) ? sub_orders : []).filter(isJson);
+  const shops = [sub_mchid, ...parts.map((part) => part['sub_mchid'])].map(cell);
+  return [...new Set(shops.filter((shop) => shop !== ''))].join(' ');
+}
+
 function printList(io: Io, data: Json): void {
   const records = (Array.isArray(data['records']) ? data['records'] : []).filter(isJson);
+  // A merchant of its own has no shops: no column.
+  const shops = records.some((record) => shopsOf(record) !== '');
   const rows = records.map((record) => [
     cell(record['kind']),
     cell(record['no']),
+    ...(shops ? [shopsOf(record)] : []),
     cell(record['state']),
     amountOf(record),
     cell(record['created_at']),
     cell(record['due_at']),
   ]);
+  const shop = shops ? ['sub_mchid'] : [];
   io.out(
     rows.length === 0
       ? '没有记录 no records\n'
-      : table(['kind', 'no', 'state', '金额fen', 'created_at', 'due_at'], rows),
+      : table(['kind', 'no', ...shop, 'state', '金额fen', 'created_at', 'due_at'], rows),
   );
   if (typeof data['next'] === 'string') io.out(`下一页 next page: --after ${data['next']}\n`);
 }

@@ -136,6 +136,46 @@ describe('callbacks', () => {
   });
 });
 
+describe('forged callbacks', () => {
+  test.each([
+    ['another signature', { signature: Buffer.alloc(256, 7).toString('base64') }],
+    ['an old time', { timestamp: '1700000000' }],
+    ['an unknown key', { serial: 'PUB_KEY_ID_0000000000000000000000000000001' }],
+    ['the label of a refund', { event_type: 'REFUND.SUCCESS' }],
+  ])('with %s', async (_what, forged) => {
+    const no = await placed(SHOP_A, APP_A);
+    const { body, headers } = sim.makeNotification('payment', sim.pay(no), forged);
+    const answer = await service.send('POST', '/wechatpay/order', body, headers);
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect((await service.order(no)).state).toBe('PENDING');
+  });
+
+  test('a hint names a shop that is not on the list: nobody is asked', async () => {
+    service = await startPartner({ sim, mode: 'gateway' });
+    const no = await placed(SHOP_A, APP_A);
+    const plain = { ...sim.pay(no, { openid: PERSON }), sub_mchid: '1900000999' };
+    const before = sim.requests.length;
+    const { body } = sim.makeForward('payment', plain, { ciphertext: false });
+    const answer = await service.send('POST', '/', body, { 'content-type': 'application/json' });
+    expect(answer.status).toBe(400);
+    expect(sim.requests).toHaveLength(before);
+    expect((await service.order(no)).state).toBe('PENDING');
+  });
+
+  test("a hint of another listed shop makes us ask about the record's own, and only that counts", async () => {
+    service = await startPartner({ sim, mode: 'gateway' });
+    const no = await placed(SHOP_A, APP_A);
+    const plain = { ...sim.pay(no, { openid: PERSON }), sub_mchid: SHOP_B };
+    const { body } = sim.makeForward('payment', plain, { ciphertext: false });
+    await service.send('POST', '/', body, { 'content-type': 'application/json' });
+    expect(sim.requests.at(-1)?.path).toContain(`sub_mchid=${SHOP_A}`);
+    expect(await service.order(no)).toMatchObject({
+      state: 'PAID',
+      payment: { sub_mchid: SHOP_A },
+    });
+  });
+});
+
 describe('replies', () => {
   const answered = (route: RegExp, body: Json): void =>
     sim.faults.add({ route, kind: 'status', status: 200, times: 1, body });
