@@ -9,7 +9,6 @@ import { parseUrl, placeOf } from '../config/hosts';
 import type { Progress as ReconcileProgress } from '../services/reconcile/reconciler';
 import type { Wing } from '../bin/assembleMerchant';
 import type { MerchantRegistry } from '../services/merchants/merchantRegistry';
-import { ConfigError } from '../utils/errors';
 import { silentLogger } from '../utils/logger';
 import { ask, isJson } from './http';
 import { CommandError, UsageError, type Env, type Io } from './io';
@@ -116,7 +115,8 @@ async function local(io: Io, env: Env, merchant: string | undefined): Promise<Co
     merchants: merchant === undefined ? keysOf(merchants) : [merchant],
     reconciling: (one) => {
       const wing = wingOf(one);
-      return wing instanceof ConfigError ? undefined : wing?.reconciler.progress();
+      // Not by `instanceof`: built, the service is a bundle of its own.
+      return wing !== undefined && 'reconciler' in wing ? wing.reconciler.progress() : undefined;
     },
     close: () => shutDown(server, service),
   };
