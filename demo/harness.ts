@@ -12,6 +12,7 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../simulator';
+import { sign } from '../simulator/v2/sign';
 import { startHere } from '../tests/helpers/core';
 import { silentLogger } from '../utils/logger';
 import { answerWords, asJson, changeOf, dig, masked, shownOf, textOf } from './wording';
@@ -71,20 +72,30 @@ const VALID = words('商户签名有效', 'merchant signature valid');
 const pathOf = (path: string): string => path.split('?', 1)[0] ?? path;
 
 function verifyPaySign(simulator: Simulator, params: Json): boolean {
-  const { appId, merchantPublicKey } = simulator.credentials;
+  const { appId, apiKeyV2, merchantPublicKey } = simulator.credentials;
+  const { signType } = params;
+  if (signType === 'HMAC-SHA256') {
+    const { paySign, prepay_id: _id, ...signed } = params as Record<string, string>;
+    return sign(signed, apiKeyV2, signType) === paySign;
+  }
   const message = [appId, params['timeStamp'], params['nonceStr'], params['package'], ''];
   return createVerify('RSA-SHA256')
     .update(message.join('\n'))
     .verify(merchantPublicKey, textOf(params['paySign']), 'base64');
 }
 
-async function startService(simulator: Simulator, extra: Record<string, string>, folder: string) {
-  const env = simulator.env({
+async function startService(
+  simulator: Simulator,
+  extra: Record<string, string>,
+  { folder, api }: { readonly folder: string; readonly api: HarnessOptions['api'] },
+) {
+  const own = {
     databaseUrl: `file:${join(folder, 'records.db')}`,
     trustWxHeaders: 'true',
     sweepSeconds: '0',
     ...extra,
-  });
+  };
+  const env = api === 'v2' ? simulator.envV2(own) : simulator.env(own);
   const clock = { now: () => simulator.clock.now() };
   const here = await startHere(env, { clock, logger: silentLogger });
   if (here.service.config === undefined) throw new Error('demo: the settings are not accepted');
@@ -97,12 +108,14 @@ export interface HarnessOptions {
   /** With two further merchants, each with a receiver of its own. */
   readonly several?: boolean;
   readonly simulated?: SimulatorOptions;
+  /** The version of WeChat's API; absent = v3. */
+  readonly api?: 'v2';
 }
 
 export async function openHarness(
   mode: Mode,
   told: Tell,
-  { settings = {}, several = false, simulated = {} }: HarnessOptions = {},
+  { settings = {}, several = false, simulated = {}, api }: HarnessOptions = {},
 ): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'pay-common-demo-'));
   const merchants = several ? Object.values(FURTHER).map((mchid) => ({ mchid })) : [];
@@ -121,14 +134,14 @@ export async function openHarness(
   const service = await startService(
     simulator,
     {
-      signMode: mode,
+      signMode: api ?? mode,
       ...settingsOf(own),
       ...(several ? { merchantsFile: await fileOf(shops, folder) } : {}),
       // Integration Center forwards no transfer callbacks: there they are polled.
       ...(mode === 'gateway' ? { transferNotifyUrl: '' } : {}),
       ...settings,
     },
-    folder,
+    { folder, api },
   );
   const close = async (): Promise<void> => {
     await service.close();

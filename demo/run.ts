@@ -64,6 +64,13 @@ const ACTS: readonly Act[] = [
   },
   {
     mode: 'sdk',
+    title: words('API v2：同样的路由，XML 接口', 'API v2: the same routes over XML'),
+    options: { api: 'v2' },
+    play: (harness, tally) =>
+      runLoop(harness, { no: 'TEA_V2_1', ciphertext: true, transfers: false, tally }),
+  },
+  {
+    mode: 'sdk',
     title: words('攻击：以下都必须失败', 'Attacks: all of these must fail'),
     options: { settings: { requirePreparedOrders: 'true' } },
     play: runAttacks,

@@ -139,7 +139,7 @@ test('an entry of merchantsFile speaks API v2, with its certificate as the file 
   const file = join(folder, 'merchants.json');
   writeFileSync(file, JSON.stringify([entry]), { mode: 0o600 });
   const run = await startBare({ ...serviceEnv(sim), merchantsFile: file });
-  shop.callbackTarget = `${run.url}`;
+  shop.callbackTarget = run.url;
   const no = number('M');
   const at = '/m/shop-b/wx-pay';
   const placed = await run.call(`${at}/wxpay_order`, orderBody(no), payer());
