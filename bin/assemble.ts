@@ -40,7 +40,7 @@ export interface Overrides {
   readonly retryPause?: (ms: number) => Promise<void>;
   /** Checks compiled before. */
   readonly validate?: Validate;
-  /** A token issuer for tests. Deliberately not a setting: whoever controls it can be anybody. */
+  /** A token issuer for tests. Deliberately not a setting: the person who controls it can be anybody. */
   readonly jwksUrl?: string;
   /** An additional key of every merchant, for commands on this machine: not a setting either. */
   readonly operatorKey?: OperatorKey;

@@ -32,7 +32,7 @@ export const COMMAND_HELP: Readonly<Record<string, string>> = {
   --host H       监听地址，默认 127.0.0.1；真机联调用 0.0.0.0   address to listen on; 0.0.0.0 for a real phone
   --env FILE     其中的设置优先，如 requirePreparedOrders=true   settings that win over those made here
   单号从头开始，数据在内存中；某些金额触发各种异常：docs/local.md
-  begins anew each time, in memory; some amounts provoke errors: docs/local.md
+  starts empty each time, in memory; some amounts provoke errors: docs/local.md
 `,
   doctor: `node bin/pay-common doctor [--merchant KEY] [--live] [--faq] [--json] [--lang L] [--progress] [--env FILE] [--cert FILE] [--project FILE]
   --lang L         zh | en | both：输出语言，默认随系统   language; by default that of the system
@@ -50,8 +50,8 @@ export const COMMAND_HELP: Readonly<Record<string, string>> = {
   migrate: `node bin/pay-common migrate [--seal [--dry-run]] [--json] [--env FILE]
   只读取数据库设置，无需商户密钥   reads the settings of the database alone
   --seal         以 recordKey 封存尚未封存的记录，并换用首个密钥；之前写入的内容从此被信任
-                 seals by recordKey what is not sealed yet, and seals anew by its first key;
-                 what was written before is believed from then on
+                 seals with recordKey what is not sealed yet, and reseals with its first key;
+                 what was written before is trusted from then on
   --dry-run      与 --seal 同用：只计数   with --seal: only counts
 `,
   sweep: `node bin/pay-common sweep [--once | --until-done] [options]
@@ -86,6 +86,6 @@ ${COMMON}`,
   --json         供程序读取   for machines
   --progress     始终显示进度   progress also without a terminal
   --env FILE     设置取自 FILE   settings from FILE
-  按原顺序重发，重新签名与加密   in their order, signed and encrypted anew
+  按原顺序重发，重新签名与加密   in their order, signed and encrypted again
 `,
 };

@@ -32,7 +32,7 @@ export const migrate: Command = async (argv, io) => {
   const scf = ['TENCENTCLOUD_RUNENV', 'SCF_RUNTIME'].some(
     (name) => read.platform(name) !== undefined,
   );
-  // Of the settings only those of the database: whoever migrates need not hold the merchant's keys.
+  // Only the settings of the database: a migration does not need the merchant's keys.
   const { cloudbaseEnv } = readAccess(read, scf);
   const { databaseUrl, cloudbaseApiKey, recordKeys } = readDatabase(read, scf, cloudbaseEnv);
   const faults = [...read.missing, ...read.invalid].filter(({ name }) => DATABASE.has(name));

@@ -179,7 +179,7 @@ async function hasEnded(sim: URL, kind: Kind, no: string): Promise<boolean> {
 
 /**
  * What the simulator has sent so far, sent again in the same order: same notification ids, signed and
- * encrypted anew, since a signature older than five minutes is rightly refused.
+ * encrypted again, because a signature older than five minutes is rightly refused.
  */
 export const replay: Command = async (argv, io) => {
   const { values, positionals: given } = readArgs(argv, {

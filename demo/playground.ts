@@ -66,7 +66,7 @@ class Ground {
   ) {}
 
   add(kind: RecordKind, way: unknown): Entry {
-    if (this.entries.size >= ENTRIES_MAX) throw new ActError('enough records: start the demo anew');
+    if (this.entries.size >= ENTRIES_MAX) throw new ActError('enough records: restart the demo');
     this.counter += 1;
     const no = `${kind === 'order' ? 'TEA' : 'BACK'}${String(this.counter).padStart(5, '0')}`;
     const harness = this.harnesses[way === 'sdk' ? 'sdk' : 'gateway'];

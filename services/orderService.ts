@@ -115,7 +115,7 @@ async function applyToOrder(
 ): Promise<Applied<OrderRecord>> {
   const { known, deadline } = options;
   const part = isPartEvent(event);
-  // A view of a part is read anew: what is written is the combination.
+  // A view of a part is made again: the record that is written is the combination.
   if (part && known !== undefined && isPartView(known)) {
     return applyToPart(deps, no, event, deadline);
   }

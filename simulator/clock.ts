@@ -9,7 +9,7 @@ interface Task {
   cancelled: boolean;
 }
 
-/** More steps in one move than this can only be a task that reschedules itself for ever. */
+/** More steps in one move than this can only be a task that reschedules itself forever. */
 const STEPS_MAX = 1_000_000;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 

@@ -146,7 +146,7 @@ function reverse(world: World, request: ApiRequest): ApiReply {
   return { status: 200, body: { appid, mchid, out_trade_no } };
 }
 
-/** @param check  What the order must be besides, in the eyes of whoever reverses it. */
+/** @param check  What else must hold for the order to be reversed. */
 export function reverseKnown(
   world: World,
   request: ApiRequest,

@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The payer's phone, or whoever drives the simulator, asked for what cannot be. */
+/** The payer's phone, or the test that controls the simulator, asked for something impossible. */
 export class SimulatorError extends Error {}
 
 export const NUMERIC = {

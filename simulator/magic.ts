@@ -253,7 +253,7 @@ function magicOf(world: World, on: On | undefined, fen: unknown): MagicAmount | 
 
 const KEYS_MAX = 10_000;
 
-/** How many requests of a number were spoiled; a new number begins anew. */
+/** How many requests of a number were spoiled; a new number starts again. */
 export class MagicTries {
   private readonly tries = new Map<string, number>();
 

@@ -454,7 +454,7 @@ function close(world: World, request: ApiRequest): ApiReply {
   return closeKnown(world, request, () => undefined);
 }
 
-/** @param check  What the order must be besides, in the eyes of whoever closes it. */
+/** @param check  What else must hold for the order to be closed. */
 export function closeKnown(
   world: World,
   request: ApiRequest,

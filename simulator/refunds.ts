@@ -204,7 +204,7 @@ function settleLater(world: World, refund: Refund, outcome: string): void {
 export function refundOf(refund: Refund): Plain {
   const { order } = refund;
   const payerTotal = order.payment?.payer_total ?? order.total;
-  // The payer gets back his share; discounts go back to whoever gave them.
+  // The payer gets back his share; discounts go back to those who gave them.
   const payerRefund = Math.floor((refund.amount * payerTotal) / order.total);
   return compact({
     refund_id: refund.refund_id,

@@ -28,7 +28,7 @@ export interface DocumentedRoute extends Replies {
   readonly params?: object;
 }
 
-/** Who may call: anybody, whoever shows who he is, or the holder of an operator's key. */
+/** Who may call: anybody, any identified caller, or the holder of an operator's key. */
 export type Callers = 'anyone' | 'identified' | 'key';
 
 /** By `operationId`. */

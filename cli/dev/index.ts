@@ -1,6 +1,6 @@
 /**
  * `node bin/pay-common dev`: a simulated WeChat Pay, this service and a page that plays the payer's phone, on fixed ports.
- * All share one clock. What is recorded lies in memory, as it does in the simulator: each start begins anew.
+ * All share one clock. Records are kept in memory, as in the simulator: each start begins with none.
  */
 import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
@@ -148,7 +148,7 @@ function urlOf(server: Server): string {
 
 const newKey = (): string => randomBytes(24).toString('hex');
 
-/** A taken port is the usual fault, and one that the reader can mend. */
+/** A taken port is the usual fault, and the reader can solve it. */
 function readable(error: unknown): unknown {
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
   if (code !== 'EADDRINUSE') return error;

@@ -33,7 +33,7 @@ export const FAQ: readonly Answered[] = [
     question: ['下单返回 DECODER routines unsupported', 'Ordering answers DECODER routines …'],
     answer: [
       '私钥粘贴不完整。换行、空格、缺首尾行会自动修复；内容缺失、填成证书或公钥则须重新粘贴 apiclient_key.pem。',
-      'The private key is not whole. Line ends are mended by themselves; a cut key, a certificate or a public key must be replaced by apiclient_key.pem.',
+      'The private key was not pasted completely. Line ends, blanks and missing BEGIN/END lines are repaired automatically; a cut key, a certificate or a public key must be replaced by apiclient_key.pem.',
     ],
     seen: ['privateKey.*'],
   },

@@ -890,7 +890,7 @@ export interface components {
             attach?: string;
             /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
             useServiceAccount?: boolean;
-            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            /** @description The payer. Users need not send it: it is the caller · 支付者；用户本人调用时可不填，即为调用者 */
             payer?: {
                 /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
                 openid: string;
@@ -982,7 +982,7 @@ export interface components {
             attach?: string;
             /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
             useServiceAccount?: boolean;
-            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            /** @description The payer. Users need not send it: it is the caller · 支付者；用户本人调用时可不填，即为调用者 */
             payer?: {
                 /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
                 openid: string;
@@ -1090,7 +1090,7 @@ export interface components {
             attach?: string;
             /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
             useServiceAccount?: boolean;
-            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            /** @description The payer. Users need not send it: it is the caller · 支付者；用户本人调用时可不填，即为调用者 */
             payer?: {
                 /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
                 openid: string;
@@ -1182,7 +1182,7 @@ export interface components {
             attach?: string;
             /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
             useServiceAccount?: boolean;
-            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            /** @description The payer. Users need not send it: it is the caller · 支付者；用户本人调用时可不填，即为调用者 */
             payer?: {
                 /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
                 openid: string;
@@ -1252,7 +1252,7 @@ export interface components {
             type: "jsapi" | "h5" | "native" | "app";
             /** @description Your number of the whole · 合单商户订单号 */
             combine_out_trade_no: string;
-            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            /** @description The payer. Users need not send it: it is the caller · 支付者；用户本人调用时可不填，即为调用者 */
             combine_payer_info?: {
                 /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
                 openid: string;
@@ -1323,7 +1323,7 @@ export interface components {
             type: "jsapi" | "h5" | "native" | "app";
             /** @description Your number of the whole · 合单商户订单号 */
             combine_out_trade_no: string;
-            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            /** @description The payer. Users need not send it: it is the caller · 支付者；用户本人调用时可不填，即为调用者 */
             combine_payer_info?: {
                 /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
                 openid: string;
@@ -1699,7 +1699,7 @@ export interface components {
             attach?: string;
             /** @description true: the appid is that of the official account (setting service_app_id) · true：使用服务号的 appid（配置项 service_app_id） */
             useServiceAccount?: boolean;
-            /** @description Who pays. A user need not send it: it is whoever calls · 支付者；用户本人调用时可不填，即为调用者 */
+            /** @description The payer. Users need not send it: it is the caller · 支付者；用户本人调用时可不填，即为调用者 */
             payer?: {
                 /** @description openid of the user under the appid · 用户在该 appid 下的 openid */
                 openid: string;

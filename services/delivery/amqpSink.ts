@@ -1,6 +1,6 @@
 /**
  * Effects as AMQP 0-9-1 messages, confirmed by the broker. One connection, opened by the first delivery and
- * anew after it was lost.
+ * again after it was lost.
  *
  * A message that no queue takes counts as delivered, with a warning: receivers of a topic exchange bind the
  * types they want, and holding the rest back would hold up, by the order per record, what they do want.

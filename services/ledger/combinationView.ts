@@ -21,7 +21,7 @@ export const paidFen = (parts: readonly SubOrder[]): number =>
 export const allRefunds = (parts: readonly SubOrder[]): OrderRecord['refunds'] =>
   parts.flatMap((part) => part.refunds);
 
-/** What both views share; effects begin anew, so that a decision's own effect can be told. */
+/** What both views share; effects start empty, so that a decision's own effect can be recognised. */
 function common(whole: CombinationRecord): Omit<OrderRecord, 'description' | 'amount' | 'refunds'> {
   const { sub_orders: _parts, contradictions: _others, ...rest } = whole;
   return {

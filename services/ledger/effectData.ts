@@ -1,5 +1,5 @@
 /**
- * The `data` of an effect, from the record as it is after the change. Pure. Whoever adds an effect takes
+ * The `data` of an effect, from the record as it is after the change. Pure. To add an effect, take
  * it from here, so that what is sent is what `effectTypes.ts` and the published schema say.
  */
 import type { EffectOf } from './outbox';

@@ -43,7 +43,7 @@ export const onAsk: Handler<'ask'> = (record, event, ctx) => {
   });
 };
 
-/** What the last answer left behind; the next one says it anew. */
+/** What the last answer left behind; the next answer sets it again. */
 const withoutAnswer = (record: OrderRecord): OrderRecord =>
   drop(record, 'nothing_accepted', 'copies_until');
 

@@ -1,6 +1,6 @@
 /**
  * What happens to the effects inside a record. Pure: each function returns a new record and leaves
- * `version`, `updated_at` and `history` to whoever writes it. The agenda holds one `deliver` item, and
+ * `version`, `updated_at` and `history` to the writer. The agenda holds one `deliver` item, and
  * always for the head: the first pending effect. Its `tries` are the head's own, so nothing can disagree.
  */
 import { createHash } from 'node:crypto';
@@ -18,7 +18,7 @@ const DETAIL_MAX = 300;
 /**
  * The id of a record's effect number `seq` (from 0): the same for every delivery and redelivery.
  * mchid and created_at are in it because receivers remember the id alone: two merchants, or a test
- * database begun anew, may use one out_trade_no twice, and the second payment must not look like a repeat.
+ * new database, may use one out_trade_no twice, and the second payment must not look like a repeat.
  */
 export function effectId(record: RecordBase, seq: number): string {
   const mchid = 'mchid' in record ? record.mchid : '';

@@ -22,7 +22,7 @@ export function asksOf(
   return record.made_by === 'payer' ? { since: record.created_at, count: 1 } : undefined;
 }
 
-/** The count after one more ask: a minute that is over, or lies ahead of a clock set back, begins anew. */
+/** The count after one more ask: a minute that is over, or in the future after a clock was set back, starts again. */
 export function withAsk(
   record: Pick<Askable, 'payer_asks' | 'made_by' | 'created_at'>,
   now: number,

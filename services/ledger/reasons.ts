@@ -130,7 +130,7 @@ const ESCALATIONS = {
   ],
 } as const satisfies Record<string, Sentence>;
 
-/** Why an event writes nothing: it is ignored, or refused to whoever asked. `detail` says of which state, number or sum. */
+/** Why an event writes nothing: it is ignored, or refused to the caller. `detail` names the state, number or sum. */
 const DECISIONS = {
   in_this_state: ['当前状态', 'in this state'],
   already_known: ['已知', 'known already'],

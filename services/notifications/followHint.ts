@@ -221,7 +221,7 @@ const shareOf = (record: { readonly payer?: string; readonly no: string }): stri
 
 /*
  * A repeat of what is proven and recorded already changes nothing, so it is answered SUCCESS and its sender stops.
- * Whoever knows WeChat's own numbers for it learns nothing from that answer.
+ * A sender that knows WeChat's own numbers for it learns nothing from that answer.
  */
 
 function isKnown(record: OrderRecord, told: Json): boolean {

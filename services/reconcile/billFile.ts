@@ -37,7 +37,7 @@ export type BillKind = 'tradebill' | 'fundflowbill';
 
 const DISK_BYTES_MAX = 400 * 1024 * 1024;
 const PLAIN_BYTES_MAX = 4 * 1024 * 1024 * 1024;
-/** The URL lives 5 minutes and a download may break: applied for anew, so often in all. */
+/** The URL lives 5 minutes and a download may break: a new one is requested, so often in all. */
 const TRIES_MAX = 3;
 const GZIP_MAGIC = 0x1f8b;
 const LF = 10;
@@ -97,7 +97,7 @@ async function isPacked(path: string): Promise<boolean> {
 
 function plainOf(path: string, packed: boolean): Readable {
   const file = createReadStream(path);
-  // A fault anywhere destroys the last stream with its reason: whoever reads it hears of it there.
+  // A fault anywhere destroys the last stream with its reason: its reader gets the error there.
   return packed ? pipe(file, createGunzip(), () => undefined) : file;
 }
 

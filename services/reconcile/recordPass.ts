@@ -24,7 +24,7 @@ export interface RecordPassDeps {
 
 /**
  * Records by when they were paid, in slices of the day narrow enough for one page each: stores page by
- * creation, and would sort the whole day anew for every page. No kind is named, so that SQLite enters by
+ * creation, and would sort the whole day again for every page. No kind is named, so that SQLite enters by
  * the index of payment times (100,000 payments: 76 s without either, 3 s so).
  */
 export async function passHeld(deps: RecordPassDeps, books: Books): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Refunds: the intent is recorded and the amount reserved before WeChat is asked; one number for ever;
+ * Refunds: the intent is recorded and the amount reserved before WeChat is asked; the number never changes;
  * the same bytes every time. A refusal that is not proven changes nothing and frees nothing.
  */
 import { createHash } from 'node:crypto';

@@ -76,7 +76,7 @@ async function attempt(
   });
   const held = sent.outcome === 'applied' ? heldRefund(sent.record, no) : undefined;
   if (sent.outcome !== 'applied' || held?.request === undefined) return undefined;
-  // A process that was frozen after that write must not sign anew when it wakes.
+  // A process that was frozen after that write must not sign again when it wakes.
   const deadline = Math.min(limits.deadline ?? Infinity, until - ASK_MARGIN_MS);
   const request = deps.requests.refund(sent.record, no);
   const reply = await deps.api.send(request, { ...limits, deadline });

@@ -6,7 +6,7 @@ import type { V3Strategy } from './strategy';
 
 /**
  * Integration Center stands between WeChat and us and forwards plaintext, which proves nothing. WeChat's
- * ciphertext under `rawData.resource` does: only it and the merchant hold the APIv3 key. Whoever sends
+ * ciphertext under `rawData.resource` does: only it and the merchant hold the APIv3 key. Anyone who sends
  * signature headers is held to them, in full.
  */
 export function createGatewayStrategy(deps: StrategyDeps, credentials: V3Credentials): V3Strategy {

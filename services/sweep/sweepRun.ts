@@ -65,7 +65,7 @@ interface Queue {
 const BATCH = 50;
 /** Of unpaid orders so many pages are looked through for other payers, once the first one is full. */
 const FURTHER_PAGES_MAX = 4;
-/** Each lane's share: a fifth, the rest is for whoever has work. */
+/** Each lane's share: a fifth; the rest goes to lanes that have work. */
 const SHARES = 5;
 
 /**

@@ -58,7 +58,7 @@ async function attempt(
   const event = { type: 'attempt', until, source, proof: 'none' } as const;
   const sent = await orders.applyTransfer(record.no, event);
   if (sent.outcome !== 'applied' || sent.record.request === undefined) return undefined;
-  // A process that was frozen after that write must not sign anew when it wakes.
+  // A process that was frozen after that write must not sign again when it wakes.
   const deadline = Math.min(limits.deadline ?? Infinity, until - ASK_MARGIN_MS);
   const request = deps.requests.transfer(sent.record);
   const reply = await api.send(request, { ...limits, deadline });

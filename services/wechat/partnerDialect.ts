@@ -82,7 +82,7 @@ function createPartnerCalls(settings: PartnerSettings): PartnerCalls {
   };
 }
 
-/** Whoever asks without a shop asks for each of `accounts` in turn. */
+/** A query without a shop asks about each of `accounts` in turn. */
 function shopOf({ sub_mchid }: AccountRef): string {
   if (sub_mchid === undefined) throw new InvariantError('a question to WeChat names no sub_mchid');
   return sub_mchid;

@@ -26,7 +26,7 @@ export function createPartnerRequests(settings: PartnerSettings): DialectRequest
     appsOf(settings, appid).sub_appid === undefined ? { [own]: openid } : { sub_openid: openid };
   const direct = createDirectRequests(settings);
   return {
-    // The provider's own money, whoever its shops are.
+    // The provider's own money, not a shop's.
     transfer: (draft) => direct.transfer(draft),
     order: (draft) =>
       post(partnerOrderPath(draft.product), {

@@ -31,7 +31,7 @@ const IDS = Object.values(paths).flatMap((methods) =>
   const asked: string[] = [];
 
   beforeAll(async () => {
-    // Without any settings: whoever sets it up reads it first.
+    // Without any settings: anyone who sets it up reads it first.
     here = await startHere({ databaseUrl: 'memory:' }, { logger: SILENT });
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
   });

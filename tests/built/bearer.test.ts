@@ -189,7 +189,7 @@ describe.each(['sdk', 'gateway'])('signMode=%s', (signMode) => {
     keys = [jwkOf(NEXT)];
     expect((await ask(next())).status).toBe(200);
     expect((await ask(token())).status).toBe(401);
-    // An hour later keys are asked for anew; who answers is not the issuer, and those we have go on.
+    // An hour later keys are asked for again; who answers is not the issuer, and those we have go on.
     await stage.simulator.clock.advance(HOUR_MS + 1);
     host = overTls(issue({ name: NAME, by: stranger }));
     keys = [jwkOf(KEY)];

@@ -368,7 +368,7 @@ describe('bin/www', () => {
     }
   });
 
-  it('is built anew over what was built before', () => {
+  it('is built again over what was built before', () => {
     writeFileSync(join(dist, 'left-over.js'), '');
     rmSync(join(dist, 'index.js'));
     buildInto(dist);

@@ -1,5 +1,5 @@
 /**
- * The way to WeChat over TLS, on the built service: whoever stands in it without a certificate for the name sees
+ * The way to WeChat over TLS, on the built service: anyone who stands in it without a certificate for the name sees
  * not even one request, whatever is set to silence such errors. A reply of WeChat's does not say which request it
  * answers, so this is what keeps a genuine one from being told for another.
  */

@@ -489,7 +489,7 @@ function testActive(given: Given): void {
 const name20 = (): string => 'abcdefghijklmnopqrst';
 
 function testReservations(given: Given): void {
-  it('reserves a number for one owner for ever; he may ask again', async () => {
+  it('reserves a number for one owner forever; he may ask again', async () => {
     const no = fresh('R');
     const results = await Promise.all(
       times(WRITERS, (i) =>
@@ -578,7 +578,7 @@ function testMerchants(given: Given): void {
     expect(await listed({ mchid: MCHID })).toEqual([MCHID]);
     expect(await listed({ mchid: OTHER, kind: 'order' })).toEqual([OTHER, OTHER]);
     expect(await listed({})).toEqual([OTHER, OTHER, MCHID]);
-    // One step past all of a merchant's records, as whoever looks for merchants takes it.
+    // One step past all of a merchant's records, as anyone who looks for merchants takes it.
     const after = writeCursor([-1, OTHER, '', '']);
     expect((await given().list({ limit: 1, after })).items).toMatchObject([{ mchid: MCHID }]);
     expect((await given().damaged({ ...range, mchid: MCHID })).items).toEqual([]);
@@ -722,7 +722,7 @@ function testHidden(given: Given, plant: NonNullable<StoreUnderTest['plant']>): 
 }
 
 function testReopened(given: Given, use: Open): void {
-  it('finds everything again when opened anew', async () => {
+  it('finds everything again when opened again', async () => {
     const record = anOrder(fresh('O'));
     const first = await use();
     await first.insert(record);

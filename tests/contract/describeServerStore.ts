@@ -101,7 +101,7 @@ function describeFaults(kind: ServerKind, { openDriver, server }: FaultDeps): vo
       const mute: Server = createServer((socket) => sockets.push(socket));
       await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
       const { port } = mute.address() as AddressInfo;
-      // It is silent until the test ends: whoever waited for its word would wait for ever.
+      // It is silent until the test ends: anyone who waited for its word would wait forever.
       const scheme = kind === 'mysql' ? 'mysql' : 'postgres';
       await expect(openUrl(`${scheme}://u:p@127.0.0.1:${String(port)}/d`)).rejects.toMatchObject({
         code: 'STORE_UNAVAILABLE',
@@ -273,7 +273,7 @@ export function itCarriesOldTablesOver(
       expect(await store.reservation(MCHID, 'refund', 'R1')).toMatchObject({ owner: 'V2N1' });
     }));
 
-  it('seals records anew, and wants the key and the merchant that this takes', () =>
+  it('seals records again, and wants the key and the merchant that this takes', () =>
     withOld(2, async (driver) => {
       const report = aReport('reconcile-2026-01-02');
       const order = anOrder('SEALED');

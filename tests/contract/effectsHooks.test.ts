@@ -175,7 +175,7 @@ it('that takes all memory loses its thread alone', async () => {
   expect(await sink.deliver(anEvent('refund.requested'))).toBe('delivered');
 });
 
-it('that does not load fails, and is read anew the next time', async () => {
+it('that does not load fails, and is read again the next time', async () => {
   const { sink, notes, write } = hooks('syntax error here');
   await expect(sink.deliver(paid)).rejects.toThrow('failed to load');
   write('exports.handlerUnifiedTrigger = () => note(1);');

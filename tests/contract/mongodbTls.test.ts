@@ -37,7 +37,7 @@ const open = (url: string, timeoutMs?: number) =>
     logger: silentLogger,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
-/** The driver tries again until then: whoever is refused is refused at once and to the end. */
+/** The driver tries again until then: anyone who is refused is refused at once and to the end. */
 const REFUSED_MS = 300;
 
 it('speaks to a server with a certificate for its name by the authority of the URL', async () => {

@@ -174,7 +174,7 @@ describe('a 4xx', () => {
 
 describe('statuses that leave the outcome open', () => {
   test.each([202, 429, 500, 502, 503])(
-    '%i is repeated with the same bytes, signed anew',
+    '%i is repeated with the same bytes, signed again',
     async (status) => {
       peer.answer(plain(status, '{"code":"SYSTEM_ERROR","message":"系统错误"}'), good());
       const reply = await strategy.call({ ...ONCE, retriesMax: 2 });

@@ -80,7 +80,7 @@ test('a tag of 4 bytes, which Node would take by default, is refused', () => {
 });
 
 describe('in the strategy', () => {
-  // Each test loads the modules anew, to see when, and with what, the SDK is loaded.
+  // Each test loads the modules again, to see when, and with what, the SDK is loaded.
   beforeEach(() => {
     jest.resetModules();
   });

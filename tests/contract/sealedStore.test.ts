@@ -204,7 +204,7 @@ describe.each([
     });
   });
 
-  it('opens with an older key, seals anew with the first, and no longer opens with the old one', async () => {
+  it('opens with an older key, seals again with the first, and no longer opens with the old one', async () => {
     const before = await open(KEY);
     await before.insert(anOrder('R1'));
     const both = await open(NEXT, KEY);

@@ -38,7 +38,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Each on a connection of its own: after a second EXPLAIN libsql takes its connection for busy for ever. */
+/** Each on a connection of its own: after a second EXPLAIN libsql takes its connection for busy forever. */
 async function explain(sql: string, values: readonly SqlValue[]): Promise<string> {
   const other = await openSqliteDriver({ path, logger: silentLogger });
   const rows = await other.read(`EXPLAIN QUERY PLAN ${sql}`, values);

@@ -32,7 +32,7 @@ const FROM_A = inApp(APP_A, IN_A);
 const ordered = (no: string): Asked =>
   asJson('/wx-pay/wxpay_order', { ...orderBody(no), sub_mchid: SHOP_A }, FROM_A);
 
-/** All requests of one kind carried the same bytes: nothing was made anew. */
+/** All requests of one kind carried the same bytes: nothing was made again. */
 const bodiesOf = ({ sim }: World, path: string): ReadonlySet<string> =>
   new Set(sim.requests.filter((r) => r.path === path).map((r) => r.body));
 

@@ -91,7 +91,7 @@ describe.each(databasesHere())('two builds on %s', (database) => {
     const written = await found(world, 'NEW0001');
     expect(written).toMatchObject({ schema: NEXT_VERSION, campaign: CAMPAIGN });
 
-    // The newer one goes; the older one starts anew on what was left and goes on with it.
+    // The newer one goes; the older one starts again on what was left and goes on with it.
     await newer.stop();
     await older.kill();
     await older.start();

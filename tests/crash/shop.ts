@@ -57,7 +57,7 @@ export async function refund(world: World, wish: RefundWish): Promise<void> {
     });
     refuseOthers(`refund ${refundNo}`, reply);
     answer.exceeds = reply.body['error'] === 'REFUND_EXCEEDS';
-    // 202: whoever was asking may be dead, and his lease runs on. Who waits for the refund asks again.
+    // 202: the caller that was asking may be dead, and its lease runs on. A caller that wants the refund asks again.
     const taken = reply.status === 202 && !wish.told;
     return reply.status === 200 || taken || answer.exceeds;
   });

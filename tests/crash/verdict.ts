@@ -1,6 +1,6 @@
 /**
  * What must hold whatever happened. Every fault in words with its number, so that an empty list is the proof;
- * what is right is computed here anew, from WeChat's books and the receiver's, not by the service's code.
+ * what is right is computed here again, from WeChat's books and the receiver's, not by the service's code.
  */
 import type { Effect, OrderRecord, Refund, StoredRecord } from '../../services/ledger/record';
 import type { Arrival } from './receiver';

@@ -254,7 +254,7 @@ function actions(parts: Pick<World, 'sim' | 'random' | 'instances' | 'store'>) {
   const send = async (kind: Told, no: string, url: string) => {
     const sent = await sim.deliver(kind, no, { url: `${url}${PATHS[kind]}` });
     const ok = sent.some((one) => one.statusAnswered === 200);
-    // At once: whoever kills the process next may hold us to it.
+    // At once: anyone who kills the process next may hold us to it.
     if (ok) acknowledged[kind].add(no);
     return ok;
   };

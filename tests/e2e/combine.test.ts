@@ -476,7 +476,7 @@ describe('nobody tells us, or not the truth', () => {
     };
     expect((await run.call('/', forged)).status).toBe(401);
     expect((await recordOf(run, c)).state).toBe('PENDING');
-    // Asked a moment ago: not again for five seconds, whoever says so. It may be genuine, so it must come again.
+    // Asked a moment ago: not again for five seconds, no matter who says so. It may be genuine, so it must come again.
     const queries = asked(sim, /^GET/);
     expect((await run.call('/', forged)).status).toBe(503);
     expect(asked(sim, /^GET/)).toBe(queries);

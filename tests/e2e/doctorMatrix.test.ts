@@ -392,7 +392,7 @@ describe('settings broken in one way', () => {
     expect([code, ids]).toEqual([1, [id]]);
   });
 
-  it('asks WeChat nothing before they are mended', async () => {
+  it('asks WeChat nothing before they are corrected', async () => {
     const set = await setUp();
     const { ids } = await examine(set, { settings: { apiV3Key: 'short' } });
     expect(ids).toEqual(['apiV3Key.key_length']);

@@ -293,7 +293,7 @@ describe('every product, for a shop', () => {
     expect(forwarded).toMatchObject([{ sub_mchid: SHOP_A }]);
   });
 
-  test('a prepared order is paid by whoever comes, in the app he is in', async () => {
+  test('a prepared order is paid by anyone who comes, in the app he is in', async () => {
     const no = number('PQ');
     const body = { ...orderBody(no), sub_mchid: SHOP_A };
     const prepared = await service.call('/wx-pay/wxpay_prepare_order', body, operator());

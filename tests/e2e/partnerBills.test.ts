@@ -72,7 +72,7 @@ test("a shop's bill that holds a row of another is broken off", async () => {
   await expect(bill({}, KEY_A)).rejects.toThrow();
 });
 
-/** What WeChat answers to whoever may see all shops. */
+/** What WeChat answers to anyone who may see all shops. */
 async function fetchReply(): Promise<{ body: Json }> {
   const seen = sim.requests.length;
   await bill({});

@@ -115,7 +115,7 @@ test('"no statement" where none are held is an empty day, and agrees', async () 
   expect(await store.find('report', `reconcile-${DAY}`)).toMatchObject({ state: 'AGREED' });
 });
 
-test('an expired URL is applied for anew', async () => {
+test('an expired URL is applied for again', async () => {
   const { reconciler, truth } = await aDay([line('A1')], [line('A1')]);
   let times = 0;
   truth.spoil = (plain) => (++times === 1 ? Buffer.alloc(0) : gzipSync(plain));
@@ -254,7 +254,7 @@ describe('over HTTP, against the simulator', () => {
   });
 
   test.each(['status', 'truncate'] as const)(
-    'a download that fails (%s) is applied for anew, by a new URL, and not for ever',
+    'a download that fails (%s) is applied for again, by a new URL, and not forever',
     async (kind) => {
       stage = await createStage();
       const { simulator } = stage;

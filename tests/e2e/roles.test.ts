@@ -355,7 +355,7 @@ describe('an order belongs to its payer', () => {
     expect(answer.status).toBe(200);
   });
 
-  test('the openid of whoever paid is not told to the owner, only to himself and operators', async () => {
+  test('the openid of the person who paid is not told to the owner, only to himself and operators', async () => {
     const no = number('P');
     await run.call('/wx-pay/wxpay_order_native', orderBody(no), payer());
     sim.pay(no, { openid: OTHER });

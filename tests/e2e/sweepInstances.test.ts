@@ -168,7 +168,7 @@ test('after a 429 nothing asks WeChat for a while, and the refused try does not 
   expect(states.every((r) => r?.state === 'PAID')).toBe(true);
 });
 
-test('an order that never reached WeChat is not closed without proof, and not asked about for ever', async () => {
+test('an order that never reached WeChat is not closed without proof, and not asked about forever', async () => {
   stage = await createStage();
   const { simulator } = stage;
   simulator.faults.add({ route: 'POST /v3/pay/transactions/jsapi', kind: 'drop_before', times: 9 });

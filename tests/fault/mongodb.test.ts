@@ -1,6 +1,6 @@
 /**
  * The whole life of an order on MongoDB, with one write after the other broken, and the driver's repetition of it, too: lost
- * after it was done, lost before, or undone by a failover. Whoever gets no success asks again, as clients and WeChat do.
+ * after it was done, lost before, or undone by a failover. Anyone who gets no success asks again, as clients and WeChat do.
  * In the end the books agree: paid once, refunded once, each effect there once.
  */
 import type { Simulator } from '../../simulator';

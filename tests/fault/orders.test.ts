@@ -221,7 +221,7 @@ describe('the same number again', () => {
     expect((await run.order(no)).state).toBe('PAID');
   });
 
-  test('a prepay with less than five minutes left is asked for anew', async () => {
+  test('a prepay with less than five minutes left is asked for again', async () => {
     const { sim, run, advance } = await startMoving({ orderExpireMinutes: '600' });
     const no = number('X');
     const first = dataOf(await place(run, no)).prepay_id;
@@ -390,7 +390,7 @@ async function placePaidPrepared(run: Running, sim: Simulator, no: string): Prom
   expect(query.status).toBe(200);
 }
 
-test('an order refused for an unknown number is not found, whoever asks', async () => {
+test('an order refused for an unknown number is not found, no matter who asks', async () => {
   const run = await startService({ sim: await startSim() });
   for (const who of [payer(), operator()]) {
     const answer = await run.call(QUERY, { out_trade_no: number('X') }, who);

@@ -1,4 +1,4 @@
-/** One refund, sent by whoever and however often: it goes out once, and nothing is freed while it still may. */
+/** One refund, sent by anyone and any number of times: it goes out once, and nothing is freed while it still may. */
 import type { Simulator } from '../../simulator';
 import { createGate } from '../helpers/faultyStore';
 import { startProxy } from '../helpers/proxy';

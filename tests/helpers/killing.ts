@@ -53,7 +53,7 @@ export async function startHere(
   });
 }
 
-/** Whoever was asking is dead: after his ten seconds another may. */
+/** Anyone who was asking is dead: after his ten seconds another may. */
 export const AFTER_LEASE_MS = 11_000;
 
 export interface Asked {

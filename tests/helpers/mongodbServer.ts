@@ -31,7 +31,7 @@ export type Fault =
   | { readonly writeConcern: number; readonly undone?: true }
   | { readonly late: Promise<void> };
 
-/** A member that steps down says this to whoever writes. */
+/** A member that steps down says this to anyone who writes. */
 export const notPrimary = (): Fault => ({
   refuse: new Refusal(10_107, 'NotWritablePrimary', ['RetryableWriteError']),
 });

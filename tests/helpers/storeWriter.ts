@@ -1,6 +1,6 @@
 /**
  * A process of its own that works on a store: `storeWriter.ts <url> <prefix> <mode>`. Prints one line for every write
- * that the store acknowledged, at once, so that whoever kills it knows what must be there.
+ * that the store acknowledged, at once, so that the process that kills it knows what must be there.
  *
  * `insert`: new orders without end, each then replaced once. `race`: 25 increments of the record `<prefix>`.
  */

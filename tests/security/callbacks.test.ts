@@ -516,7 +516,7 @@ describe.each(VARIANTS)('signMode=%s, marks of the platform %j', (signMode, mark
     });
   });
 
-  test('no callback through the old dispatch, whoever asks', async () => {
+  test('no callback through the old dispatch, no matter who asks', async () => {
     for (const name of ['unifiedOrderTrigger', 'refundTrigger', 'transferTrigger', 'order']) {
       for (const call of [
         { _action: name },

@@ -1,5 +1,5 @@
 /**
- * Every field of a request is chosen by whoever may choose it, and by nobody else; every number, text and
+ * Every field of a request is chosen by anyone who may choose it, and by nobody else; every number, text and
  * amount has its form and bound; JSON that could be read in two ways is not read at all.
  */
 import { openapiDocument } from '../../routes/documentedRoutes';

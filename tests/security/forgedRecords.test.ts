@@ -329,20 +329,23 @@ describe('a stored request, in a store without seals', () => {
   it.each([
     ['transferMaxFen', { transferMaxFen: '29' }],
     ['transferDayFen', { transferDayFen: '50' }],
-  ])('of a transfer above %s of now is not sent, whoever repeats it', async (field, limit) => {
-    const store = createMemoryOrderStore();
-    const place = { logs: [], store, plant: async () => undefined };
-    const { run, sim, clock } = await start(place, limit);
-    const done = forgedTransfer(sim, 'DONE', { now: clock.now(), amount: 30 });
-    await store.insert({ ...done, agenda: [], state: 'SUCCESS' });
-    await store.insert(forgedTransfer(sim, 'T3', { now: clock.now(), amount: 30 }));
-    await sweep(run);
-    expect(posts(sim, TRANSFER_PATH)).toEqual([]);
-    expect(run.alarms()).toMatchObject([
-      { event: 'stored request refused', no: 'T3', reason: field },
-      { event: 'left to an operator', no: 'T3' },
-    ]);
-  });
+  ])(
+    'of a transfer above %s of now is not sent, no matter who repeats it',
+    async (field, limit) => {
+      const store = createMemoryOrderStore();
+      const place = { logs: [], store, plant: async () => undefined };
+      const { run, sim, clock } = await start(place, limit);
+      const done = forgedTransfer(sim, 'DONE', { now: clock.now(), amount: 30 });
+      await store.insert({ ...done, agenda: [], state: 'SUCCESS' });
+      await store.insert(forgedTransfer(sim, 'T3', { now: clock.now(), amount: 30 }));
+      await sweep(run);
+      expect(posts(sim, TRANSFER_PATH)).toEqual([]);
+      expect(run.alarms()).toMatchObject([
+        { event: 'stored request refused', no: 'T3', reason: field },
+        { event: 'left to an operator', no: 'T3' },
+      ]);
+    },
+  );
 
   it('of a refund with another amount, order or account is not sent, and the rest goes on', async () => {
     const store = createMemoryOrderStore();

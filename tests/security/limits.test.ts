@@ -111,7 +111,7 @@ describe("a payer's questions about numbers not held", () => {
     expect((await stage.asPayer(name, { [field]: 'T20260102999999' })).status).toBe(404);
   });
 
-  test('whoever has used up his questions cannot tell taken numbers from free ones', async () => {
+  test('anyone who has used up his questions cannot tell taken numbers from free ones', async () => {
     const paid = await stage.paid('T20260102888888');
     const id = paid.payment?.transaction_id ?? '';
     const combined = combineBody('C20260102888888', ['T20260102888881', 'T20260102888882']);

@@ -221,7 +221,7 @@ describe('numbers of parts', () => {
     expect((await run.store.reservations('sub_order', range)).items).toHaveLength(50);
   });
 
-  test('those of a signed refusal may be used again, and lead to whoever uses them', async () => {
+  test('those of a signed refusal may be used again, and lead to anyone who uses them', async () => {
     const { run, sim } = await start();
     refuseSigned(sim);
     const [refused, next] = [number('M'), number('M')];

@@ -1,5 +1,5 @@
 /**
- * Which numbers exist is nobody's business: whoever asks about one that is not his gets the same answer for one
+ * Which numbers exist is nobody's business: anyone who asks about one that is not his gets the same answer for one
  * that is taken and for one that is not, after the same questions to WeChat, and not without end.
  */
 import { combineBody } from './support/bodies';
@@ -113,7 +113,7 @@ describe.each(['false', 'true'])('requirePreparedOrders=%s', (requirePreparedOrd
   });
 });
 
-test('whoever would bind one that is prepared for another learns that it is taken, 30 times a minute', async () => {
+test('anyone who would bind one that is prepared for another learns that it is taken, 30 times a minute', async () => {
   stage = await startStage({ env: { requirePreparedOrders: 'true' } });
   await stage.asOperator('wxpay_prepare_order', { ...orderBody(TAKEN), payer: { openid: PAYER } });
   for (let n = 0; n < LIMIT; n++) {
@@ -125,7 +125,7 @@ test('whoever would bind one that is prepared for another learns that it is take
   }
 });
 
-test('whoever would make a number learns that it is taken, 30 times a minute', async () => {
+test('anyone who would make a number learns that it is taken, 30 times a minute', async () => {
   stage = await startStage();
   await stage.asPayer('wxpay_order', orderBody(TAKEN));
   await stage.asPayer(

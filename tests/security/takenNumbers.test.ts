@@ -1,5 +1,5 @@
 /**
- * Numbers that another system of the same merchant has used: whoever places an order under one of them gets nothing
+ * Numbers that another system of the same merchant has used: anyone who places an order under one of them gets nothing
  * of it. It is no payment of his, it is not his to read, and it is not closed for him.
  */
 import {

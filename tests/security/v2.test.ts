@@ -95,7 +95,7 @@ describe('a payment notice', () => {
     expect(await run.order(no)).toMatchObject({ state: 'PAID', payment: { source: 'query' } });
   });
 
-  test('cut anew from a genuine one proves nothing: WeChat is asked, and denies it', async () => {
+  test('put together from a genuine one proves nothing: WeChat is asked, and denies it', async () => {
     const victim = number('V');
     await run.call('/wx-pay/wxpay_order', orderBody(victim), payer());
     const key = sim.credentials.apiKeyV2;
@@ -196,7 +196,7 @@ describe('a refund notice', () => {
     expectRefused(before);
     expect((await run.order(no)).refunds[0]?.status).toBe('PROCESSING');
     const asked = sim.requests.filter(({ path }) => path === '/pay/refundquery').length;
-    // Asked once in five seconds, whoever comes.
+    // Asked once in five seconds, no matter who comes.
     expect((await post(REFUND, lie)).status).toBe(503);
     expect(sim.requests.filter(({ path }) => path === '/pay/refundquery')).toHaveLength(asked);
   });

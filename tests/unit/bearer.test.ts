@@ -298,7 +298,7 @@ describe('the keys', () => {
     await expect(checked.work).rejects.toMatchObject(unavailable);
   });
 
-  test('held ones go on through an outage, but not for ever', async () => {
+  test('held ones go on through an outage, but not forever', async () => {
     await verify(token());
     issuer.answer = (res) => void res.writeHead(500).end();
     nowMs += JWKS_FRESH_MS + 1;

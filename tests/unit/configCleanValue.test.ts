@@ -1,4 +1,4 @@
-/** What is pasted with its wrapping means what was meant; what cannot be mended is named; a misspelt name is told. */
+/** What is pasted with its wrapping means what was meant; what cannot be repaired is named; a misspelt name is reported. */
 import { loadConfig, loadListen } from '../../config/config';
 import { editDistance, isPath, cleanValue, suspicionOf } from '../../config/cleanValue';
 import { SETTINGS } from '../../config/schema';

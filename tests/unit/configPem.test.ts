@@ -43,7 +43,7 @@ const damages: readonly (readonly [string, (pem: string) => string])[] = [
 ];
 
 describe('a key pasted with', () => {
-  it.each(damages)('%s is mended', (_, damage) => {
+  it.each(damages)('%s is repaired', (_, damage) => {
     expect(normalizePem(damage(pkcs8), 'privateKey')).toBe(pkcs8);
     expect(normalizePem(damage(pkcs1), 'privateKey')).toBe(pkcs8);
     expect(normalizePem(damage(spki), 'publicKey')).toBe(spki);

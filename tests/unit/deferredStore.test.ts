@@ -25,7 +25,7 @@ function hanging() {
   return { store, opens: () => opened, open: (s: RecordStore) => open(s) };
 }
 
-test('whoever needs it hears STORE_UNAVAILABLE after the bound, and it is opened once', async () => {
+test('anyone who needs it hears STORE_UNAVAILABLE after the bound, and it is opened once', async () => {
   const { store, opens } = hanging();
   const asked = [store.find(MCHID, 'order', 'A'), store.ping(), store.due(MCHID, 0, 1)].map(
     (work) =>
@@ -40,7 +40,7 @@ test('whoever needs it hears STORE_UNAVAILABLE after the bound, and it is opened
   expect(opens()).toBe(1);
 });
 
-test('a start does not wait for it for ever, and once it is open it serves', async () => {
+test('a start does not wait for it forever, and once it is open it serves', async () => {
   const { store, open } = hanging();
   const warm = store.warm();
   await jest.advanceTimersByTimeAsync(OPEN_WAIT_MS);
@@ -52,7 +52,7 @@ test('a start does not wait for it for ever, and once it is open it serves', asy
   await store.close();
 });
 
-test('closing does not wait for it for ever, and what opens in time is closed', async () => {
+test('closing does not wait for it forever, and what opens in time is closed', async () => {
   const never = hanging();
   void never.store.warm();
   const closing = never.store.close();

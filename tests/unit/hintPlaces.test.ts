@@ -75,7 +75,7 @@ test('the record asked about the longest ago goes first; one never asked about b
   expect(started.slice(HINTS_AT_ONCE_MAX)).toEqual(['never', 'long ago', 'lately']);
 });
 
-test('whoever waits past the time to ask is refused with OVERLOADED, which is a 503', async () => {
+test('anyone who waits past the time to ask is refused with OVERLOADED, which is a 503', async () => {
   for (const name of many('p', HINTS_AT_ONCE_MAX)) hint(name);
   hint('late');
   clock.advance(1501);

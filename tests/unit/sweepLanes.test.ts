@@ -30,7 +30,7 @@ test('each lane is due with its own earliest item, and no earlier than the lease
   expect(moments(8)).toEqual([8, undefined, 8]);
 });
 
-test('payers take turns, whoever has more; orders without a payer wait for nobody', () => {
+test('payers take turns, no matter who has more; orders without a payer wait for nobody', () => {
   const of = (no: string, payer?: string) => anOrder(no, payer === undefined ? {} : { payer });
   const due = [
     of('A1', 'a'),

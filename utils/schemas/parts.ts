@@ -128,7 +128,7 @@ export const payer = {
   additionalProperties: false,
   required: ['openid'],
   description: both(
-    'Who pays. A user need not send it: it is whoever calls',
+    'The payer. Users need not send it: it is the caller',
     '支付者；用户本人调用时可不填，即为调用者',
   ),
   properties: { openid },

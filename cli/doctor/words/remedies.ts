@@ -84,7 +84,7 @@ const PLACE = /^merchantsFile\[\d+\]\./;
 
 export function remedyOf(code: FaultCode, setting: string): Remedy {
   const byCode = BY_CODE[code];
-  // The FAQ sends whoever misses something to the checklist, whatever is missing.
+  // Whatever is missing, the FAQ answers with the checklist.
   if (byCode === FILL) return FILL;
   return { ...byCode, ...BY_SETTING[setting.replace(PLACE, '')] };
 }

@@ -1,4 +1,4 @@
-/** What WeChat Pay's answers and silences mean for whoever sets the service up. */
+/** What WeChat Pay's answers and silences mean for the person who sets up the service. */
 import type { Rows } from './row';
 
 const NTP = ['开启时间同步（NTP）', 'turn on time synchronisation (NTP)'] as const;

@@ -92,7 +92,7 @@ export function createCollections({ db, maxTimeMS, run, attempt }: Connection) {
     /** Changes the document at this version. */
     async replace(_id: string, expectedVersion: number, changes: Doc) {
       const write_token = randomUUID();
-      // What demands a newer reader is not rewritten, whoever wrote it since it was read.
+      // A record that requires a newer reader is not rewritten, no matter who wrote it since it was read.
       const wanted = { _id, version: expectedVersion, min_reader: { $lte: SCHEMA_VERSION } };
       let lost: unknown;
       try {

@@ -113,7 +113,7 @@ export async function connect(url: string, timeoutMs = STATEMENT_MS): Promise<Co
   let closed = false;
 
   async function attempt<T>(work: () => Promise<T>): Promise<T> {
-    // The driver would connect anew.
+    // The driver would connect again.
     if (closed) throw storeError('STORE_UNAVAILABLE', 'mongodb: the store is closed');
     return withTimeout(work(), timeoutMs);
   }

@@ -50,7 +50,7 @@ export function holdsV2(fields: XmlFields, key: string, type: SignTypeV2): boole
 
 /**
  * true: another set of fields has the same signed text, because a value holds `&name=`. Payers choose `attach`, so
- * such a notification may have been cut anew from a genuine one.
+ * such a notification may have been put together from a genuine one.
  */
 export const isAmbiguous = (fields: XmlFields): boolean =>
   [...fields.values()].some((value) => HOLDS_FIELD.test(value));

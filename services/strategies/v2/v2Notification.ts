@@ -1,6 +1,6 @@
 /**
  * Notifications in XML. One of a payment is proven by its signature. One of a refund has none: its AES-ECB text can be
- * cut and joined anew by anyone who saw some, so what it says is only a hint, which a query has to confirm.
+ * cut and joined again by anyone who saw some, so what it says is only a hint, which a query has to confirm.
  */
 import { createDecipheriv, createHash } from 'node:crypto';
 import type { V2Credentials } from '../../../config/types';

@@ -39,7 +39,7 @@ export function readXml(input: Buffer | string, root = 'xml'): XmlFields | undef
   try {
     return parse(text, root);
   } catch {
-    return undefined; // whoever asks says what that means
+    return undefined; // the caller decides what that means
   }
 }
 

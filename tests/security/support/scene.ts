@@ -81,7 +81,7 @@ export async function setScene(stage: Stage): Promise<Facts> {
   };
 }
 
-/** What WeChat holds, as one text: all the money there is. A name is sealed anew whenever it is shown. */
+/** What WeChat holds, as one text: all the money there is. A name is sealed again whenever it is shown. */
 export const ledger = ({ simulator }: Stage): string =>
   JSON.stringify(
     [simulator.orders(), simulator.refunds(), simulator.transfers()],

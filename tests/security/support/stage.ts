@@ -96,7 +96,7 @@ export async function startStage(o: StageOptions = {}): Promise<Stage> {
   });
 }
 
-/** One clock for both: whoever moves WeChat's moves the service's. */
+/** One clock for both: anyone who moves WeChat's moves the service's. */
 function follow(simulator: Simulator, started: Here): Here {
   const { clock } = simulator;
   for (const name of ['advance', 'set'] as const) {

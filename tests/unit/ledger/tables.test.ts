@@ -1,7 +1,7 @@
 /**
  * Every record × every event, whole: what is decided, and every field that changes. The tables beside this file are what
  * was decided when somebody last looked: a line that differs is a change of what the house does with money. Read it, then
- * write the tables anew with `UPDATE_TABLES=1 npm run test:one -- "every record" tests/unit/ledger`.
+ * write the tables again with `UPDATE_TABLES=1 npm run test:one -- "every record" tests/unit/ledger`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

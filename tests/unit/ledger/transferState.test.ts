@@ -149,7 +149,7 @@ describe('one asker at a time', () => {
     expect(decideTransfer(late, send(10_003), at(10_003)).kind).toBe('ignored');
   });
 
-  it('no attempt begins a day after the first, whoever decided on it before', () => {
+  it('no attempt begins a day after the first, no matter who decided on it before', () => {
     const day = 24 * 3600_000;
     expect(decideTransfer(first, send(day), at(day)).kind).toBe('ignored');
     expect(decideTransfer(first, send(day - 1), at(day - 1)).kind).toBe('next');

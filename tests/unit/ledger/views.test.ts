@@ -102,7 +102,7 @@ describe('a payment of another system', () => {
     expect(isPaidElsewhere(given, at(-24 * 60 * MINUTE))).toBe(false);
   });
 
-  it('of whoever paid is compared only where it says so', () => {
+  it('of the person who paid is compared only where it says so', () => {
     const paidBy = (openid?: string): Payment => ({
       ...at(MINUTE),
       ...(openid === undefined ? {} : { openid }),
