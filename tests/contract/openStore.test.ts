@@ -47,6 +47,8 @@ describe('openStore', () => {
       'file::memory:',
       'mongodb://u:topsecret@h',
       'mongodb://u:topsecret@h/?replicaSet=rs0',
+      'mongodb://u:topsecret@h/%zz',
+      'mongodb://u:topsecret@h/a.b',
       'mongodb://u:topsecret@h/d?nosuch=1',
       'mongodb://u:topsecret@h/d?tls=maybe',
       'mongodb://u:topsecret@h:x/d',

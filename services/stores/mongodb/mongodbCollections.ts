@@ -15,13 +15,13 @@ import {
   type Sort,
 } from './mongodbQueries';
 
-export type Docs = Collection<{ _id: string }>;
+type Docs = Collection<{ _id: string }>;
 
-export interface Added extends Doc {
+interface Added extends Doc {
   readonly _id: string;
 }
 
-export interface PageQuery {
+interface PageQuery {
   readonly filter: Query;
   readonly sort: Sort;
   readonly limit: number;

@@ -4,7 +4,7 @@ import { ConfigError, StoreError } from '../../../utils/errors';
 import { storeError, withTimeout } from '../sql/sqlDriver';
 
 /** Milliseconds for one statement, with the driver's own second try of it. */
-export const STATEMENT_MS = 10_000;
+const STATEMENT_MS = 10_000;
 /** The server gives up earlier: what it then says leaves the connection usable. */
 const SERVER_SHARE = 0.8;
 const CONNECT_MS = 5000;
@@ -29,7 +29,7 @@ const urlFault = (text: string): ConfigError =>
   new ConfigError('CONFIG_INVALID', [`databaseUrl: ${text}`]);
 
 /** Numbers and names of the server, never its sentences. */
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   const { codeName, code, name } = error as { codeName?: unknown; code?: unknown; name?: unknown };
   for (const said of [codeName, code, name]) {
     if (typeof said === 'number' || (typeof said === 'string' && said !== '')) return String(said);
@@ -37,15 +37,13 @@ export function codeOf(error: unknown): string {
   return 'no code';
 }
 
-const DUPLICATE_KEY = 11_000;
-export const isDuplicate = (error: unknown): boolean =>
-  (error as { code?: unknown } | null)?.code === DUPLICATE_KEY;
-
 /** The driver's own words stay in `cause`. */
 export function failed(what: string, error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   return storeError('STORE_UNAVAILABLE', `mongodb: ${what} failed (${codeOf(error)})`, error);
 }
+
+const NAME = /^[\w-]{1,63}$/;
 
 /**
  * `mongodb://user:password@h1:27017,h2:27017/database?replicaSet=rs0&authSource=admin&tls=true`. The driver would use a
@@ -54,7 +52,8 @@ export function failed(what: string, error: unknown): StoreError {
 function nameIn(url: string): string {
   const name = /^mongodb(?:\+srv)?:\/\/[^/?]+\/([^/?]+)/.exec(url)?.[1];
   if (name === undefined) throw urlFault('names no database after the host');
-  return decodeURIComponent(name);
+  if (!NAME.test(name)) throw urlFault('a database is named by letters, digits, _ and -');
+  return name;
 }
 
 /** Of the database, so that they hold whatever the URL says: a promise of the store must not hang on a parameter. */
