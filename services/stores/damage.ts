@@ -54,6 +54,20 @@ export type TellDamage = (
   error: StoreError,
 ) => void;
 
+/** Opens a row that was asked for by its number: a damaged one is alarmed, too. */
+export function openOrTell<Row extends Parameters<TellDamage>[0], T>(
+  tell: TellDamage,
+  row: Row,
+  open: (row: Row) => T,
+): T {
+  try {
+    return open(row);
+  } catch (error) {
+    if (error instanceof DamagedError) tell(row, error);
+    throw error;
+  }
+}
+
 /** Alarms each row once: the sweep comes by every few seconds. */
 export function createDamageAlarm(logger: Logger): TellDamage {
   const told = new Set<string>();

@@ -6,7 +6,7 @@ import type { Lane } from '../ledger/agenda';
 import type { StoredRecord } from '../ledger/record';
 import { StoreError } from '../../utils/errors';
 import { silentLogger, type Logger } from '../../utils/logger';
-import { createDamageAlarm, DamagedError, intact, type TellDamage } from './damage';
+import { createDamageAlarm, intact, openOrTell, type TellDamage } from './damage';
 import { createDueReader, type DueKey, type DuePage } from './dueReader';
 import type { Page, RecordFilter, RecordStore, Reservation, ReservationRange } from './orderStore';
 import { createSealing } from './sealing';
@@ -19,12 +19,12 @@ import {
   checkNew,
   checkNext,
   checkReservation,
-  columnsOf,
   damagedPage,
   identityOf,
   pageOf,
   payerRecords,
   readCursor,
+  rowOf,
 } from './storeRules';
 import type { Cursor, Identity, RecordColumns } from './storeRules';
 
@@ -35,15 +35,6 @@ export interface MemoryRow extends RecordColumns {
   readonly version: number;
   readonly body: string;
 }
-
-const rowOf = (record: StoredRecord, body: string): MemoryRow => ({
-  mchid: record.mchid,
-  kind: record.kind,
-  no: record.no,
-  version: record.version,
-  ...columnsOf(record),
-  body,
-});
 
 type SortKey = readonly (string | number)[];
 
@@ -172,13 +163,7 @@ async function insert(memory: Memory, record: StoredRecord): Promise<'inserted' 
 async function find(memory: Memory, identity: Identity): Promise<StoredRecord | undefined> {
   mustBeOpen(memory);
   const row = memory.records.get(identityOf(identity));
-  if (row === undefined) return undefined;
-  try {
-    return memory.open(row);
-  } catch (error) {
-    if (error instanceof DamagedError) memory.tell(row, error);
-    throw error;
-  }
+  return row === undefined ? undefined : openOrTell(memory.tell, row, memory.open);
 }
 
 async function replace(

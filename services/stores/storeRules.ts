@@ -33,6 +33,47 @@ export interface Identity {
 /** One text for each identity: neither an mchid nor a kind holds a colon. */
 export const identityOf = ({ mchid, kind, no }: Identity): string => `${mchid}:${kind}:${no}`;
 
+/** A row or a document as a database gives it. */
+export type StoredRow = Readonly<Record<string, unknown>>;
+
+export const identityIn = ({ mchid, kind, no }: StoredRow): Identity => ({
+  mchid: String(mchid),
+  kind: String(kind),
+  no: String(no),
+});
+
+/** A record as a row: what an insert and a replace both write. */
+export const rowOf = (record: StoredRecord, body: string) => ({
+  mchid: record.mchid,
+  kind: record.kind,
+  no: record.no,
+  version: record.version,
+  ...columnsOf(record),
+  body,
+});
+
+/** Where a row stands in a list. */
+export const listKey = (row: StoredRow): Cursor => [
+  placeAt(row['created_at']),
+  nameOf(row['mchid']),
+  nameOf(row['kind']),
+  nameOf(row['no']),
+];
+
+/** @throws DamagedError where the field holds no whole number. */
+export function wholeNumber(row: StoredRow, field: string): number {
+  const value = row[field];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(field);
+  return value;
+}
+
+export function reservationIn(row: StoredRow, at: number): Reservation {
+  const { mchid, kind, no, owner } = row;
+  const good = [mchid, kind, no, owner].every((value) => typeof value === 'string');
+  if (!good) throw damaged('a reservation');
+  return { mchid, kind, no, owner, at } as Reservation;
+}
+
 /** @param reader  The newest `min_reader` that this build understands. */
 export function checkNew(record: StoredRecord, reader = SCHEMA_VERSION): void {
   invariant(record.version === 1, `a new record has version 1, not ${String(record.version)}`);

@@ -3,10 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { SCHEMA_VERSION } from '../../ledger/record';
 import { carriedRecord, ownMchid, type CarryDeps } from '../carriedRecord';
 import { codeOf } from '../sql/sqlDriver';
-import { identityOf, PAGE_MAX } from '../storeRules';
+import { identityIn, identityOf, PAGE_MAX, wholeNumber } from '../storeRules';
 import { addOnce, attempt, failed, read, readOne, type CloudbaseClient } from './cloudbaseClient';
 import type { Doc } from './cloudbaseDatabase';
-import { identityIn, numberIn } from './cloudbaseDocuments';
 import { StoreError } from '../../../utils/errors';
 
 export const RECORDS = 'pay_record';
@@ -64,7 +63,7 @@ async function carryOver(
 
 function carriedDoc(doc: Doc, deps: CarryDeps): Doc {
   const { kind, no, body, due_at } = doc;
-  const key = { kind: String(kind), no: String(no), version: numberIn(doc, 'version') };
+  const key = { kind: String(kind), no: String(no), version: wholeNumber(doc, 'version') };
   const { lanes, ...named } = carriedRecord(key, body, deps);
   const places = lanes ?? { deliver_at: due_at, act_at: due_at, ask_at: due_at };
   return { ...doc, ...named, ...places };

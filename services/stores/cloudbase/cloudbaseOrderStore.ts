@@ -10,7 +10,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { StoredRecord } from '../../ledger/record';
-import { createDamageAlarm, DamagedError, intact, nameOf, type TellDamage } from '../damage';
+import { createDamageAlarm, intact, nameOf, openOrTell, type TellDamage } from '../damage';
 import { createDueReader } from '../dueReader';
 import type { Page, RecordFilter, RecordStore, Reservation, ReservationRange } from '../orderStore';
 import { createSealing, type Sealing } from '../sealing';
@@ -20,16 +20,20 @@ import {
   checkNext,
   checkReservation,
   damagedPage,
+  identityIn,
   identityOf,
   isKey,
   LANE_COLUMN,
+  listKey,
   PAGE_MAX,
   pageOf,
   payerRecords,
   placeAt,
   readCursor,
   RECORD_KINDS_COUNTED,
+  rowOf,
   WAITING_STATES,
+  wholeNumber,
   type Identity,
 } from '../storeRules';
 import {
@@ -47,14 +51,7 @@ import {
   type CloudbaseOptions,
   type Doc,
 } from './cloudbaseDatabase';
-import {
-  documentOf,
-  identityIn,
-  listKey,
-  numberIn,
-  openerOf,
-  openReservation,
-} from './cloudbaseDocuments';
+import { openerOf, openReservation } from './cloudbaseDocuments';
 import { checkSchemaVersion, migrate, RECORDS, RESERVATIONS } from './cloudbaseMigrating';
 
 /** The database gives 1000 documents at most, and one of them only says that there is a next page. */
@@ -118,7 +115,7 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
     async reservation(merchant, kind, no) {
       const id = { mchid: merchant, kind, no };
       const doc = isKey(no) ? await readOne(db, RESERVATIONS, identityOf(id)) : undefined;
-      return doc === undefined ? undefined : opened(deps, doc, openReservation);
+      return doc === undefined ? undefined : openOrTell(tell, doc, openReservation);
     },
     reservations: (merchant, kind, range) => reservations(deps, { mchid: merchant, kind }, range),
     migrate: () => migrate(db, { sealing, mchid }, clock.now()),
@@ -129,19 +126,9 @@ export async function openCloudbaseOrderStore(options: CloudbaseOptions): Promis
   };
 }
 
-/** What is asked for by its number is alarmed, too. */
-function opened<T>({ tell }: StoreDeps, doc: Doc, open: (doc: Doc) => T): T {
-  try {
-    return open(doc);
-  } catch (error) {
-    if (error instanceof DamagedError) tell(doc, error);
-    throw error;
-  }
-}
-
 async function find(deps: StoreDeps, id: Identity): Promise<StoredRecord | undefined> {
   const doc = isKey(id.no) ? await readOne(deps.db, RECORDS, identityOf(id)) : undefined;
-  return doc === undefined ? undefined : opened(deps, doc, deps.open);
+  return doc === undefined ? undefined : openOrTell(deps.tell, doc, deps.open);
 }
 
 async function insert(
@@ -150,7 +137,7 @@ async function insert(
 ): Promise<'inserted' | 'exists'> {
   checkNew(record);
   const add_token = randomUUID();
-  const document = documentOf(record, sealing.write(record), add_token);
+  const document = { ...rowOf(record, sealing.write(record)), write_token: add_token };
   const doc = { _id: identityOf(record), add_token, ...document };
   return (await addOnce(db, RECORDS, doc)) === 'added' ? 'inserted' : 'exists';
 }
@@ -166,7 +153,7 @@ async function replace(
   const target = db.collection(RECORDS).where({ _id, version: expectedVersion });
   let lost: unknown;
   try {
-    const document = documentOf(next, sealing.write(next), token);
+    const document = { ...rowOf(next, sealing.write(next)), write_token: token };
     const sent = target.options({ multiple: false }).update(document);
     const { updated } = await db.within(sent);
     if (updated === 1) return 'replaced';
@@ -215,7 +202,7 @@ async function count(db: CloudbaseClient, { mchid, payer, since }: PayerOf): Pro
     created_at: gte(since),
     kind: oneOf(RECORD_KINDS_COUNTED),
   });
-  return numberIn({ ...(await attempt(db, 'a count', () => query.count())) }, 'total');
+  return wholeNumber({ ...(await attempt(db, 'a count', () => query.count())) }, 'total');
 }
 
 async function active(
@@ -238,7 +225,7 @@ async function reserve(deps: StoreDeps, wanted: Reservation): ReturnType<RecordS
   const doc = { _id: identityOf(wanted), add_token: randomUUID(), ...wanted };
   const result = await addOnce(deps.db, RESERVATIONS, doc);
   if (result === 'added') return 'reserved';
-  const held = opened(deps, result, openReservation);
+  const held = openOrTell(deps.tell, result, openReservation);
   return held.owner === wanted.owner ? 'reserved' : { owner: held.owner };
 }
 

@@ -9,7 +9,7 @@
  * token. What cannot be known is STORE_UNAVAILABLE: the caller repeats the whole request.
  */
 import type { StoredRecord } from '../../ledger/record';
-import { createDamageAlarm, DamagedError, intact, nameOf, type TellDamage } from '../damage';
+import { createDamageAlarm, intact, nameOf, openOrTell, type TellDamage } from '../damage';
 import { createDemandGuard } from '../demandGuard';
 import { createDueReader, type DueReader } from '../dueReader';
 import type { Page, RecordFilter, RecordStore, Reservation, ReservationKind } from '../orderStore';
@@ -20,16 +20,19 @@ import {
   checkNew,
   checkNext,
   checkReservation,
-  columnsOf,
   damaged,
   damagedPage,
+  identityIn,
   identityOf,
   isKey,
+  listKey,
   pageOf,
   payerRecords,
   placeAt,
+  reservationIn,
+  rowOf,
+  wholeNumber,
   type Cursor,
-  type Identity,
 } from '../storeRules';
 import type { Clock } from '../../../utils/clock';
 import type { Logger } from '../../../utils/logger';
@@ -82,7 +85,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
     if (!isKey(no)) return undefined;
     await guard.known();
     const doc = await database.one(records, identityOf({ mchid, kind, no }));
-    return doc === undefined ? undefined : opened(tell, doc, openDoc);
+    return doc === undefined ? undefined : openOrTell(tell, doc, openDoc);
   }
 
   async function reservation(
@@ -92,7 +95,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
   ): Promise<Reservation | undefined> {
     if (!isKey(no)) return undefined;
     const doc = await database.one(reservations, identityOf({ mchid, kind, no }));
-    return doc === undefined ? undefined : opened(tell, doc, openReservation);
+    return doc === undefined ? undefined : openOrTell(tell, doc, openReservation);
   }
 
   return {
@@ -102,7 +105,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
     async insert(record) {
       checkNew(record);
       await guard.known();
-      const doc = documentOf(record, sealing.write(record));
+      const doc = rowOf(record, sealing.write(record));
       const added = await database.add(records, { _id: identityOf(record), ...doc });
       return added === 'added' ? 'inserted' : 'exists';
     },
@@ -113,7 +116,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
     async replace(next, expectedVersion) {
       checkNext(next, expectedVersion);
       await guard.known();
-      const changes = documentOf(next, sealing.write(next));
+      const changes = rowOf(next, sealing.write(next));
       return database.replace(identityOf(next), expectedVersion, changes);
     },
 
@@ -148,7 +151,7 @@ function createStore(connection: Connection, options: MongodbOptions): RecordSto
       guard.write();
       const result = await database.add(reservations, { _id: identityOf(wanted), ...wanted });
       if (result === 'added') return 'reserved';
-      const held = opened(tell, result, openReservation);
+      const held = openOrTell(tell, result, openReservation);
       return held.owner === wanted.owner ? 'reserved' : { owner: held.owner };
     },
 
@@ -195,58 +198,18 @@ const dueReaderOf = (
     tell,
   );
 
-/** What is asked for by its number is alarmed, too. */
-function opened<T>(tell: TellDamage, doc: Doc, open: (doc: Doc) => T): T {
-  try {
-    return open(doc);
-  } catch (error) {
-    if (error instanceof DamagedError) tell(doc, error);
-    throw error;
-  }
-}
-
-/** What an insert and a replace both write. */
-const documentOf = (record: StoredRecord, body: string): Doc => ({
-  mchid: record.mchid,
-  kind: record.kind,
-  no: record.no,
-  version: record.version,
-  ...columnsOf(record),
-  body,
-});
-
-const identityIn = ({ mchid, kind, no }: Doc): Identity => ({
-  mchid: String(mchid),
-  kind: String(kind),
-  no: String(no),
-});
-
 const openerOf =
   (sealing: Sealing) =>
   (doc: Doc): StoredRecord => {
-    const key = { ...identityIn(doc), version: number(doc, 'version') };
+    const key = { ...identityIn(doc), version: wholeNumber(doc, 'version') };
     if (doc['_id'] !== identityOf(key)) throw damaged(identityOf(key));
     return sealing.read(key, doc['body']);
   };
 
-const listKey = (doc: Doc): Cursor => [
-  placeAt(doc['created_at']),
-  nameOf(doc['mchid']),
-  nameOf(doc['kind']),
-  nameOf(doc['no']),
-];
-
 const reservationKey = (doc: Doc): Cursor => [placeAt(doc['at']), nameOf(doc['no'])];
 
 function openReservation(doc: Doc): Reservation {
-  const { mchid, kind, no, owner } = doc;
-  const good = [mchid, kind, no, owner].every((value) => typeof value === 'string');
-  if (!good || doc['_id'] !== identityOf(identityIn(doc))) throw damaged('a reservation');
-  return { mchid, kind, no, owner, at: number(doc, 'at') } as Reservation;
-}
-
-function number(doc: Doc, field: string): number {
-  const value = doc[field];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw damaged(field);
-  return value;
+  const held = reservationIn(doc, wholeNumber(doc, 'at'));
+  if (doc['_id'] !== identityOf(held)) throw damaged('a reservation');
+  return held;
 }

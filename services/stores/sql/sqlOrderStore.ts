@@ -5,7 +5,7 @@
  */
 import { SCHEMA_VERSION } from '../../ledger/record';
 import type { StoredRecord } from '../../ledger/record';
-import { createDamageAlarm, DamagedError, intact, nameOf, type TellDamage } from '../damage';
+import { createDamageAlarm, intact, openOrTell, type TellDamage } from '../damage';
 import { createDemandGuard, type DemandGuard } from '../demandGuard';
 import type {
   Page,
@@ -32,13 +32,15 @@ import {
   columnsOf,
   damaged,
   damagedPage,
+  identityIn,
   isKey,
+  listKey,
   pageOf,
   payerRecords,
-  placeAt,
   readCursor,
+  reservationIn,
 } from '../storeRules';
-import type { Cursor, RecordColumns } from '../storeRules';
+import type { RecordColumns } from '../storeRules';
 
 export const FACTS = [
   'state',
@@ -186,13 +188,7 @@ async function find(
   const asking = guard.known();
   if (asking !== undefined) await asking;
   const [row] = await driver.read(FIND, [mchid, kind, no]);
-  if (row === undefined) return undefined;
-  try {
-    return openRow(row);
-  } catch (error) {
-    if (error instanceof DamagedError) tell({ mchid, kind, no }, error);
-    throw error;
-  }
+  return row === undefined ? undefined : openOrTell(tell, row, openRow);
 }
 
 async function replace(
@@ -259,27 +255,13 @@ type OpenRow = (row: Row) => StoredRecord;
 const openerOf =
   (sealing: Sealing): OpenRow =>
   (row) => {
-    const { mchid, kind, no } = row;
-    const identity = { mchid: String(mchid), kind: String(kind), no: String(no) };
-    const key = { ...identity, version: number(row, 'version') };
+    const key = { ...identityIn(row), version: number(row, 'version') };
     const record = sealing.read(key, row['body']);
     if (record.created_at !== number(row, 'created_at')) throw damaged(`${key.kind} ${key.no}`);
     return record;
   };
 
-const listKey = (row: Row): Cursor => [
-  placeAt(row['created_at']),
-  nameOf(row['mchid']),
-  nameOf(row['kind']),
-  nameOf(row['no']),
-];
-
-function openReservation(row: Row): Reservation {
-  const { mchid, kind, no, owner } = row;
-  const good = [mchid, kind, no, owner].every((value) => typeof value === 'string');
-  if (!good) throw damaged('a reservation');
-  return { mchid, kind, no, owner, at: number(row, 'at') } as Reservation;
-}
+const openReservation = (row: Row): Reservation => reservationIn(row, number(row, 'at'));
 
 async function listRows(driver: SqlDriver, filter: RecordFilter): Promise<Page<Row>> {
   checkLimit(filter.limit);
