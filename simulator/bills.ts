@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { aesGcmEncrypt, oaepEncrypt } from './crypto';
 import { ApiError, paramError } from './errors';
 import type { Order } from './orders';
 import type { Refund } from './refunds';
 import { queryText, R, text } from './schema';
-import { checkShop, isProvider, SUB_MCHID } from './shops';
+import { checkShop, isProvider, requireProvider, SUB_MCHID } from './shops';
 import { beijingDate, beijingDayStart, billTime, DAY_MS, HOUR_MS, MINUTE_MS } from './time';
 import type { Bills } from './types';
 import type { ApiReply, ApiRequest, Route, World } from './world';
@@ -370,6 +371,36 @@ function fundFlowReply(world: World, request: ApiRequest): ApiReply {
   return reply(world, request, fundFlowBill(world, date));
 }
 
+/** A shop's own bill is encrypted for its service provider: a key a file, which its merchant key opens. */
+function shopFundReply(world: World, request: ApiRequest): ApiReply {
+  requireProvider(world);
+  const sub_mchid = queryText(request.query, 'sub_mchid', SUB_MCHID);
+  checkShop(world, sub_mchid);
+  const account = text('资金账户类型', 32, { ...R, oneOf: ['BASIC', 'OPERATION', 'FEES'] });
+  const type = queryText(request.query, 'account_type', account);
+  const algorithm = text('加密算法', 32, { ...R, oneOf: ['AEAD_AES_256_GCM', 'SM4_GCM'] });
+  queryText(request.query, 'algorithm', algorithm);
+  const date = checkDate(world, request);
+  const some = flows(world, sub_mchid).some((f) => beijingDate(f.atMs) === date);
+  if (type !== 'BASIC' || !some) throw noStatement();
+  const key = world.random.text(32);
+  const nonce = world.random.text(16);
+  const bill = fundFlowBill(world, date, sub_mchid);
+  const sealed = aesGcmEncrypt(bill, { key, nonce, associatedData: '' });
+  const plain = Buffer.from(sealed, 'base64');
+  const token = world.random.text(64);
+  world.files.set(token, { plain, expiresMs: world.now() + TOKEN_LIFE_MS });
+  const file = {
+    bill_sequence: 1,
+    download_url: `${world.url}/v3/billdownload/file?token=${token}`,
+    encrypt_key: oaepEncrypt(key, world.keys.merchant.publicKey),
+    hash_type: 'SHA1',
+    hash_value: createHash('sha1').update(plain).digest('hex'),
+    nonce,
+  };
+  return { status: 200, body: { download_bill_count: 1, download_bill_list: [file] } };
+}
+
 function download(world: World, request: ApiRequest): ApiReply {
   const file = world.files.get(request.query.get('token') ?? '');
   if (file === undefined || world.now() > file.expiresMs) {
@@ -382,5 +413,6 @@ function download(world: World, request: ApiRequest): ApiReply {
 export const billRoutes: readonly Route[] = [
   { method: 'GET', path: '/v3/bill/tradebill', handle: tradeBillReply },
   { method: 'GET', path: '/v3/bill/fundflowbill', handle: fundFlowReply },
+  { method: 'GET', path: '/v3/bill/sub-merchant-fundflowbill', handle: shopFundReply },
   { method: 'GET', path: '/v3/billdownload/file', handle: download },
 ];

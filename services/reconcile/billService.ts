@@ -7,7 +7,7 @@ import { createBillIdentity, type BillAsked } from './billIdentity';
 import { otherAnswer } from '../wechat/replyNumbers';
 import type { WechatApi } from '../wechat/wechatApi';
 import { upstreamError } from '../wechat/wechatErrors';
-import { AuthError, UpstreamError, ValidationError } from '../../utils/errors';
+import { UpstreamError, ValidationError } from '../../utils/errors';
 
 export interface BillQuery {
   readonly bill_date: string;
@@ -61,15 +61,15 @@ export function createBillService(deps: BillServiceDeps): BillService {
         throw new ValidationError('PARAM_INVALID', { detail: 'bill_type | account_type' });
       }
       const fund = query.account_type !== undefined;
-      // The provider's own account.
-      if (fund && sub_mchid !== undefined)
-        throw new AuthError('FORBIDDEN', { detail: 'sub_mchid' });
       const { bill_date, bill_type, account_type } = query;
-      const offer = await deps.api.bill(fund ? 'fundflowbill' : 'tradebill', {
+      const ofShop = fund && sub_mchid !== undefined;
+      const kind = ofShop ? 'sub-merchant-fundflowbill' : fund ? 'fundflowbill' : 'tradebill';
+      const offer = await deps.api.bill(kind, {
         bill_date,
         ...(sub_mchid === undefined ? {} : { sub_mchid }),
         ...(bill_type === undefined ? {} : { bill_type }),
         ...(account_type === undefined ? {} : { account_type }),
+        ...(ofShop ? { algorithm: 'AEAD_AES_256_GCM' } : {}),
       });
       if (offer.kind !== 'bill') throw upstreamError(offer);
       const { hash } = offer;

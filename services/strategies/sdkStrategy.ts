@@ -1,6 +1,7 @@
 import type { V3Credentials } from '../../config/types';
 import { UpstreamError } from '../../utils/errors';
 import { billOfferOf } from './bill';
+import { sealedBillOf } from './sealedBill';
 import { createOpener, isSigned, type Opener } from './notification';
 import { createOutbound, type Outbound, type StrategyDeps } from './outbound';
 import type { V3Strategy } from './strategy';
@@ -38,7 +39,11 @@ export function createStrategyBase(deps: StrategyDeps, credentials: V3Credential
     opener: createOpener({ aesKey, words: deps.dialect, verifier, clock, logger }),
     strategy: {
       call,
-      bill: async (asked) => billOfferOf(await call(asked), (url) => download(url)),
+      async bill(asked) {
+        const reply = await call(asked);
+        const open = (url: string): Promise<NodeJS.ReadableStream> => download(url);
+        return sealedBillOf(reply, open, credentials.privateKey) ?? billOfferOf(reply, open);
+      },
       download,
       signJsapi: (input) => signer.signJsapi(input),
       signApp: (input) => signer.signApp(input),

@@ -168,7 +168,8 @@ export interface DialectCalls {
   bill(kind: BillKind, query: Readonly<Record<string, string>>): WechatCall;
 }
 
-export type BillKind = 'tradebill' | 'fundflowbill';
+/** The last is of one shop of a service provider, and encrypted. */
+export type BillKind = 'tradebill' | 'fundflowbill' | 'sub-merchant-fundflowbill';
 
 /** Each reads a proven object. @returns undefined for a shape that is not understood: never a guess. */
 export interface DialectReaders {

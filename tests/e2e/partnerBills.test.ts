@@ -60,8 +60,20 @@ test('a bill is of all shops, or of the one that is named or bound', async () =>
   }
   expect((await bill({ sub_mchid: SHOP_A }, KEY_B)).status).toBe(403);
   expect((await bill({ sub_mchid: '1900000999' })).status).toBe(400);
-  // The provider's own account is no shop's business.
-  expect((await bill({ account_type: 'BASIC' }, KEY_A)).status).toBe(403);
+});
+
+test("a shop's own fund bill is opened, and is that shop's alone", async () => {
+  const [a, b] = [await paid(SHOP_A), await paid(SHOP_B)];
+  for (const [body, key] of [
+    [{ account_type: 'BASIC', sub_mchid: SHOP_A }, undefined],
+    [{ account_type: 'BASIC' }, KEY_A],
+  ] as const) {
+    const answer = await bill(body, key);
+    expect(answer.status).toBe(200);
+    expect(answer.text).toContain(a);
+    expect(answer.text).not.toContain(b);
+  }
+  expect((await bill({ account_type: 'BASIC', sub_mchid: SHOP_B }, KEY_A)).status).toBe(403);
 });
 
 test("a shop's bill that holds a row of another is broken off", async () => {
