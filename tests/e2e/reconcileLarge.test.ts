@@ -52,7 +52,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const ROWS = scaled(5000, 100_000);
+const ROWS = scaled(2000, 100_000);
 const EACH = 20;
 const payment = (name: string, i: number, more: Partial<PaymentLine> = {}): PaymentLine => ({
   no: `${name}${String(i).padStart(6, '0')}`,

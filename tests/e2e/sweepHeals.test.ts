@@ -6,6 +6,7 @@ import type { OrderRecord, StoredRecord, TransferRecord } from '../../services/l
 import type { Simulator } from '../../simulator';
 import { createDialect } from '../../services/wechat';
 import { createStrategy } from '../../services/strategies';
+import { scaled } from '../helpers/large';
 import { freeTimers, holdTimers } from '../helpers/waiting';
 import {
   callsOf,
@@ -25,8 +26,13 @@ afterEach(() => {
   return stage.close();
 });
 
-const ORDERS = 300;
+/** Fifteen groups of so many orders. */
+const GROUP = scaled(8, 20);
+const ORDERS = 15 * GROUP;
 const numbers = Array.from({ length: ORDERS }, (_, i) => `T${String(i).padStart(8, '0')}`);
+/** The orders of the groups from here to there. */
+const groups = (from: number, to: number): readonly string[] =>
+  numbers.slice(from * GROUP, to * GROUP);
 
 async function allRecords(): Promise<StoredRecord[]> {
   const records: StoredRecord[] = [];
@@ -92,14 +98,14 @@ async function payAfterClosing(nos: readonly string[]): Promise<void> {
   await strategy.close();
 }
 
-test('300 orders, no callback at all: records and WeChat agree, every effect once, nothing left due', async () => {
+test(`${String(ORDERS)} orders, no callback at all: records and WeChat agree, every effect once, nothing left due`, async () => {
   stage = await createStage({
     simulator: { switches: { refundSettleMs: 90_000, closeUnknown: 204 } },
   });
   const { simulator } = stage;
   // A sweep ends after 10 s, and a call is repeated after 5 s: here they never pass.
   holdTimers();
-  const lost = numbers.slice(180, 200);
+  const lost = groups(9, 10);
   simulator.faults.add({
     route: 'POST /v3/pay/transactions/jsapi',
     kind: 'drop_before',
@@ -118,26 +124,28 @@ test('300 orders, no callback at all: records and WeChat agree, every effect onc
   const expiry = simulator.clock.now() + 10 * MINUTE;
 
   await simulator.clock.advance(20_000);
-  for (const no of numbers.slice(0, 120)) simulator.pay(no, { deliver: 'never' });
+  for (const no of groups(0, 6)) simulator.pay(no, { deliver: 'never' });
   await stage.pass(5 * MINUTE, MINUTE);
   await simulator.clock.set(expiry - 500);
-  for (const no of numbers.slice(120, 160)) simulator.pay(no, { deliver: 'never' });
+  for (const no of groups(6, 8)) simulator.pay(no, { deliver: 'never' });
   await stage.sweepAll();
   await simulator.clock.set(expiry + 1001);
-  const unpaid = payWhileClosing(simulator, numbers.slice(160, 180), expiry - 100);
+  const unpaid = payWhileClosing(simulator, groups(8, 9), expiry - 100);
   await stage.sweepAll();
   expect(unpaid.size).toBe(0);
-  expect([...callsOf(simulator)].filter(([name]) => name.endsWith('/close'))).toHaveLength(140);
+  expect([...callsOf(simulator)].filter(([name]) => name.endsWith('/close'))).toHaveLength(
+    7 * GROUP,
+  );
 
   await payAfterClosing(lost);
   // Nobody asks: the last look that follows a close WeChat never confirmed finds them.
   await stage.pass(10 * MINUTE, MINUTE);
-  await refundHalf(numbers.slice(0, 200));
+  await refundHalf(groups(0, 10));
   await transfers();
   await stage.pass(2 * DAY, 2 * HOUR);
   await agree();
   const late = stage.lines.filter((l) => l.fields.code === 'order.paid_after_close');
-  expect(late).toHaveLength(20);
+  expect(late).toHaveLength(GROUP);
 });
 
 async function refundHalf(paidNos: readonly string[]): Promise<void> {
@@ -201,7 +209,12 @@ async function agree(): Promise<void> {
     for (const { state } of list) counts[state] = (counts[state] ?? 0) + 1;
     return counts;
   };
-  expect(states(orders)).toEqual({ CLOSED: 100, PAID: 100, REFUNDED: 50, PARTIALLY_REFUNDED: 50 });
+  expect(states(orders)).toEqual({
+    CLOSED: 5 * GROUP,
+    PAID: 5 * GROUP,
+    REFUNDED: 2.5 * GROUP,
+    PARTIALLY_REFUNDED: 2.5 * GROUP,
+  });
   expect(states(moved)).toEqual({ SUCCESS: 10, FAIL: 20 });
 
   expect(records.every((r) => r.agenda.length === 0)).toBe(true);
@@ -212,12 +225,12 @@ async function agree(): Promise<void> {
   const types: Record<string, number> = {};
   for (const { type } of receiver.events) types[type] = (types[type] ?? 0) + 1;
   expect(types).toEqual({
-    'order.created': 280,
-    'order.paid': 180,
-    'order.paid_after_close': 20,
-    'order.closed': 120,
-    'refund.requested': 100,
-    'refund.succeeded': 100,
+    'order.created': 14 * GROUP,
+    'order.paid': 9 * GROUP,
+    'order.paid_after_close': GROUP,
+    'order.closed': 6 * GROUP,
+    'refund.requested': 5 * GROUP,
+    'refund.succeeded': 5 * GROUP,
     'transfer.accepted': 30,
     'transfer.succeeded': 10,
     'transfer.failed': 20,
