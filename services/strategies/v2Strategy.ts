@@ -49,7 +49,8 @@ export function createVersionedStrategy(versions: Versions): PayStrategy {
   let faults: readonly string[] = [];
   return {
     mode: config.signMode,
-    acknowledgement: (raw) => (beginsAsXml(raw) ? XML_ACKNOWLEDGEMENT : JSON_ACKNOWLEDGEMENT),
+    acknowledgement: (raw) =>
+      v2 !== undefined && beginsAsXml(raw) ? XML_ACKNOWLEDGEMENT : JSON_ACKNOWLEDGEMENT,
     can: { encrypt: v3 !== undefined, transfer: speaksV3, combine: speaksV3 },
     async requireFor(call) {
       const version = versionOf(call.path);

@@ -408,7 +408,7 @@ describe('a merchant that changes to API v3', () => {
     sim.pay(told);
     const [sent] = await sim.deliver('payment', told);
     expect(sent).toMatchObject({ statusAnswered: 503, ok: false });
-    expect(sent?.bodyAnswered).toContain('<return_code><![CDATA[FAIL]]>');
+    expect(sent?.bodyAnswered).toContain('FAIL');
     expect((await run.order(told)).state).toBe('PENDING');
   });
 });
