@@ -8,7 +8,7 @@ import { run } from './run';
 import type { DemoEvent, Told } from './types';
 
 const INTRO = `pay-common · 演示 demo
-  模拟的微信支付 + 真实的服务（SQLite）：密钥现造，只用本机，不联网，不动真钱
+  模拟的微信支付 + 真实的服务（SQLite）：密钥自动生成，只用本机，不联网，不涉及真实资金
   A simulated WeChat Pay + the real service (SQLite): made-up keys, offline, no real money
   ◦ 要检查 to be checked   ✓ 已查实 found true   ▣ 写入记录 recorded   ✔ 符合期望 as expected
 `;

@@ -182,6 +182,6 @@ function guardOpen(record: OrderRecord, now: number): void {
 const notYours = (): ConflictError =>
   new ConflictError('ORDER_TAKEN', {
     detail:
-      '该单号不是为您预下的单；新订单须带 description 与 amount / ' +
+      '该单号不是为你预下的单；新订单须带 description 与 amount / ' +
       'not prepared for you: a new order needs description and amount',
   });
