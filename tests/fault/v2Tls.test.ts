@@ -5,7 +5,6 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
 import type { Simulator } from '../../simulator';
 import { startChild } from '../helpers/child';
 import {
@@ -32,10 +31,10 @@ async function startFront(sim: Simulator): Promise<{ url: string; seen: Seen[]; 
   const authority = issue({ name: 'A CA of the test' });
   const { certPem, keyPem } = issue({ name: 'localhost', by: authority });
   const seen: Seen[] = [];
+  const shownOn = new Map<number | undefined, string>();
   const asks = { cert: certPem, key: keyPem, requestCert: true, rejectUnauthorized: false };
   const server = createServer(asks, (req, res) => {
-    const { serialNumber } = (req.socket as TLSSocket).getPeerCertificate();
-    seen.push({ path: req.url ?? '', serial: serialNumber });
+    seen.push({ path: req.url ?? '', serial: shownOn.get(req.socket.remotePort) });
     const onward = request(`${sim.url}${req.url ?? ''}`, {
       method: req.method,
       headers: req.headers,
@@ -45,6 +44,10 @@ async function startFront(sim: Simulator): Promise<{ url: string; seen: Seen[]; 
       answer.pipe(res);
     });
     req.pipe(onward);
+  });
+  server.on('secureConnection', (socket) => {
+    const { serialNumber } = socket.getPeerCertificate() as { serialNumber?: string };
+    if (serialNumber !== undefined) shownOn.set(socket.remotePort, serialNumber);
   });
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   afterTest(
