@@ -6,11 +6,14 @@
 import type {
   EffectType,
   OrderState,
+  PaymentFacts,
   RecordedProduct,
   RefundAmounts,
   RefundStatus,
   TransferState,
 } from './record';
+
+export type { PaymentFacts } from './record';
 
 interface Common {
   readonly mchid: string;
@@ -23,23 +26,6 @@ interface Common {
 
 /** A coupon as WeChat states it: `coupon_id` or `promotion_id`, `amount`, of a refund `refund_amount`, … */
 export type Coupon = Readonly<Record<string, unknown>>;
-
-/** WeChat's facts of a payment, in WeChat's spelling. */
-export interface PaymentFacts {
-  readonly transaction_id: string;
-  readonly total: number;
-  /** What the payer paid himself: `total` without coupons. */
-  readonly payer_total?: number;
-  readonly currency: string;
-  readonly appid: string;
-  readonly mchid: string;
-  readonly sub_mchid?: string;
-  readonly openid?: string;
-  readonly trade_type?: string;
-  readonly bank_type?: string;
-  readonly success_time?: string;
-  readonly promotion_detail?: readonly Coupon[];
-}
 
 /** One part of a combined order. */
 export interface SubOrderData {

@@ -40,9 +40,11 @@ export interface PayerAsks {
   readonly count: number;
 }
 
-export interface Payment {
+/** WeChat's facts of a payment, in WeChat's spelling; amounts in fen. */
+export interface PaymentFacts {
   readonly transaction_id: string;
   readonly total: number;
+  /** What the payer paid himself: `total` without coupons. */
   readonly payer_total?: number;
   readonly currency: string;
   readonly appid: string;
@@ -53,8 +55,11 @@ export interface Payment {
   readonly trade_type?: string;
   readonly bank_type?: string;
   readonly success_time?: string;
-  /** Coupons, as WeChat states them; amounts in fen. */
+  /** Coupons, as WeChat states them. */
   readonly promotion_detail?: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface Payment extends PaymentFacts {
   readonly proof: Proof;
   readonly source: Source;
 }

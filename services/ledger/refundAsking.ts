@@ -6,26 +6,16 @@
  * WeChat's own signature. What was not answered, or not provably, may still arrive or may have been carried out.
  */
 import { findItem, withItem, withoutItem } from './agenda';
-import {
-  conflict,
-  drop,
-  ignored,
-  next,
-  type DecideContext,
-  type Decision,
-  type From,
-} from './decision';
+import { conflict, drop, ignored, type DecideContext, type Decision, type From } from './decision';
 import { refundEffect } from './effectData';
-import type { AgendaItem, OrderRecord, Refund, WechatRequest } from './record';
-import type { HistoryCode } from './reasons';
+import type { OrderRecord, Refund, WechatRequest } from './record';
+import { changeRefund } from './refundChange';
 import {
   heldRefund,
   isReversed,
   refundableFen,
   REFUND_ENTRIES_MAX,
   REFUNDS_MAX,
-  replaceRefund,
-  stateWith,
 } from './refundMoney';
 import { REFUND_FIRST_POLL_MS, refundItem } from './refundSeen';
 import { DAY_MS } from '../../utils/time';
@@ -161,35 +151,13 @@ export const onRefundRequest: Handler<'refund_request'> = (record, event, ctx) =
     open_attempts: [],
     request,
   };
-  const refunds = replaceRefund(record.refunds, refund);
-  return next(record, event, ctx, {
-    to: stateWith(record, refunds),
-    patch: { refunds },
+  return changeRefund(record, event, ctx, refund, {
     what: 'refund_requested',
-    detail: asked.out_refund_no,
     effects: [refundEffect('refund.requested', refund)],
     agenda: (agenda) =>
       withItem(agenda, refundItem(asked.out_refund_no, ctx.now + REFUND_FIRST_POLL_MS)),
   });
 };
-
-/** A change of one refund that leaves its sum and state what they are. */
-function changed(
-  record: OrderRecord,
-  event: Named,
-  ctx: DecideContext,
-  change: { readonly refund: Refund; readonly what: HistoryCode; readonly detail?: string },
-  agenda?: (agenda: readonly AgendaItem[]) => readonly AgendaItem[],
-): Decision<OrderRecord> {
-  const refunds = replaceRefund(record.refunds, change.refund);
-  return next(record, event, ctx, {
-    to: stateWith(record, refunds),
-    patch: { refunds },
-    what: change.what,
-    detail: change.detail ?? event.out_refund_no,
-    ...(agenda === undefined ? {} : { agenda }),
-  });
-}
 
 export const onRefundAttempt: Handler<'refund_attempt'> = (record, event, ctx) => {
   const held = heldRefund(record, event.out_refund_no);
@@ -217,9 +185,11 @@ export const onRefundAttempt: Handler<'refund_attempt'> = (record, event, ctx) =
   };
   const no = held.out_refund_no;
   const item = refundItem(no, ctx.now + REFUND_FIRST_POLL_MS);
-  return changed(record, event, ctx, { refund, what: 'refund_sent' }, (agenda) =>
-    byHand || findItem(agenda, 'refund', no) === undefined ? withItem(agenda, item) : agenda,
-  );
+  return changeRefund(record, event, ctx, refund, {
+    what: 'refund_sent',
+    agenda: (agenda) =>
+      byHand || findItem(agenda, 'refund', no) === undefined ? withItem(agenda, item) : agenda,
+  });
 };
 
 export const onRefundRefused: Handler<'refund_refused'> = (record, event, ctx) => {
@@ -240,7 +210,10 @@ export const onRefundRefused: Handler<'refund_refused'> = (record, event, ctx) =
     return closeRefund(record, event, ctx, { held: refund, verdict: 'rejected' });
   }
   const what = proven ? 'refund_refused' : 'refund_refused_unproven';
-  return changed(record, event, ctx, { refund, what, detail: `${held.out_refund_no} ${code}` });
+  return changeRefund(record, event, ctx, refund, {
+    what,
+    detail: `${held.out_refund_no} ${code}`,
+  });
 };
 
 export const onRefundUnanswered: Handler<'refund_unanswered'> = (record, event, ctx) => {
@@ -250,7 +223,7 @@ export const onRefundUnanswered: Handler<'refund_unanswered'> = (record, event, 
   }
   if (held.asking_until === undefined) return ignored('not_waiting');
   const refund: Refund = drop(held, 'asking_until');
-  return changed(record, event, ctx, { refund, what: 'refund_outcome_unknown' });
+  return changeRefund(record, event, ctx, refund, { what: 'refund_outcome_unknown' });
 };
 
 export const onRefundMissing: Handler<'refund_missing'> = (record, event, ctx) => {
@@ -274,9 +247,10 @@ export const onRefundMissing: Handler<'refund_missing'> = (record, event, ctx) =
   if (first !== undefined) return ignored('too_soon');
   const refund: Refund = { ...held, missing_first_at: ctx.now };
   const item = refundItem(held.out_refund_no, ctx.now + REFUND_MISSING_APART_MS);
-  return changed(record, event, ctx, { refund, what: 'refund_not_found' }, (agenda) =>
-    withItem(agenda, item),
-  );
+  return changeRefund(record, event, ctx, refund, {
+    what: 'refund_not_found',
+    agenda: (agenda) => withItem(agenda, item),
+  });
 };
 
 export const onRefundUnresolved: Handler<'refund_unresolved'> = (record, event, ctx) => {
@@ -288,12 +262,8 @@ export const onRefundUnresolved: Handler<'refund_unresolved'> = (record, event, 
     ...drop(held, 'missing_first_at', 'releasing_at'),
     verdict: 'unresolved',
   };
-  const refunds = replaceRefund(record.refunds, refund);
-  return next(record, event, ctx, {
-    to: stateWith(record, refunds),
-    patch: { refunds },
+  return changeRefund(record, event, ctx, refund, {
     what: 'refund_unresolved',
-    detail: held.out_refund_no,
     effects: [refundEffect('refund.unresolved', refund)],
     agenda: (agenda) => withoutItem(agenda, 'refund', held.out_refund_no),
     alarm: 'refund.unresolved',
@@ -321,9 +291,10 @@ export const onRefundRelease: Handler<'refund_release'> = (record, event, ctx) =
   };
   const quietAt = (held.last_attempt_at ?? held.requested_at) + REFUND_QUIET_MS;
   const item = refundItem(held.out_refund_no, Math.max(quietAt, ctx.now + REFUND_MISSING_APART_MS));
-  return changed(record, event, ctx, { refund, what: 'refund_release_asked' }, (agenda) =>
-    withItem(agenda, item),
-  );
+  return changeRefund(record, event, ctx, refund, {
+    what: 'refund_release_asked',
+    agenda: (agenda) => withItem(agenda, item),
+  });
 };
 
 function closeRefund(
@@ -334,12 +305,8 @@ function closeRefund(
 ): Decision<OrderRecord> {
   const base = drop(held, 'asking_until', 'missing_first_at', 'releasing_at');
   const refund: Refund = { ...base, status: 'CLOSED', verdict };
-  const refunds = replaceRefund(record.refunds, refund);
-  return next(record, event, ctx, {
-    to: stateWith(record, refunds),
-    patch: { refunds },
+  return changeRefund(record, event, ctx, refund, {
     what: verdict === 'released' ? 'refund_released' : 'refund_rejected',
-    detail: held.out_refund_no,
     effects: [refundEffect('refund.closed', refund)],
     agenda: (agenda) => withoutItem(agenda, 'refund', held.out_refund_no),
   });

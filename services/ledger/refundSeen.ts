@@ -23,13 +23,8 @@ import type {
   RefundStatus,
 } from './record';
 import type { AlarmCode, HistoryCode } from './reasons';
-import {
-  heldRefund,
-  refundableFen,
-  REFUND_ENTRIES_MAX,
-  replaceRefund,
-  stateWith,
-} from './refundMoney';
+import { changeRefund } from './refundChange';
+import { heldRefund, refundableFen, REFUND_ENTRIES_MAX } from './refundMoney';
 
 /** A refund as WeChat proved it. */
 export interface RefundFacts {
@@ -106,14 +101,10 @@ export function onRefundSeen(
   const why = contradicts(record, held, event);
   if (why !== undefined) return contradiction(record, event, ctx, why);
   const refund = refundFrom(held, event, ctx);
-  const refunds = replaceRefund(record.refunds, refund);
   const effect = REFUND_EFFECT[seen.status];
   const alarm = refundAlarm(held, seen);
-  return next(record, event, ctx, {
-    to: stateWith(record, refunds),
-    patch: { refunds },
+  return changeRefund(record, event, ctx, refund, {
     what: REFUND_LINE[seen.status],
-    detail: seen.out_refund_no,
     ...(effect === undefined ? {} : { effects: [refundEffect(effect, refund)] }),
     agenda: (agenda) => followRefund(agenda, refund, ctx.now),
     ...(alarm === undefined ? {} : { alarm }),
