@@ -24,7 +24,7 @@ const MODULES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 /** What nobody reads of an error, and is a third of the source. */
 const UNREAD = /schemaPath:"(?:[^"\\]|\\.)*",|(?<=params:\{)pattern: "(?:[^"\\]|\\.)*"/g;
 /** Shorter parts of schemas are not worth a function of their own. */
-const PART_CHARS_MIN = 60;
+const PART_CHARS_MIN = 40;
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -101,6 +101,21 @@ function onlyRead(source: string): string {
   return [...kept.values(), rest].join('\n');
 }
 
+/** AJV writes at each place how an error is made: here once. */
+const FAIL = [
+  'const fail = (check, instancePath, keyword, params) => {',
+  '  check.errors = [{ instancePath, keyword, params }];',
+  '  return false;',
+  '};',
+].join('\n');
+
+const withFail = (source: string): string =>
+  source.replace(
+    /(\w+)\.errors = \[\{instancePath(?::([^,]+))?,keyword:("\w+"),params:(\{[^{}]*\})\}\];return false;/g,
+    (_, check: string, path = 'instancePath', keyword: string, params: string) =>
+      `return fail(${check}, ${String(path)}, ${keyword}, ${params});`,
+  );
+
 /** The modules of `utils/schemas/` that hold bodies of requests, and the names of the schemas in them. */
 export function schemaNames(): ReadonlyMap<string, readonly string[]> {
   const modules = Object.entries(MODULES);
@@ -134,11 +149,12 @@ export function standaloneSource(): string {
   const imports = Object.keys(MODULES).map(
     (module) => `import * as ${module} from './utils/schemas/${module}Schemas';`,
   );
-  const checks = onlyRead(standaloneCode(compiler, ids).replace(UNREAD, ''));
+  const checks = withFail(onlyRead(standaloneCode(compiler, ids).replace(UNREAD, '')));
   return [
     ...imports,
     "import { isAddress, isPublicAddress } from './utils/addresses';",
     "const FORMATS = { ip: isAddress, 'public-ip': isPublicAddress };",
+    FAIL,
     checks,
     `export const CHECKS = new Map([${pairs.join()}]);`,
     'export const createSchemaCompiler = () => (schema) => CHECKS.get(schema);',
