@@ -100,9 +100,22 @@ export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
     return newOrder(Object.assign({}, given, facts), line);
   }
 
+  /** What WeChat would refuse of it is refused now, not when the payer comes. */
+  function guardLimits(no: string, facts: PreparedFacts): void {
+    const { appid, description, amount, attach, payer: openid, extra = {} } = facts;
+    deps.dialect.requests.order({
+      ...{ no, appid, description, attach, openid, extra, total: amount.total },
+      sub_mchid: facts.sub_mchid,
+      product: 'jsapi',
+      expires_at: clock.now(),
+      scene: undefined,
+    });
+  }
+
   async function prepare(input: PrepareInput, caller: Caller): Promise<OrderRecord> {
     const { out_trade_no: no } = input;
     const facts = factsOf(input, caller);
+    guardLimits(no, facts);
     const part = await orders.isPart(no);
     if (part && (await orders.findOrder(no)) === undefined) throw new ConflictError('ORDER_TAKEN');
     const record = recordOf(no, facts);

@@ -412,3 +412,33 @@ describe('a merchant that changes to API v3', () => {
     expect((await run.order(told)).state).toBe('PENDING');
   });
 });
+
+test('what API v2 would not take is refused before it is recorded, also of a prepared order', async () => {
+  const { sim, run } = await start();
+  const attach = 'a'.repeat(128);
+  for (const name of ['wxpay_order', 'wxpay_prepare_order']) {
+    const no = number('V');
+    const body = {
+      ...orderBody(no),
+      attach,
+      ...(name === 'wxpay_order' ? { payer: { openid: PAYER } } : {}),
+    };
+    const answer = await run.call(`/wx-pay/${name}`, body, operator());
+    expect(answer).toMatchObject({ status: 400, body: { error: 'PARAM_INVALID' } });
+    expect(String(answer.body.msg)).toContain('attach');
+    expect(await run.store.find('order', no)).toBeUndefined();
+  }
+  expect(sim.requests).toEqual([]);
+});
+
+test('a prepared order is asked for in the version of the day its payer comes', async () => {
+  const { sim, run } = await start();
+  const no = number('P');
+  await run.call('/wx-pay/wxpay_prepare_order', orderBody(no), operator());
+  const placed = await run.call('/wx-pay/wxpay_order', { out_trade_no: no }, payer());
+  expect(dataOf(placed).signType).toBe('HMAC-SHA256');
+  expect(await run.order(no)).toMatchObject({ state: 'PENDING', api: 'v2' });
+  sim.pay(no);
+  expect(await sim.deliver('payment', no)).toMatchObject([{ statusAnswered: 200, ok: true }]);
+  expect((await run.order(no)).state).toBe('PAID');
+});
