@@ -20,7 +20,11 @@ export interface EffectLine {
   readonly at: string;
   readonly state: 'pending' | 'delivered' | 'dead' | 'skipped';
   readonly tries: number;
+  /** A code, or a sentence of an earlier version. */
   readonly error?: string;
+  readonly error_zh?: string;
+  readonly error_en?: string;
+  readonly error_detail?: string;
 }
 
 export interface RefundLine {
@@ -185,3 +189,9 @@ export function figuresByDay(
   }
   return [...figures.values()];
 }
+
+/** Why an effect was not delivered, in the reader's language. */
+export const effectError = (effect: EffectLine, language: 'zh' | 'en'): string =>
+  [(language === 'zh' ? effect.error_zh : effect.error_en) ?? effect.error, effect.error_detail]
+    .filter((part) => part !== undefined)
+    .join(' ');

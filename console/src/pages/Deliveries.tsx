@@ -6,7 +6,7 @@ import { lastDays, nextDay } from '../format';
 import { ErrorNote } from '../parts/ErrorNote';
 import { recordPath } from '../parts/RecordsTable';
 import { StateBadge } from '../parts/StateBadge';
-import { all, type EffectLine, type Kind, type ShownRecord } from '../records';
+import { all, effectError, type EffectLine, type Kind, type ShownRecord } from '../records';
 import { useSay, useSession } from '../session';
 
 const READ_MAX = 10_000;
@@ -130,7 +130,7 @@ function Found({
                 <Table.Td>
                   <StateBadge state={effect.state} />
                 </Table.Td>
-                <Table.Td>{effect.error}</Table.Td>
+                <Table.Td>{effectError(effect, say.language)}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

@@ -7,6 +7,7 @@ import { ErrorNote } from '../parts/ErrorNote';
 import { Actions } from '../parts/Actions';
 import { StateBadge } from '../parts/StateBadge';
 import {
+  effectError,
   fenOf,
   one,
   refundsOf,
@@ -207,7 +208,7 @@ function Effect({
         <code>{effect.type}</code>
         <StateBadge state={effect.state} />
         <span className="soft">
-          {momentText(effect.at)} {effect.error}
+          {momentText(effect.at)} {effectError(effect, say.language)}
         </span>
         {effect.state === 'pending' ? null : (
           <Button size="compact-sm" variant="default" onClick={onRedeliver}>
