@@ -150,7 +150,7 @@ describe('dist/', () => {
     const needed = ['index.js', 'server.js', 'errors.js', 'scf_bootstrap', 'package.json'];
     expect(files).toEqual(expect.arrayContaining(needed));
     const known =
-      /^((index|server|errors|cli)\.js|server\.js\.v[\w.-]+\.v8|scf_bootstrap|(package|openapi)\.json|drivers\/[\w.-]+\.js)$/;
+      /^((index|server|errors|cli)\.js|server\.js\.v[\w.-]+\.v8|scf_bootstrap|(package|openapi)\.json|drivers\/([\w.-]+\.js|phone\.html)|console\/(index\.html|assets\/[\w.-]+\.(js|css)))$/;
     expect(files.filter((name) => !known.test(name))).toEqual([]);
   });
 

@@ -29,7 +29,7 @@ export function Actions({ record, onDone }: Doing) {
       {refundsOf(record)
         .filter(({ status }) => status === 'ABNORMAL')
         .map((refund) => (
-          <Abnormal key={refund.out_refund_no} record={record} refund={refund} onDone={onDone} />
+          <Abnormal key={refund.out_refund_no} refund={refund} onDone={onDone} />
         ))}
       {kind === 'transfer' && WAITING.has(state) ? (
         <CancelTransfer record={record} onDone={onDone} />
@@ -181,7 +181,13 @@ function Refund({ record, onDone }: Doing) {
   );
 }
 
-function Abnormal({ record, refund, onDone }: Doing & { readonly refund: RefundLine }) {
+function Abnormal({
+  refund,
+  onDone,
+}: {
+  readonly refund: RefundLine;
+  readonly onDone: () => void;
+}) {
   const say = useSay();
   const { tell, said, error } = useAction(onDone);
   const [sure, setSure] = useState(false);
