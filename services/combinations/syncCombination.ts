@@ -77,7 +77,7 @@ export async function applyCombination(
   });
   if (applied.outcome !== 'absent') return applied.record;
   if (absent === 'ignore' || facts.is !== 'paid') return undefined;
-  return adopt(deps, no, facts.parts, { body, from });
+  return adopt(deps, no, facts.parts, from);
 }
 
 /** An answer must be about these parts, and about no other order's money. */
@@ -102,7 +102,7 @@ async function adopt(
   { orders, dialect, clock, logger }: SyncDeps,
   no: string,
   parts: readonly PaidPart[],
-  { body, from }: { readonly body: Json; readonly from: From },
+  from: From,
 ): Promise<CombinationRecord | undefined> {
   const now = clock.now();
   const payment = parts[0]?.payment;
@@ -113,19 +113,12 @@ async function adopt(
     state: 'PAID',
     ...(openid === undefined ? {} : { payer: openid }),
     product: productOf(payment?.trade_type),
-    appid: asText(body.combine_appid) ?? '',
+    appid: payment?.appid ?? '',
     mchid: dialect.account.mchid,
     payer_named: false,
     made_by: 'adopted',
     facts_hash: '',
-    sub_orders: parts.map((part): SubOrder => ({
-      mchid: part.payment.mchid,
-      out_trade_no: part.out_trade_no,
-      description: '',
-      amount: { total_amount: part.payment.total, currency: 'CNY' },
-      payment: part.payment,
-      refunds: [],
-    })),
+    sub_orders: parts.map(adoptedPart),
     ...(parts.some((part) => part.refunded) ? { refunded_elsewhere: true } : {}),
   } as const;
   const line = { at: now, what: 'adopted', ...from } as const;
@@ -142,6 +135,17 @@ async function adopt(
   const again = await orders.applyCombination(no, { type: 'paid', parts, ...from });
   return again.outcome === 'absent' ? undefined : again.record;
 }
+
+/** Without its shop a part could be neither refunded nor asked about. */
+const adoptedPart = ({ out_trade_no, payment }: PaidPart): SubOrder => ({
+  mchid: payment.mchid,
+  ...(payment.sub_mchid === undefined ? {} : { sub_mchid: payment.sub_mchid }),
+  out_trade_no,
+  description: '',
+  amount: { total_amount: payment.total, currency: 'CNY' },
+  payment,
+  refunds: [],
+});
 
 /** @returns the record: closed, or paid after all. */
 export const closeCombination = (

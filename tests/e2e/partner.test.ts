@@ -320,6 +320,36 @@ describe('every product, for a shop', () => {
     expect((await service.call('/wx-pay/wxpay_refund', refund, operator())).status).toBe(200);
   });
 
+  test('a combination made elsewhere keeps the shop of each part, and is refunded under it', async () => {
+    const no = number('PG');
+    const subs = parts(SHOP_A, SHOP_A);
+    const body = { type: 'jsapi', combine_out_trade_no: no, sub_orders: subs };
+    await service.call('/wx-pay/wxpay_order_combine', body, inApp(APP_A, IN_A));
+    service = await startPartner({ sim });
+    sim.pay(no, { openid: IN_A });
+    expect(await sim.deliver('payment', no)).toMatchObject([{ statusAnswered: 200 }]);
+    expect(await service.store.find('combination', no)).toMatchObject({
+      made_by: 'adopted',
+      appid: APP_A,
+      payer: IN_A,
+      sub_orders: [{ sub_mchid: SHOP_A }, { sub_mchid: SHOP_A }],
+    });
+    const refund = refundBody(String(subs[1]?.out_trade_no), number('RF'), 40, 40);
+    expect((await service.call('/wx-pay/wxpay_refund', refund, operator())).status).toBe(200);
+    expect(sent('/v3/refund/domestic/refunds')).toMatchObject([{ sub_mchid: SHOP_A }]);
+    const { out_refund_no } = refund;
+    const query = '/wx-pay/wxpay_refund_query';
+    expect((await service.call(query, { out_refund_no }, operator())).status).toBe(200);
+    expect(await sim.deliver('refund', String(out_refund_no))).toMatchObject([
+      { statusAnswered: 200 },
+    ]);
+    expect(await service.store.find('combination', no)).toMatchObject({
+      state: 'PARTIALLY_REFUNDED',
+      sub_orders: [{ refunds: [] }, { refunds: [{ status: 'SUCCESS' }] }],
+    });
+    expect(service.alarms()).toEqual([]);
+  });
+
   test('where there is one shop it need not be named', async () => {
     sim = await startProvider({ subMerchants: [{ sub_mchid: SHOP_A }] });
     service = await startPartner({ sim, env: { operatorKeys: '' } });
