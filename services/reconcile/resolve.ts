@@ -12,7 +12,7 @@ import { applyRefund, type RefundSyncDeps } from '../refunds/syncRefund';
 import { guardNumbers } from '../wechat/replyNumbers';
 import type { WechatReply } from '../strategies/strategy';
 import { askAccounts } from '../wechat/askAccounts';
-import type { Account, Dialect } from '../wechat/dialect';
+import type { RefundRef } from '../wechat/dialect';
 import { isLimited, provenBody, refusalOf } from '../wechat/wechatErrors';
 import { AppError } from '../../utils/errors';
 import { beijingDay, fromRfc3339 } from '../../utils/time';
@@ -115,13 +115,13 @@ async function resolveOne(
 }
 
 async function askPayment(deps: ResolveDeps, found: Found): Promise<WechatReply> {
-  const { api, dialect } = deps;
+  const { api } = deps;
   const whole = await deps.wholeOf(found.out_trade_no);
   // Asked about alone, a part would be taken in as an order of its own: its money would stand here twice.
   if (whole !== undefined) return deps.syncWhole(whole, QUERY);
   const id = found.class === 'duplicate' ? found.row?.transaction_id : undefined;
   const no = found.out_trade_no;
-  const reply = await askAccounts(accountsOf(dialect, found), (account) =>
+  const reply = await askAccounts(await accountsOf(deps, found), (account) =>
     id === undefined
       ? api.queryOrder({ ...account, no }, QUERY)
       : api.queryTransaction(account, id, QUERY),
@@ -134,16 +134,26 @@ async function askPayment(deps: ResolveDeps, found: Found): Promise<WechatReply>
   return reply;
 }
 
-/** The shop that the bill names, else each: what the bill lacks may be of any. */
-function accountsOf({ accounts }: Dialect, { row }: Found): readonly Account[] {
+/**
+ * The shop that the bill names, else each: what the bill lacks may be of any. What we hold is asked about in the
+ * version of the API in which it was made, which need not be the one that the settings name now.
+ */
+async function accountsOf(
+  { dialect: { accounts }, orders }: ResolveDeps,
+  { row, out_trade_no }: Found,
+): Promise<readonly RefundRef[]> {
   const named = accounts.filter(({ sub_mchid }) => sub_mchid === (row?.sub_mchid ?? ''));
-  return named.length === 0 ? accounts : named;
+  const asked = named.length === 0 ? accounts : named;
+  const held = await orders.findRefundable(out_trade_no);
+  if (held === undefined) return asked;
+  const { api = 'v3', appid, refunds } = held;
+  return asked.map((account) => ({ ...account, api, appid, refunds }));
 }
 
 async function askRefund(deps: ResolveDeps, found: Found): Promise<WechatReply> {
   const { api, dialect } = deps;
   const no = found.out_refund_no ?? '';
-  const reply = await askAccounts(accountsOf(dialect, found), (account) =>
+  const reply = await askAccounts(await accountsOf(deps, found), (account) =>
     api.queryRefund(account, no, QUERY),
   );
   const body = provenBody(reply);

@@ -398,6 +398,27 @@ describe('a merchant that changes to API v3', () => {
     expect(sim.requests.filter(({ signature }) => signature !== 'valid')).toEqual([]);
   });
 
+  test('reconciles the old orders in the version in which they were made', async () => {
+    const sim0 = await startSim();
+    const { sim, run, done, told } = await changed({ apiKeyV2: sim0.credentials.apiKeyV2 });
+    sim.switches.billReady = 'always';
+    sim.pay(told, { deliver: 'never' });
+    const refund = number('R');
+    await run.call('/wx-pay/wxpay_refund', refundBody(done, refund, 30), operator());
+    const bill_date = String(sim.order(done)?.success_time).slice(0, 10);
+    const seen = sim.requests.length;
+    const report = await run.call('/wx-pay/wxpay_reconcile', { bill_date }, operator());
+    expect(dataOf(report).differences).toMatchObject([
+      { class: 'state', out_trade_no: told, resolved: true },
+      { class: 'refund_state', out_trade_no: done, resolved: true },
+    ]);
+    const asked = sim.requests.slice(seen).map(({ path }) => path.split('?')[0]);
+    expect(asked).toEqual(
+      expect.arrayContaining(['/pay/orderquery', `/v3/refund/domestic/refunds/${refund}`]),
+    );
+    expect((await run.order(told)).state).toBe('PAID');
+  });
+
   test('without the key old orders answer 503 naming it, notices too', async () => {
     const { sim, run, open, told } = await changed({});
     const asked = await run.call(QUERY, { out_trade_no: open }, payer());
@@ -410,6 +431,16 @@ describe('a merchant that changes to API v3', () => {
     expect(sent).toMatchObject({ statusAnswered: 503, ok: false });
     expect(sent?.bodyAnswered).toContain('FAIL');
     expect((await run.order(told)).state).toBe('PENDING');
+  });
+
+  test('without the key a paid order is not queried either, but shown and refunded', async () => {
+    const { run, done } = await changed({});
+    const asked = await run.call(QUERY, { out_trade_no: done }, payer());
+    expect(asked).toMatchObject({ status: 503, body: { error: 'MISSING_CREDENTIALS' } });
+    const shown = await run.get(`/wx-pay/records/order/${done}`, operator());
+    expect(dataOf(shown)).toMatchObject({ state: 'PAID' });
+    const refund = refundBody(done, number('R'), 100);
+    expect((await run.call('/wx-pay/wxpay_refund', refund, operator())).status).toBe(200);
   });
 });
 
