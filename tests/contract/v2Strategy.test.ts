@@ -1,12 +1,14 @@
 /** What the strategy of API v2 promises about calls out, answers, and the merchant's certificate. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { X509Certificate } from 'node:crypto';
 import type { V2Credentials } from '../../config/types';
 import { createStrategy } from '../../services/strategies';
 import type { PayStrategy, WechatCall } from '../../services/strategies/strategy';
 import { createClientCertificate } from '../../services/strategies/v2/clientCertificate';
 import { createDialect } from '../../services/wechat';
+import { upstreamError } from '../../services/wechat/wechatErrors';
 import { createSimulator } from '../../simulator';
 import { sign } from '../../simulator/v2/sign';
 import { parseXml, xmlText, type Fields } from '../../simulator/v2/xml';
@@ -216,6 +218,68 @@ test('a call of API v3 is not sent: what is missing is named', async () => {
 test('a path that was not encoded is a bug, and never sent', async () => {
   await expect(strategy.call({ ...CALL, path: '/pay/a b' })).rejects.toMatchObject({
     code: 'INVARIANT_BROKEN',
+  });
+});
+
+describe('a bill', () => {
+  const BILL: WechatCall = { ...CALL, path: '/pay/downloadbill' };
+  const line = '`2026-01-02 03:04:05,`wx0000000000000001,`1900000001,`100.00\r\n';
+  const bytesOf = async (): Promise<string> => {
+    const offer = await strategy.bill(BILL);
+    return offer.kind === 'bill' ? text(await offer.open()) : offer.kind;
+  };
+
+  test('longer than one chunk of the socket arrives whole', async () => {
+    const bill = line.repeat(10_000);
+    peer.answer(plain(200, bill));
+    expect(await bytesOf()).toBe(bill);
+  });
+
+  test('sent in two writes arrives whole', async () => {
+    peer.answer((res) => {
+      res.writeHead(200);
+      res.write(line, () => setImmediate(() => res.end(line)));
+    });
+    expect(await bytesOf()).toBe(line + line);
+  });
+
+  test('of no bytes is an empty file', async () => {
+    peer.answer(plain(200, ''));
+    expect(await bytesOf()).toBe('');
+  });
+
+  test('that breaks off after its start is an error, never a shorter bill', async () => {
+    peer.answer((res, _request, socket) => {
+      res.writeHead(200, { 'content-length': 10 * line.length });
+      res.write(line, () => socket.end());
+    });
+    await expect(bytesOf()).rejects.toMatchObject({ code: 'ECONNRESET' });
+  });
+
+  test.each([
+    ['its first byte', ''],
+    ['the end of an error', '<xml><return_code>'],
+  ])('that breaks off before %s is an outage of WeChat Pay', async (_name, start) => {
+    peer.answer((res, _request, socket) => {
+      res.writeHead(200, { 'content-length': 100 });
+      res.flushHeaders();
+      res.write(start, () => socket.end());
+    });
+    const reply = await strategy.bill(BILL);
+    expect(reply).toMatchObject({ kind: 'unknown', reason: 'network', code: 'ECONNRESET' });
+    expect(reply.kind !== 'bill' && upstreamError(reply).code).toBe('WECHATPAY_UNAVAILABLE');
+  });
+
+  test('that is an error, in two writes, is read whole', async () => {
+    const said = xmlText({ return_code: 'FAIL', return_msg: 'No Bill Exist' });
+    peer.answer((res) => {
+      res.writeHead(200);
+      res.write(said.slice(0, 9), () => setImmediate(() => res.end(said.slice(9))));
+    });
+    expect(await strategy.bill(BILL)).toMatchObject({
+      kind: 'refused',
+      code: 'NO_STATEMENT_EXIST',
+    });
   });
 });
 

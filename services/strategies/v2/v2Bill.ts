@@ -3,7 +3,7 @@
  * its first bytes. Nothing but TLS proves either.
  */
 import type { IncomingMessage } from 'node:http';
-import { PassThrough } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { BillAnswer } from '../bill';
 import { faultReply, requestIdOf } from '../reply';
 import type { WechatCall, WechatReply } from '../strategy';
@@ -33,45 +33,48 @@ export async function openV2Bill(outbound: V2Outbound, call: WechatCall): Promis
     stream.destroy();
     return { kind: 'unknown', reason: 'status', status, requestId };
   }
-  const first = await firstOf(stream);
-  if (first === undefined || !beginsAsXml(first)) return offer(stream, first);
-  return errorOf(await restOf(stream, first), requestId);
-}
-
-/** The first bytes, enough to tell a file from an error; undefined: there are none. */
-async function firstOf(stream: IncomingMessage): Promise<Buffer | undefined> {
-  const head = stream.iterator({ destroyOnReturn: false });
-  const first = (await head.next()) as IteratorResult<Buffer, undefined>;
-  return first.value;
-}
-
-function offer(stream: IncomingMessage, first: Buffer | undefined): BillAnswer {
-  return {
-    kind: 'bill',
-    hash: undefined,
-    open() {
-      const out = new PassThrough();
-      if (first !== undefined) out.write(first);
-      stream.on('error', (error) => out.destroy(error));
-      stream.on('close', () => {
-        if (!stream.complete) out.destroy(new Error('BILL_CUT_SHORT'));
-      });
-      out.on('close', () => stream.destroy());
-      return Promise.resolve(stream.pipe(out));
-    },
-  };
-}
-
-async function restOf(stream: IncomingMessage, first: Buffer): Promise<Buffer> {
-  const chunks = [first];
-  let bytes = first.length;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > ERROR_BYTES_MAX) break;
-    chunks.push(chunk);
+  // Read by one iterator from start to end: a second reader of the stream would hang.
+  const chunks = stream.iterator() as Chunks;
+  try {
+    const { value: first } = await chunks.next();
+    if (first === undefined || !beginsAsXml(first)) return offer(stream, whole(first, chunks));
+    return errorOf(await read(whole(first, chunks)), requestId);
+  } catch (error) {
+    // Ours have a message that is a code.
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { kind: 'unknown', reason: 'network', code: code ?? message, requestId };
   }
-  stream.destroy();
-  return Buffer.concat(chunks);
+}
+
+type Chunks = AsyncIterableIterator<Buffer, undefined>;
+
+async function* whole(first: Buffer | undefined, rest: Chunks): AsyncGenerator<Buffer> {
+  if (first === undefined) return;
+  yield first;
+  yield* rest;
+}
+
+const offer = (stream: IncomingMessage, bytes: AsyncIterable<Buffer>): BillAnswer => ({
+  kind: 'bill',
+  hash: undefined,
+  open() {
+    const out = Readable.from(bytes, { objectMode: false });
+    // A reader that stops before the first byte has not started the iterator, which would end the stream.
+    out.on('close', () => stream.destroy());
+    return Promise.resolve(out);
+  },
+});
+
+/** The end of what is too long for an error is left out. */
+async function read(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
+  const kept: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of bytes) {
+    length += chunk.length;
+    if (length > ERROR_BYTES_MAX) break;
+    kept.push(chunk);
+  }
+  return Buffer.concat(kept);
 }
 
 function errorOf(raw: Buffer, requestId: string | null): WechatReply {
