@@ -149,6 +149,21 @@ describe('an answer', () => {
       { kind: 'proven', status: 400, body: { code: 'ORDERNOTEXIST', message: '订单不存在' } },
     ],
     [
+      'signed, without a result',
+      answer({ err_code: 'ORDERNOTEXIST' }),
+      { kind: 'unknown', reason: 'unproven', status: 200 },
+    ],
+    [
+      'signed, with a result that is not known',
+      answer({ result_code: 'MAYBE', err_code: 'ORDERNOTEXIST' }),
+      { kind: 'unknown', reason: 'unproven', status: 200 },
+    ],
+    [
+      'signed, that refuses without a code',
+      answer({ result_code: 'FAIL', err_code_des: '失败' }),
+      { kind: 'unknown', reason: 'unproven', status: 200 },
+    ],
+    [
       'SYSTEMERROR',
       answer({ result_code: 'FAIL', err_code: 'SYSTEMERROR' }),
       { kind: 'unknown', reason: 'status', status: 500 },

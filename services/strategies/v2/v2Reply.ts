@@ -49,17 +49,22 @@ export const judgeV2 =
     if (typeOfSign(fields) !== key.type || !holdsV2(fields, key.apiKeyV2, key.type)) {
       return unproven(fields.has('sign') ? 'signature' : 'no signature');
     }
-    return judgeProven(fields, { repeated, requestId });
+    return judgeProven(fields, { repeated, requestId }) ?? unproven('no result');
   };
 
 type Context = { readonly repeated: boolean; readonly requestId: string | null };
 
-function judgeProven(fields: XmlFields, { repeated, requestId }: Context): Judged<WechatReply> {
+/** @returns undefined where it says neither success nor a refusal by its code. */
+function judgeProven(
+  fields: XmlFields,
+  { repeated, requestId }: Context,
+): Judged<WechatReply> | undefined {
   const body = Object.fromEntries(fields);
   if (fields.get('result_code') === 'SUCCESS') {
     return { value: { kind: 'proven', status: 200, body, requestId, repeated }, again: false };
   }
-  const code = fields.get('err_code') ?? 'UNKNOWN';
+  const code = fields.get('err_code') ?? '';
+  if (fields.get('result_code') !== 'FAIL' || code === '') return undefined;
   const message = (fields.get('err_code_des') ?? '').slice(0, MESSAGE_MAX);
   const plain = code.replaceAll('_', '').toUpperCase();
   const unknown = (status: number, again: boolean): Judged<WechatReply> => ({
