@@ -111,11 +111,21 @@ async function pay(deps: CodepayDeps, input: CodepayInput, caller: Caller): Prom
   if (part && (await orders.findOrder(record.no)) === undefined) {
     throw new ConflictError('ORDER_TAKEN');
   }
+  await requireReversal(deps, record);
   const charged = await deps.waiters.during(keyOf(record.no), {
     claim: async () => ((await orders.insert(record)) === 'inserted' ? record : undefined),
     ask: (mine) => charge(deps, mine, input),
   });
   return charged ?? repeat(deps, record);
+}
+
+/** What could never be reversed is not charged. A number that is known is not charged again, only asked about. */
+async function requireReversal(deps: CodepayDeps, record: OrderRecord): Promise<void> {
+  try {
+    await deps.strategy.requireFor(deps.dialect.reverseOrder(record));
+  } catch (error) {
+    if ((await deps.orders.findOrder(record.no)) === undefined) throw error;
+  }
 }
 
 type CodepayAnswer = Answer<Transaction | TransactionUnknown>;

@@ -33,6 +33,8 @@ const UNPROVEN_MAX_MS = DAY_MS;
 const ORDER_END_MS = 30 * DAY_MS;
 /** The till waits: a payment code is asked about every five seconds until it is settled or reversed. */
 const CODEPAY_QUERY_MS = 5000;
+/** After so long it could not be reversed: the attempts to do so ask about it from then on. */
+const CODEPAY_QUERIES_MS = 300_000;
 
 export function orderSteps(deps: OrderStepsDeps): Steps {
   const query = queryStep<OrderRecord>(deps, (held, limits) =>
@@ -45,7 +47,9 @@ export function orderSteps(deps: OrderStepsDeps): Steps {
   const step: Step<OrderRecord> = {
     next(record, item, now) {
       const waits = record.product === 'codepay' && record.state !== 'CLOSED';
-      return waits ? retriedAt(item, now + CODEPAY_QUERY_MS) : query.next(record, item, now);
+      if (!waits) return query.next(record, item, now);
+      const last = now - record.created_at >= CODEPAY_QUERIES_MS;
+      return last ? undefined : retriedAt(item, now + CODEPAY_QUERY_MS);
     },
     run: (held, item, limits) => query.run(held, item, limits),
   };

@@ -7,6 +7,7 @@ import type { Answer } from '../access/answer';
 import type { Caller } from '../access/caller';
 import { mayAct } from '../access/ownership';
 import { findItem } from '../ledger/agenda';
+import { isOpenState } from '../ledger/orderState';
 import type { EscalationCode } from '../ledger/reasons';
 import type { OrderRecord } from '../ledger/record';
 import { REFUND_QUIET_MS } from '../ledger/refundAsking';
@@ -90,7 +91,8 @@ async function sendReverse(
     const closed = await orders.apply(no, { type: 'closed', trade_state, ...from });
     return { reply, record: closed.outcome === 'absent' ? record : closed.record };
   }
-  if (reply.kind === 'unknown') return { reply, record };
+  // Without credentials nothing was sent, and nothing will be: what the payer did meanwhile is to be known.
+  if (reply.kind === 'unknown' && reply.reason !== 'credentials') return { reply, record };
   const asker = source === 'sweep' ? 'sweep' : 'query';
   const synced = await syncOrder(deps, record, { limits, source: asker });
   const paid = provenBody(synced.reply)?.trade_state === 'SUCCESS';
@@ -111,7 +113,7 @@ function answerReverse(record: OrderRecord, reply: WechatReply | undefined): Rev
 }
 
 /** What the sweep does with a payment code's order that is not settled. */
-export function reverseStep(deps: SyncDeps & EscalationDeps): Step<OrderRecord> {
+export function reverseStep(deps: ReversingDeps & EscalationDeps): Step<OrderRecord> {
   const { orders, clock } = deps;
   return {
     next: (_record, item, now) => retriedAt(item, now + ladderDelay(REVERSE_LADDER_MS, item.tries)),
@@ -119,6 +121,12 @@ export function reverseStep(deps: SyncDeps & EscalationDeps): Step<OrderRecord> 
       let record = held;
       if (record.state !== 'REVERSING') {
         const synced = await syncOrder(deps, held, { limits, source: 'sweep' });
+        const now = synced.record ?? held;
+        const why = isOpenState(now.state) ? await endWithoutMeans(deps, now) : undefined;
+        if (why !== undefined) {
+          await escalate(deps, now, item, why);
+          return synced.reply;
+        }
         // Only what is still open: what was proven paid meanwhile stays paid.
         const marked = await orders.apply(held.no, {
           type: 'reversing',
@@ -138,6 +146,25 @@ export function reverseStep(deps: SyncDeps & EscalationDeps): Step<OrderRecord> 
       return done.reply;
     },
   };
+}
+
+/**
+ * An order is not marked while no reversal can be sent: a late payment is then recorded like any other.
+ *
+ * @returns why it is given up, undefined where a reversal can be sent.
+ * @throws ConfigError naming what is missing: it is tried again.
+ */
+async function endWithoutMeans(
+  { strategy, dialect, clock }: ReversingDeps,
+  record: OrderRecord,
+): Promise<EscalationCode | undefined> {
+  try {
+    await strategy.requireFor(dialect.reverseOrder(record));
+    return undefined;
+  } catch (error) {
+    if (clock.now() - record.created_at < REVERSE_MAX_MS) throw error;
+    return 'not_reversed_in_time';
+  }
 }
 
 /** WeChat's proven answer, if it is about this order. */

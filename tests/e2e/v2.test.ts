@@ -183,15 +183,16 @@ test('an unpaid order is closed, at WeChat and here; a paid one is not', async (
   expect((await run.call(CLOSE, { out_trade_no: 'UNKNOWN1' }, operator())).status).toBe(404);
 });
 
-describe('payment codes', () => {
-  const charge = (no: string, digits = '00'): Json => ({
-    out_trade_no: no,
-    description: '门店商品',
-    amount: { total: 100, currency: 'CNY' },
-    payer: { auth_code: `1300000000000000${digits}` },
-    scene_info: { device_id: 'POS-1', device_ip: '10.0.0.9' },
-  });
+const CODEPAY = '/wx-pay/wxpay_order_codepay';
+const charge = (no: string, digits = '00'): Json => ({
+  out_trade_no: no,
+  description: '门店商品',
+  amount: { total: 100, currency: 'CNY' },
+  payer: { auth_code: `1300000000000000${digits}` },
+  scene_info: { device_id: 'POS-1', device_ip: '10.0.0.9' },
+});
 
+describe('payment codes', () => {
   test('one is charged, told apart from a repeat, and reversed', async () => {
     const { sim, run, advance } = await start();
     const no = number('C');
@@ -351,6 +352,81 @@ describe('the client certificate', () => {
       expect(sim.requests.filter(({ path }) => path.startsWith('/secapi/'))).toEqual([]);
     },
   );
+});
+
+describe('payment codes without the client certificate', () => {
+  test('nothing is charged that could not be reversed, and nothing is recorded', async () => {
+    const { sim, run } = await start({ clientCertificate: '' });
+    const no = number('C');
+    const answer = await run.call(CODEPAY, charge(no), operator());
+    expect(answer).toMatchObject({ status: 503, body: { error: 'MISSING_CREDENTIALS' } });
+    expect(String(answer.body.msg)).toContain('clientCertificate');
+    expect(sim.requests).toEqual([]);
+    expect(await run.store.find('order', no)).toBeUndefined();
+  });
+
+  /** Charged with a certificate, and the payer is still to confirm; then the certificate is gone. */
+  async function charged(reversing: boolean) {
+    const sim = await startSim();
+    sim.switches.codepayResult = 'USERPAYING';
+    const databaseUrl = temporaryDatabase();
+    const clock = skewedClock();
+    const advance = async (ms: number): Promise<void> => {
+      clock.offsetMs += ms;
+      await sim.clock.advance(ms);
+    };
+    const sweepOf = (run: Running) => run.call('/wx-pay/wxpay_sweep', {}, operator());
+    const before = await startBare(v2Env(sim, { databaseUrl }), { clock });
+    const no = number('C');
+    await before.call(CODEPAY, charge(no), operator());
+    if (reversing) {
+      await advance(31_000);
+      sim.faults.add({ route: 'POST /secapi/pay/reverse', kind: 'drop_before', times: 9 });
+      await sweepOf(before);
+      expect((await before.order(no)).state).toBe('REVERSING');
+    }
+    await before.close();
+    const run = await startBare(v2Env(sim, { databaseUrl, clientCertificate: '' }), { clock });
+    return { sim, run, no, advance, sweep: () => sweepOf(run) };
+  }
+
+  test('one under way is asked about and not marked, so a late payment is paid', async () => {
+    const { sim, run, no, advance, sweep } = await charged(false);
+    await advance(31_000);
+    await sweep();
+    expect((await run.order(no)).state).toBe('CREATED');
+    expect(await run.call(CODEPAY, charge(no), operator())).toMatchObject({ status: 202 });
+    await advance(10 * 60_000);
+    await sweep();
+    await sweep();
+    expect((await run.order(no)).agenda).toMatchObject([{ do: 'reverse' }]);
+    sim.pay(no);
+    await advance(10 * 60_000);
+    await sweep();
+    expect(await run.order(no)).toMatchObject({ state: 'PAID', agenda: [] });
+    expect(await run.effects(no)).toEqual(['order.paid']);
+    expect(sim.requests.filter(({ path }) => path === '/pay/micropay')).toHaveLength(1);
+  });
+
+  test('one that can never be reversed is left to an operator in the end', async () => {
+    const { run, no, advance, sweep } = await charged(false);
+    await advance(7 * 86_400_000);
+    await sweep();
+    await sweep();
+    expect(await run.order(no)).toMatchObject({ state: 'CREATED', agenda: [] });
+    expect((await run.order(no)).history.at(-1)).toMatchObject({
+      what: 'unresolved',
+      detail: 'not_reversed_in_time',
+    });
+  });
+
+  test('one that is being reversed is asked about, so a late payment is recorded', async () => {
+    const { sim, run, no, advance, sweep } = await charged(true);
+    const { transaction_id } = sim.pay(no);
+    await advance(60_000);
+    await sweep();
+    expect(await run.order(no)).toMatchObject({ state: 'REVERSING', payment: { transaction_id } });
+  });
 });
 
 describe('a merchant that changes to API v3', () => {
