@@ -14,6 +14,7 @@ import type { PlacementDeps } from './placement';
 import { type OrderRecord, type Source } from '../ledger/record';
 import { wasRefused } from '../ledger/refusedAsk';
 import { confirmAbsent } from './confirmAbsent';
+import { versionOf } from '../wechat/dialect';
 import { ConflictError, StoreError, ValidationError } from '../../utils/errors';
 import { DAY_MS } from '../../utils/time';
 import type { Prepared } from '../../utils/schemas/moneyReplies';
@@ -94,6 +95,7 @@ export function createPreparedOrders(deps: PreparedOrdersDeps): PreparedOrders {
       product: 'jsapi',
       mchid: settings.mchid,
       payer_named: false,
+      ...versionOf(deps.dialect),
       made_by: 'operator',
       prepared: true,
     } as const;

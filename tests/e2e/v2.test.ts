@@ -227,6 +227,33 @@ describe('payment codes', () => {
   });
 });
 
+describe('a prepared order that no payer has asked for', () => {
+  const prepare = async (run: Running): Promise<string> => {
+    const no = number('P');
+    const prepared = await run.call('/wx-pay/wxpay_prepare_order', orderBody(no), operator());
+    expect(prepared.status).toBe(200);
+    return no;
+  };
+
+  test('is queried in v2', async () => {
+    const { sim, run } = await start();
+    const no = await prepare(run);
+    expect(await run.call(QUERY, { out_trade_no: no }, operator())).toMatchObject({ status: 404 });
+    expect(sim.requests.map(({ path }) => path)).toEqual(['/pay/orderquery']);
+  });
+
+  test('takes the genuine notice of its number', async () => {
+    const { sim, run } = await start();
+    const no = await prepare(run);
+    const other = await startV2(sim);
+    await other.call('/wx-pay/wxpay_order', orderBody(no), payer());
+    sim.callbackTarget = run.url;
+    const { transaction_id } = sim.pay(no);
+    expect(await sim.deliver('payment', no)).toMatchObject([{ statusAnswered: 200, ok: true }]);
+    expect(await run.order(no)).toMatchObject({ state: 'PAID', payment: { transaction_id } });
+  });
+});
+
 describe('what never arrived', () => {
   test('a payment nobody told of is found, an unpaid order closed, by the sweep', async () => {
     const { sim, run, advance, sweep } = await start();
