@@ -7,7 +7,7 @@ import { readCombination } from './readCombination';
 import { readPayer, readRefund, readTransaction, readTransfer } from './readFacts';
 import { v2OrderExpected, v2RefundExpected } from './v2/v2Expectations';
 import { hearV2 } from './v2/v2Replies';
-import { v2Charge, v2Order, v2Refund } from './v2/v2Requests';
+import { ownAppid, v2Charge, v2Order, v2Refund } from './v2/v2Requests';
 import { V2_PATHS } from './v2/v2Paths';
 import type { WechatCall } from '../strategies/strategy';
 import type { Json } from '../../utils/json';
@@ -20,14 +20,12 @@ const post = (path: string, body: Json): WechatCall => ({
 
 /** What both versions have. */
 export function createV2Dialect(settings: DialectSettings): VersionDialect {
-  const { mchid, appids } = settings;
-  /** Of a row that somebody else may have written: only an app of ours is named. */
   const own = ({ appid }: Pick<AccountRef, 'appid'>): Json => ({
-    appid: appid !== undefined && appids.includes(appid) ? appid : appids[0],
-    mch_id: mchid,
+    appid: ownAppid(settings, appid),
+    mch_id: settings.mchid,
   });
   return {
-    hear: (call, reply) => hearV2(mchid, call, reply),
+    hear: (call, reply) => hearV2(settings.mchid, call, reply),
     requests: {
       order: (draft) => v2Order(draft, settings),
       charge: (draft) => v2Charge(draft, settings),

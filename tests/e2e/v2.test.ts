@@ -547,6 +547,25 @@ describe('a merchant that changes to API v3', () => {
   });
 });
 
+test('an order of an app that is not listed any more is refunded in the name of the first one', async () => {
+  const { sim, run } = await start();
+  const no = number('V');
+  await paid(run, sim, no);
+  const record = await run.order(no);
+  const { version } = record;
+  await run.store.replace(
+    { ...record, appid: 'wx00000000000000ff', version: version + 1 },
+    version,
+  );
+  const refund = number('R');
+  const answer = await run.call('/wx-pay/wxpay_refund', refundBody(no, refund, 40), operator());
+  expect(answer).toMatchObject({ status: 200, body: { code: 0 } });
+  const sent = sim.requests.filter(({ path }) => path === '/secapi/pay/refund');
+  expect(sent.map(({ body }) => body)).toEqual([
+    expect.stringContaining(`<appid><![CDATA[${sim.credentials.appId}]]>`),
+  ]);
+});
+
 test('what API v2 would not take is refused before it is recorded, also of a prepared order', async () => {
   const { sim, run } = await start();
   const attach = 'a'.repeat(128);

@@ -1,6 +1,6 @@
 /** What a stored request of API v2 must be to fit its record and this merchant. How it was made: `v2Requests.ts`. */
 import { NOTHING, type DialectSettings, type Expected, type Pair } from '../dialect';
-import { FUNDS, TRADE_TYPES } from './v2Requests';
+import { FUNDS, ownAppid, TRADE_TYPES } from './v2Requests';
 import { V2_PATHS } from './v2Paths';
 import { heldRefund } from '../../ledger/refundMoney';
 import type { OrderRecord } from '../../ledger/record';
@@ -17,14 +17,11 @@ const FURTHER = [
   'scene_info',
 ] as const;
 
-const account = (
+const merchant = (
   body: Json,
-  record: Pick<OrderRecord, 'appid' | 'mchid'>,
-  { appids, mchid }: DialectSettings,
-): readonly Pair[] => [
-  ['appid', body.appid, appids.includes(record.appid) ? record.appid : NOTHING],
-  ['mch_id', body.mch_id, record.mchid === mchid ? mchid : NOTHING],
-];
+  { mchid: named }: Pick<OrderRecord, 'mchid'>,
+  { mchid }: DialectSettings,
+): Pair => ['mch_id', body.mch_id, named === mchid ? mchid : NOTHING];
 
 export function v2OrderExpected(
   record: OrderRecord,
@@ -40,7 +37,8 @@ export function v2OrderExpected(
   return {
     path: code ? V2_PATHS.charge : placed === undefined ? undefined : V2_PATHS.order,
     pairs: [
-      ...account(body, record, settings),
+      ['appid', body.appid, settings.appids.includes(record.appid) ? record.appid : NOTHING],
+      merchant(body, record, settings),
       ['out_trade_no', body.out_trade_no, record.no],
       ['body', body.body, record.description],
       ['attach', body.attach, record.attach],
@@ -73,7 +71,8 @@ export function v2RefundExpected(
   return {
     path: V2_PATHS.refund,
     pairs: [
-      ...account(body, record, settings),
+      ['appid', body.appid, ownAppid(settings, record.appid)],
+      merchant(body, record, settings),
       ['out_refund_no', body.out_refund_no, no],
       ['transaction_id', body.transaction_id, payment?.transaction_id ?? NOTHING],
       ['refund_fee', body.refund_fee, within ? held.refund : NOTHING],

@@ -66,6 +66,12 @@ export function v2Charge(draft: ChargeDraft, settings: DialectSettings): WechatR
   });
 }
 
+/** Of a row that somebody else may have written: only an app of ours is named. */
+export const ownAppid = (
+  { appids }: Pick<DialectSettings, 'appids'>,
+  appid: string | undefined,
+): string | undefined => (appid !== undefined && appids.includes(appid) ? appid : appids[0]);
+
 export const v2Refund = (
   account: Json,
   draft: RefundDraft,
