@@ -13,9 +13,9 @@ import { UpstreamError } from '../../utils/errors';
 type Download = (url: string) => Promise<NodeJS.ReadableStream>;
 
 const FILES_MAX = 20;
-const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** Of all files together: they are held in memory until the last one is proven. */
+const BILL_BYTES_MAX = 64 * 1024 * 1024;
 const TAG_BYTES = 16;
-const KEY_BYTES = 32;
 /** The documents show 16 characters. */
 const NONCE = /^.{8,32}$/;
 const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' } as const;
@@ -66,16 +66,21 @@ async function openAll(
   privateKey: string,
 ): Promise<NodeJS.ReadableStream> {
   const opened: Buffer[] = [];
-  for (const file of files) opened.push(openFile(file, await bytesOf(file, download), privateKey));
+  let left = BILL_BYTES_MAX;
+  for (const file of files) {
+    const sealed = await bytesOf(await download(file.url), left);
+    left -= sealed.length;
+    opened.push(openFile(file, sealed, privateKey));
+  }
   return Readable.from(opened);
 }
 
-async function bytesOf({ url }: SealedFile, download: Download): Promise<Buffer> {
+async function bytesOf(stream: NodeJS.ReadableStream, bytesMax: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of (await download(url)) as AsyncIterable<Buffer>) {
+  for await (const piece of stream as AsyncIterable<Buffer>) {
     bytes += piece.length;
-    if (bytes > FILE_BYTES_MAX) throw unproven('bill too large');
+    if (bytes > bytesMax) throw unproven('bill too large');
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
@@ -88,7 +93,6 @@ function openFile({ key, nonce, hash }: SealedFile, sealed: Buffer, privateKey: 
   let plain: Buffer;
   try {
     const secret = privateDecrypt({ key: privateKey, ...OAEP }, Buffer.from(key, 'base64'));
-    if (secret.length !== KEY_BYTES) throw unproven('bill key');
     const decipher = createDecipheriv('aes-256-gcm', secret, Buffer.from(nonce, 'utf8'), {
       authTagLength: TAG_BYTES,
     });

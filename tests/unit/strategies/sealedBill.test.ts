@@ -86,6 +86,25 @@ test.each([
   });
 });
 
+test('all files together are held up to a bound, and no further', async () => {
+  const MIB = 1024 * 1024;
+  const text = 'x'.repeat(16 * MIB);
+  const piece = Buffer.alloc(MIB);
+  let handedOut = 0;
+  function* endless(): Generator<Buffer> {
+    for (; ; handedOut += 1) yield piece;
+  }
+  const body = { download_bill_count: 2, download_bill_list: [fileOf(1, text), fileOf(2, '')] };
+  const reply = { kind: 'proven', status: 200, body, requestId: null, repeated: false } as const;
+  const download = (url: string): Promise<NodeJS.ReadableStream> =>
+    Promise.resolve(Readable.from(url.endsWith('1') ? [seal(text)] : endless()));
+  const offer = sealedBillOf(reply, download, privateKey);
+  if (offer?.kind !== 'bill') throw new Error('no bill');
+  await expect(offer.open()).rejects.toMatchObject({ code: 'WECHATPAY_UNPROVEN' });
+  // 64 MiB for both; a stream may read a few pieces ahead.
+  expect(handedOut).toBeLessThan(56);
+});
+
 test.each([
   ['no files', [], 0],
   ['fewer files than are counted', [fileOf(1, 'first\n')], 2],
