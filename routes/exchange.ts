@@ -23,11 +23,11 @@ export interface Exchange {
   readonly headers: string[];
   /** What follows `/m/<key>`, or all of it. */
   readonly url: string;
-  /** The merchant that the path names; undefined = the environment's own. */
-  readonly merchant: string | undefined;
+  /** The merchant that the path names, or the body of an old dispatch; undefined = the environment's own. */
+  merchant: string | undefined;
   /** Who serves it. */
-  readonly ready: Ready | ConfigError;
-  readonly status: MerchantStatus;
+  ready: Ready | ConfigError;
+  status: MerchantStatus;
   voice: 'api' | 'notify';
   bytes: Buffer;
 }
@@ -60,9 +60,20 @@ export function createExchangeOpener(deps: AppDeps, names: ReadonlySet<string>):
     const started = performance.now();
     const { method } = req;
     const addressee = addresseeOf(deps, req.url ?? '/');
-    const { merchant, url } = addressee;
+    const { url } = addressee;
+    const exchange: Exchange = {
+      req,
+      res,
+      requestId,
+      headers,
+      ...addressee,
+      voice: 'api',
+      bytes: NOTHING,
+    };
     res.on('finish', () => {
       const ms = performance.now() - started;
+      // An old dispatch names its merchant only in its body.
+      const { merchant } = exchange;
       deps.metrics
         .of(merchant)
         .observe(routeName(pathOf(url, basePath), names), res.statusCode, ms);
@@ -70,7 +81,7 @@ export function createExchangeOpener(deps: AppDeps, names: ReadonlySet<string>):
       deps.logger.debug(fields, 'request');
       deps.afterRequest?.(merchant);
     });
-    return { req, res, requestId, headers, ...addressee, voice: 'api', bytes: NOTHING };
+    return exchange;
   };
 }
 

@@ -51,15 +51,16 @@ async function dispatch(context: Context, exchange: Exchange): Promise<void> {
   if (exchange.bytes.length > API_BYTES_MAX) throw new ValidationError('BODY_TOO_LARGE');
   requireJson(exchange);
   const input = { body: asked.body, params: {}, query: {}, oldDispatch: true };
-  await serve(context, spec, input, addressed(context, exchange, asked.merchant));
+  address(context, exchange, asked.merchant);
+  await serve(context, spec, input, exchange);
 }
 
-/** A body may name a merchant if the path does not; then that merchant's keys decide. */
-function addressed(context: Context, exchange: Exchange, merchant: string | undefined): Exchange {
-  if (merchant === undefined || merchant === exchange.merchant) return exchange;
+/** A body may name a merchant if the path does not; then that merchant's keys decide, and the request counts as his. */
+function address(context: Context, exchange: Exchange, merchant: string | undefined): void {
+  if (merchant === undefined || merchant === exchange.merchant) return;
   const served = exchange.merchant === undefined ? context.merchant?.(merchant) : undefined;
   if (served === undefined) throw new NotFoundError('ROUTE_NOT_FOUND');
-  return { ...exchange, merchant, ...served };
+  Object.assign(exchange, { merchant, ...served });
 }
 
 /** @returns undefined for a body that names no route at all. */

@@ -169,6 +169,16 @@ describe.each(['shortcut', 'express'] as const)('by the door %s', (door) => {
     expect(dataOf(placed)).toMatchObject({ code_url: expect.any(String) });
     const nobody = { ...body, path: '/m/shop-x/wx-pay/wxpay_order_native' };
     expect((await run.call('/', nobody, operator(b.operatorKey))).status).toBe(404);
+    const { text } = await run.get('/metrics', operator(own.operatorKey));
+    for (const [status, name] of [
+      ['200', ',merchant="shop-b"'],
+      ['401', ',merchant="shop-b"'],
+      ['404', ''],
+    ] as const) {
+      expect(text).toContain(`http_requests_total{route="/",status="${status}"${name}} 1\n`);
+    }
+    const refused = run.logs.filter(({ event }) => event === 'refused');
+    expect(refused.map(({ merchant }) => merchant)).toEqual(['shop-b', undefined]);
     expect((await run.call('/m/shop-x/wx-pay/wxpay_order', body, operator())).status).toBe(404);
   });
 
@@ -333,7 +343,10 @@ describe('running it', () => {
     expect((await run.get('/healthz')).body).toMatchObject({ due: 'ok' });
   });
 
-  test('inside SCF a request looks after what is due to its own merchant', async () => {
+  test.each([
+    ['path', (run: Running) => run.get('/m/shop-b/readyz')],
+    ['body', (run: Running) => run.call('/', { path: '/m/shop-b/wx-pay/wxpay_order' })],
+  ])('inside SCF a request looks after what is due to the merchant of its %s', async (_of, ask) => {
     const shops = await startShops();
     const [, b, c] = shops;
     const clock = skewedClock();
@@ -347,7 +360,7 @@ describe('running it', () => {
     }
     // Such looks are some time apart, and each order was followed by one.
     clock.offsetMs = 20_000;
-    await run.get('/m/shop-b/readyz');
+    await ask(run);
     const stateOf = async ({ mchid }: Shop) => (await run.records.find(mchid, 'order', no))?.state;
     await until('it is known to be paid', async () => (await stateOf(b)) === 'PAID');
     expect(await stateOf(c)).toBe('PENDING');
