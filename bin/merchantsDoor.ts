@@ -42,6 +42,7 @@ export function doorOf(merchants: Merchants, deps: DoorDeps): Door {
       lastSweep: () => sweep.lastEnd(),
       oldestDue: oldestOf(wings, deps.clock),
       ...(states === undefined ? {} : { merchants: states }),
+      merchantsRefused: refused !== undefined,
     }),
     ...(entries === undefined ? {} : furtherOf(merchants, deps)),
     ...(deps.timerless ? { afterRequest: requestSweeps(registry.configured, deps) } : {}),

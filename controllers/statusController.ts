@@ -56,6 +56,8 @@ export interface StatusDeps {
   };
   /** undefined: there is no file of further merchants. */
   readonly merchants?: readonly MerchantState[];
+  /** true: the file is refused as a whole, so there is none of them. */
+  readonly merchantsRefused?: boolean;
   /** Since when work has been due to any of these merchants, in milliseconds. */
   readonly oldestDue?: () => Promise<number | undefined>;
   /** What of valid settings does not work. */
@@ -138,7 +140,7 @@ export function createStatusController(deps: StatusDeps): StatusController {
       store_error: store?.opening?.().error ?? null,
       store_answers: store !== undefined && age !== undefined,
       ...faultsOf(deps),
-      ...merchantsShown(deps.merchants, operator),
+      ...merchantsShown(deps, operator),
       warnings: [...deps.warnings, ...sweepWarnings()],
     });
   };
@@ -226,16 +228,21 @@ async function answerReady(
   });
 }
 
+/** Strangers learn only whether all are configured: the keys of the merchants are not for them. */
 function merchantsShown(
-  merchants: readonly MerchantState[] | undefined,
+  { merchants, merchantsRefused = false }: StatusDeps,
   operator: boolean,
-): { readonly merchants?: readonly object[] } {
+): { readonly merchants_configured?: boolean; readonly merchants?: readonly object[] } {
   if (merchants === undefined) return {};
+  const merchants_configured =
+    !merchantsRefused && merchants.every(({ error }) => error === undefined);
+  if (!operator) return { merchants_configured };
   return {
-    merchants: merchants.map(({ merchant, error }) => {
-      if (error === undefined) return { merchant, status: 'ok' };
-      const more = operator ? { error: error.code, faults: error.faults } : {};
-      return { merchant, status: 'not configured', ...more };
-    }),
+    merchants_configured,
+    merchants: merchants.map(({ merchant, error }) =>
+      error === undefined
+        ? { merchant, status: 'ok' }
+        : { merchant, status: 'not configured', error: error.code, faults: error.faults },
+    ),
   };
 }

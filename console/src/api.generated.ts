@@ -2221,15 +2221,17 @@ export interface components {
             error?: string;
             /** @description What is wrong with the settings · 配置的问题 */
             faults?: unknown[];
-            /** @description Further merchants of merchantsFile · merchantsFile 中的其他商户 */
+            /** @description Every further merchant of merchantsFile is configured · merchantsFile 中的其他商户是否全部配置完整 */
+            merchants_configured?: boolean;
+            /** @description Further merchants of merchantsFile; to operators · merchantsFile 中的其他商户，仅运营人员可见 */
             merchants?: {
                 /** @description Its key in /m/<key>; without one its place in the file · /m/<key> 中的 key；没有则为文件中的位置 */
                 merchant: string;
                 /** @description ok, or not configured · ok，或 not configured（未配置） */
                 status: string;
-                /** @description CONFIG_INVALID or MISSING_CREDENTIALS; to operators · CONFIG_INVALID 或 MISSING_CREDENTIALS，仅运营人员可见 */
+                /** @description CONFIG_INVALID or MISSING_CREDENTIALS · CONFIG_INVALID 或 MISSING_CREDENTIALS */
                 error?: string;
-                /** @description What is wrong with its settings; to operators · 配置的问题，仅运营人员可见 */
+                /** @description What is wrong with its settings · 配置的问题 */
                 faults?: unknown[];
             }[];
             /** @description What is not wrong and deserves a look · 没有错、但值得留意的事项 */

@@ -18,11 +18,8 @@ const merchant = closed(['merchant', 'status'], {
     '/m/<key> 中的 key；没有则为文件中的位置',
   ),
   status: word('ok, or not configured', 'ok，或 not configured（未配置）'),
-  error: word(
-    'CONFIG_INVALID or MISSING_CREDENTIALS; to operators',
-    'CONFIG_INVALID 或 MISSING_CREDENTIALS，仅运营人员可见',
-  ),
-  faults: list({}, 'What is wrong with its settings; to operators', '配置的问题，仅运营人员可见'),
+  error: word('CONFIG_INVALID or MISSING_CREDENTIALS', 'CONFIG_INVALID 或 MISSING_CREDENTIALS'),
+  faults: list({}, 'What is wrong with its settings', '配置的问题'),
 });
 
 export const health = open(['code', 'msg', 'status', 'build', 'settings', 'durable', 'due'], {
@@ -49,7 +46,15 @@ export const health = open(['code', 'msg', 'status', 'build', 'settings', 'durab
   store_answers: flag('The store answers', '存储有应答'),
   error: word('CONFIG_INVALID or MISSING_CREDENTIALS', 'CONFIG_INVALID 或 MISSING_CREDENTIALS'),
   faults: list({}, 'What is wrong with the settings', '配置的问题'),
-  merchants: list(merchant, 'Further merchants of merchantsFile', 'merchantsFile 中的其他商户'),
+  merchants_configured: flag(
+    'Every further merchant of merchantsFile is configured',
+    'merchantsFile 中的其他商户是否全部配置完整',
+  ),
+  merchants: list(
+    merchant,
+    'Further merchants of merchantsFile; to operators',
+    'merchantsFile 中的其他商户，仅运营人员可见',
+  ),
   warnings: list(
     word('One sentence', '一句话'),
     'What is not wrong and deserves a look',
