@@ -57,8 +57,8 @@ export const V2 = {
   'v2.no_certificate': {
     severity: 'warn',
     says: [
-      '未设置 clientCertificate：退款与撤销一律 503',
-      'clientCertificate is not set: refunds and reversals answer 503',
+      '未设置 clientCertificate：退款、付款码收款与撤销一律 503',
+      'clientCertificate is not set: refunds, payment codes and their reversals answer 503',
     ],
     fix: [
       '填入 apiclient_cert.p12 的 base64，或填写 API v3 的凭据（退款走 v3）',
@@ -68,8 +68,8 @@ export const V2 = {
   'v2.refunds_by_v3': {
     severity: 'ok',
     says: [
-      '退款走 API v3；未设置 clientCertificate，撤销付款码订单将 503',
-      'refunds go by API v3; without clientCertificate reversals of payment codes answer 503',
+      '退款走 API v3；未设置 clientCertificate，付款码收款与撤销将 503',
+      'refunds go by API v3; without clientCertificate payment codes and their reversals answer 503',
     ],
   },
   'v2.unreadable': {
