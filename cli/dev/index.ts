@@ -8,7 +8,7 @@ import type { Simulator } from '../../simulator';
 import { positionals, readArgs } from '../args';
 import { CommandError, UsageError, type Command, type Env, type Io } from '../io';
 import { readSettings } from '../settings';
-import { keptKeys, writeEnvFile } from './envFile';
+import { guardEnvFile, keptKeys, writeEnvFile } from './envFile';
 import { openPhone, type Effect } from './phone';
 
 const PORT_MAX = 65_535;
@@ -49,6 +49,7 @@ export const dev: Command = async (argv, io) => {
     host: values.host ?? '127.0.0.1',
     settings: values.env === undefined ? {} : readSettings({ ...io, env: {} }, values.env),
   };
+  guardEnvFile(io.cwd, ENV_FILE);
   const running = await open(options, io);
   await stopped(io);
   await running.close();

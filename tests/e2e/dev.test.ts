@@ -2,7 +2,7 @@
  * `pay-common dev`: three programs on one clock, settings written for other programs, a phone page that pays. And the
  * amounts that provoke what is rare: each does to the real service what its line in docs/local.md says.
  */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
@@ -134,6 +134,23 @@ test('the settings are written for the owner alone, and the operator keys stay',
   await first.stop();
   const second = await startLocal(folder);
   expect(second.env().operatorKeys).toBe(env.operatorKeys);
+});
+
+test('a file that somebody else wrote stays as it is; an older one of ours is closed to others', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, '.env.local');
+  writeFileSync(path, 'apiV3Key=of-a-real-merchant\n');
+  const refused = await startLocal(folder);
+  expect(await refused.stop()).toBe(1);
+  expect(refused.said()).toMatch(/已有.*\.env\.local.*already there/s);
+  expect(readFileSync(path, 'utf8')).toBe('apiV3Key=of-a-real-merchant\n');
+  rmSync(path);
+  const first = await startLocal(folder);
+  await first.stop();
+  chmodSync(path, 0o644);
+  const second = await startLocal(folder);
+  expect(second.env().operatorKeys).toBe(first.env().operatorKeys);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
 test('settings of a file win', async () => {
