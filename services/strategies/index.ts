@@ -4,7 +4,7 @@ import type { StrategyDeps } from './outbound';
 import { createSdkStrategy } from './sdkStrategy';
 import type { PayStrategy } from './strategy';
 import { createV2Part } from './v2/v2Part';
-import { createVersionedStrategy } from './v2Strategy';
+import { createVersionedStrategy } from './versionedStrategy';
 
 /** How API v3 is spoken in each mode. A new mode is a line here; the compiler then lists what is missing. */
 const V3_FACTORIES: Readonly<Record<SignMode, typeof createSdkStrategy>> = {

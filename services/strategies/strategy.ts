@@ -10,6 +10,9 @@ import type { BillAnswer } from './bill';
 
 export type ApiVersion = 'v3' | 'v2';
 
+/** Which version of the API a path is of. */
+export const apiVersionOf = (path: string): ApiVersion => (path.startsWith('/v3/') ? 'v3' : 'v2');
+
 export interface WechatCall {
   readonly method: 'GET' | 'POST';
   /** Path with query, percent-encoded, exactly as signed and sent. */

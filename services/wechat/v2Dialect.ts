@@ -8,7 +8,7 @@ import { readPayer, readRefund, readTransaction, readTransfer } from './readFact
 import { v2OrderExpected, v2RefundExpected } from './v2/v2Expectations';
 import { hearV2 } from './v2/v2Replies';
 import { ownAppid, v2Charge, v2Order, v2Refund } from './v2/v2Requests';
-import { V2_PATHS } from './v2/v2Paths';
+import { V2_PATHS } from '../strategies/v2/v2Paths';
 import type { WechatCall } from '../strategies/strategy';
 import type { Json } from '../../utils/json';
 

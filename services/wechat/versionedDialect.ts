@@ -4,10 +4,9 @@
  */
 import type { Dialect, RefundRef, V3Dialect, VersionDialect } from './dialect';
 import { heldRefund } from '../ledger/refundMoney';
-import { isV3Path } from './v2/v2Paths';
 import { noticedRefundOf, transactionOf } from './v2/v2Facts';
 import { asText } from './readFacts';
-import type { ApiVersion } from '../strategies/strategy';
+import { apiVersionOf, type ApiVersion } from '../strategies/strategy';
 
 /** WeChat tells of the end of a refund alone. */
 const ENDS: ReadonlySet<string> = new Set(['SUCCESS', 'ABNORMAL', 'CLOSED']);
@@ -27,7 +26,7 @@ export function createVersionedDialect({ own, v3, v2, refundsByV3 }: Versions): 
   const ours = of(own);
   const ofRefund = (ref: RefundRef, no: string): V3Dialect | VersionDialect => {
     const path = ref.refunds?.find((one) => one.out_refund_no === no)?.request?.path;
-    return path === undefined ? of(ref.api) : of(isV3Path(path) ? 'v3' : 'v2');
+    return of(path === undefined ? ref.api : apiVersionOf(path));
   };
   return {
     ...v3,
@@ -44,7 +43,7 @@ export function createVersionedDialect({ own, v3, v2, refundsByV3 }: Versions): 
       order: (record, body) => of(record.api).expected.order(record, body),
       refund(record, no, body) {
         const path = heldRefund(record, no)?.request?.path ?? '';
-        return of(isV3Path(path) ? 'v3' : 'v2').expected.refund(record, no, body);
+        return of(apiVersionOf(path)).expected.refund(record, no, body);
       },
     },
     queryOrder: (order) => of(order.api).queryOrder(order),
@@ -53,7 +52,7 @@ export function createVersionedDialect({ own, v3, v2, refundsByV3 }: Versions): 
     reverseOrder: (order) => of(order.api).reverseOrder(order),
     queryRefund: (account, no) => ofRefund(account, no).queryRefund(account, no),
     bill: (kind, query) => ours.bill(kind, query),
-    hear: (call, reply) => (isV3Path(call.path) ? reply : v2.hear(call, reply)),
+    hear: (call, reply) => (apiVersionOf(call.path) === 'v3' ? reply : v2.hear(call, reply)),
     readXmlNotice(kind, fields) {
       if (kind === 'payment')
         return fields.result_code === 'SUCCESS' ? transactionOf(fields, 'SUCCESS') : undefined;

@@ -8,14 +8,13 @@ import type { WechatCall, WechatReply } from '../strategy';
 import { createTransport, guardPath, USER_AGENT, type Prepare, type Transport } from '../transport';
 import type { ClientCertificate } from './clientCertificate';
 import { signV2 } from './sign';
+import { V2_PATHS } from './v2Paths';
 import { judgeV2 } from './v2Reply';
 import { writeXml } from './xml';
 
 /** Where WeChat Pay asks for the merchant's certificate. */
 export const needsCertificate = ({ path }: Pick<WechatCall, 'path'>): boolean =>
-  path.startsWith('/secapi/') || path === FUND_BILL;
-
-const FUND_BILL = '/pay/downloadfundflow';
+  path.startsWith('/secapi/') || path === V2_PATHS.fundBill;
 
 export const createNonce = (): string => randomBytes(16).toString('hex');
 
@@ -76,7 +75,7 @@ const preparing =
   (request, { origin, timeoutMs }) => {
     guardPath(request);
     // The fund bill takes no other signature.
-    const type = request.path === FUND_BILL ? 'HMAC-SHA256' : credentials.signTypeV2;
+    const type = request.path === V2_PATHS.fundBill ? 'HMAC-SHA256' : credentials.signTypeV2;
     const body = Buffer.from(sealed(credentials.apiKeyV2, type, request.body ?? '{}'));
     const headers = {
       Accept: 'text/xml',

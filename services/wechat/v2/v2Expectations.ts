@@ -1,7 +1,7 @@
 /** What a stored request of API v2 must be to fit its record and this merchant. How it was made: `v2Requests.ts`. */
 import { NOTHING, type DialectSettings, type Expected, type Pair } from '../dialect';
 import { FUNDS, ownAppid, TRADE_TYPES } from './v2Requests';
-import { V2_PATHS } from './v2Paths';
+import { V2_PATHS } from '../../strategies/v2/v2Paths';
 import { heldRefund } from '../../ledger/refundMoney';
 import type { OrderRecord } from '../../ledger/record';
 import type { Json } from '../../../utils/json';

@@ -1,7 +1,7 @@
 /** Replies of API v2 in the form of v3. What was proven stays so, and nothing becomes proven here. */
 import { asObject, asText } from '../readFacts';
 import { acceptedRefundOf, queriedRefundOf, transactionOf } from './v2Facts';
-import { V2_PATHS } from './v2Paths';
+import { V2_PATHS } from '../../strategies/v2/v2Paths';
 import { v3Words } from './v2Words';
 import type { WechatCall, WechatReply } from '../../strategies/strategy';
 import type { Json } from '../../../utils/json';

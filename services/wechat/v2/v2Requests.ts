@@ -4,7 +4,7 @@
  */
 import type { ChargeDraft, DialectSettings, OrderDraft, RefundDraft } from '../dialect';
 import { asObject, asText } from '../readFacts';
-import { V2_PATHS } from './v2Paths';
+import { V2_PATHS } from '../../strategies/v2/v2Paths';
 import type { WechatRequest } from '../../ledger/record';
 import { ValidationError } from '../../../utils/errors';
 import { toCompactTime } from '../../../utils/time';

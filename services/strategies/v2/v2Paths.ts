@@ -10,6 +10,3 @@ export const V2_PATHS = {
   bill: '/pay/downloadbill',
   fundBill: '/pay/downloadfundflow',
 } as const;
-
-/** true: API v3. */
-export const isV3Path = (path: string): boolean => path.startsWith('/v3/');

@@ -7,6 +7,7 @@ import type { Config } from '../../config/types';
 import { SignatureError, type ConfigError } from '../../utils/errors';
 import { JSON_ACKNOWLEDGEMENT } from '../../utils/respond';
 import {
+  apiVersionOf,
   lacking,
   type ApiVersion,
   type NotificationInput,
@@ -27,8 +28,6 @@ export interface Versions {
 
 const V3_NAMES = ['apiV3Key', 'merchantSerialNumber', 'privateKey'] as const;
 const V2_NAME = 'apiKeyV2';
-
-const versionOf = (path: string): ApiVersion => (path.startsWith('/v3/') ? 'v3' : 'v2');
 
 const lackingFor = (version: ApiVersion): ConfigError =>
   version === 'v3' ? lacking(...V3_NAMES) : lacking(V2_NAME);
@@ -53,16 +52,16 @@ export function createVersionedStrategy(versions: Versions): PayStrategy {
       v2 !== undefined && beginsAsXml(raw) ? XML_ACKNOWLEDGEMENT : JSON_ACKNOWLEDGEMENT,
     can: { encrypt: v3 !== undefined, transfer: speaksV3, combine: speaksV3 },
     async requireFor(call) {
-      const version = versionOf(call.path);
+      const version = apiVersionOf(call.path);
       if (of(version) === undefined) throw lackingFor(version);
       if (version === 'v2') await v2?.requireFor(call);
     },
     call: async (call) => {
-      const version = versionOf(call.path);
+      const version = apiVersionOf(call.path);
       return of(version)?.call(call) ?? notSent(version);
     },
     bill: async (call) => {
-      const version = versionOf(call.path);
+      const version = apiVersionOf(call.path);
       return of(version)?.bill(call) ?? notSent(version);
     },
     signJsapi: async (input) => partFor(input.api).signJsapi(input),
