@@ -49,7 +49,7 @@ describe('the program', () => {
     expect(JSON.parse(list.stdout)).toEqual({ records: [], next: null });
     const live = built(['doctor', '--live'], { ...settings, wxPayBaseUrl: url });
     expect(live).toMatchObject({ status: 0, stderr: '' });
-    expect(live.stdout).toContain('没有故障 no faults');
+    expect(live.stdout).toContain('故障 faults 0');
     child.kill('SIGTERM');
     expect((await ended)[0]).toBe(0);
   });

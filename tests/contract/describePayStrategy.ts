@@ -145,7 +145,7 @@ export function describePayStrategy(mode: 'sdk' | 'gateway'): void {
         package: 'Sign=WXPay',
         timestamp: String(NOW / 1000),
       });
-      const { timestamp = '', noncestr = '', sign = '' } = params;
+      const { timestamp, noncestr, sign } = params;
       expect(holds(invocationText('wx1', timestamp, noncestr, 'wxp'), sign)).toBe(true);
     });
 

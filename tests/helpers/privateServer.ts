@@ -90,6 +90,22 @@ const run = ([program = '', ...args]: readonly string[]): void => {
   execFileSync(program, args, { stdio: 'ignore' });
 };
 
+const PREPARE_TRIES = 3;
+
+/** Several servers that are made at once may ask the system for more than it has at that moment. */
+function prepare([program = '', ...args]: readonly string[], data: string): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      execFileSync(program, args, { stdio: 'pipe' });
+      return;
+    } catch (error) {
+      const said = String((error as { stderr?: Buffer }).stderr ?? '');
+      if (tries === PREPARE_TRIES) throw new Error(`${program}: ${said}`, { cause: error });
+      rmSync(data, { recursive: true, force: true });
+    }
+  }
+}
+
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -167,7 +183,7 @@ export async function startPrivateServer(
   const folder = mkdtempSync(join(tmpdir(), 'pay-common-server-'));
   chmodSync(folder, 0o700);
   run(['chown', `${program.owner}:${program.owner}`, folder]);
-  run(program.prepare(folder));
+  prepare(program.prepare(folder), join(folder, 'data'));
   const extra = options.setUp?.(folder) ?? [];
   const port = await freePort();
   const databases = useServer(kind, new URL(program.url(port)));
