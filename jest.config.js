@@ -13,6 +13,8 @@ module.exports = {
   },
   // One more than cores on a small machine: much of the suite waits for sockets and disks.
   maxWorkers: Math.max(3, require('node:os').cpus().length - 1),
+  // A worker that has grown this far starts again before its next file: what files leave behind does not add up.
+  workerIdleMemoryLimit: '1GB',
   // A bound on hanging, not a measure of speed: docs/testing.md. It is above that of tests/helpers/waiting.ts.
   testTimeout: 1_200_000,
 };
