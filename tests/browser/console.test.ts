@@ -183,6 +183,17 @@ async function startStack(): Promise<Stack> {
     );
     expect(await page.locator('.timeline').textContent()).toContain('refund succeeded');
 
+    // The same amount once more is another refund, under a number of its own.
+    await page.getByLabel('Amount to refund (yuan)').fill('2.5');
+    await page.getByRole('button', { name: 'Refund', exact: true }).click();
+    await dialog.getByLabel('The amount again (yuan)').fill('2.50');
+    await dialog.getByLabel('The operator key again').first().fill(stack.key);
+    await dialog.getByRole('button', { name: 'Confirm' }).click();
+    await dialog.waitFor({ state: 'detached' });
+    const refundNumbers = page.getByRole('region', { name: 'Refunds' }).locator('td.number');
+    await until('both refunds are shown', async () => (await refundNumbers.count()) === 2, 50);
+    expect(new Set(await refundNumbers.allTextContents()).size).toBe(2);
+
     await go(page, '/reconcile');
     const today = new Date(Date.now() + 8 * 3_600_000).toISOString().slice(0, 10);
     await page.getByLabel('Day of the bill').fill(today);

@@ -107,7 +107,7 @@ function Refund({ record, onDone }: Doing) {
   const [reason, setReason] = useState('');
   const [tried, setTried] = useState(false);
   const [move, setMove] = useState<MoneyMove>();
-  const [out_refund_no] = useState(() => newNumber('R'));
+  const [out_refund_no, setNumber] = useState(() => newNumber('R'));
   const left = refundableFen(record);
   const fen = fenFromYuan(amount);
   const fits = fen !== undefined && fen <= left;
@@ -126,8 +126,11 @@ function Refund({ record, onDone }: Doing) {
       title: say('refund'),
       fen,
       send: async (key) => {
-        tell(await call('wxpay_refund', body, key));
+        const done = await call('wxpay_refund', body, key);
+        tell(done);
         setAmount('');
+        // Taken: the next refund is another one. Unknown: it may have to be sent again as it is.
+        if (done.status === 200) setNumber(newNumber('R'));
       },
     });
   }
