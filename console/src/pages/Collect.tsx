@@ -8,6 +8,7 @@ import { newNumber } from '../parts/newNumber';
 import { QrCode } from '../parts/QrCode';
 import { recordPath } from '../parts/RecordsTable';
 import { StateBadge } from '../parts/StateBadge';
+import { YuanInput } from '../parts/YuanInput';
 import { one } from '../records';
 import { useSay, useSession } from '../session';
 
@@ -86,17 +87,7 @@ export function Collect() {
               setDescription(event.currentTarget.value);
             }}
           />
-          <TextInput
-            label={say('yuanAmount')}
-            value={amount}
-            required
-            inputMode="decimal"
-            autoComplete="off"
-            error={tried && fen === undefined ? say('yuanWrong') : undefined}
-            onChange={(event) => {
-              setAmount(event.currentTarget.value);
-            }}
-          />
+          <YuanInput value={amount} tried={tried} onChange={setAmount} />
           <Button type="submit">{say('show')}</Button>
         </Stack>
       </form>

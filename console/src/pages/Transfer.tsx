@@ -6,6 +6,7 @@ import { fenFromYuan } from '../format';
 import { MoneyDialog, type MoneyMove } from '../parts/MoneyDialog';
 import { newNumber } from '../parts/newNumber';
 import { recordPath } from '../parts/RecordsTable';
+import { YuanInput } from '../parts/YuanInput';
 import { useSay } from '../session';
 
 const FIELDS = ['receiver', 'remark', 'scene'] as const;
@@ -84,17 +85,7 @@ export function Transfer() {
               setInfos(event.currentTarget.value);
             }}
           />
-          <TextInput
-            label={say('yuanAmount')}
-            value={amount}
-            required
-            inputMode="decimal"
-            autoComplete="off"
-            error={tried && fen === undefined ? say('yuanWrong') : undefined}
-            onChange={(event) => {
-              setAmount(event.currentTarget.value);
-            }}
-          />
+          <YuanInput value={amount} tried={tried} onChange={setAmount} />
           <Button type="submit">{say('transfer')}</Button>
         </Stack>
       </form>
